@@ -1,0 +1,15 @@
+//! The pure core of Highwater: what an event means, which version is current, what is stale.
+//!
+//! Server and browser compile this crate and so decide alike. It does no I/O, knows no time and no randomness, and is
+//! the same for the same input: whoever calls it hands those in. `SPEC.md` beside it numbers the invariants.
+
+pub mod clock;
+pub mod control;
+pub mod envelope;
+pub mod event;
+pub mod reconcile;
+pub mod sse;
+pub mod stream;
+pub mod time;
+pub mod topic;
+pub mod version;
