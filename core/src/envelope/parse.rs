@@ -1,0 +1,208 @@
+//! Reading envelopes in full: proposed events from producers, recorded events from a log.
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use crate::{
+    clock::VectorClock,
+    event::{Data, Event, InvalidEvent, Limits, NewEvent},
+    stream::StreamName,
+    version::{Revision, Sequence},
+};
+
+const SPEC_VERSION: &str = "1.0";
+
+/// What a producer asks for: an event, and what must hold of its stream before the request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposed {
+    /// The event.
+    pub event: NewEvent,
+    /// The revision that the stream must be at; 0 for a stream that must be new. It is not stored.
+    pub expected_revision: Option<Revision>,
+}
+
+impl From<NewEvent> for Proposed {
+    /// Expects nothing of the stream.
+    fn from(event: NewEvent) -> Self {
+        Self { event, expected_revision: None }
+    }
+}
+
+/// Why a batch is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBatch {
+    /// It is not JSON, or not an array.
+    #[error("is not a JSON array of CloudEvents: {0}")]
+    Json(String),
+    /// There is nothing in it.
+    #[error("has no event")]
+    Empty,
+    /// More events than [`Limits::batch_events_max`].
+    #[error("has {events} events, more than the {max} allowed: send several batches")]
+    TooManyEvents {
+        /// What it has.
+        events: usize,
+        /// What it may have.
+        max: usize,
+    },
+    /// One of its events is not good, so none is taken.
+    #[error("event {index} {error}")]
+    Event {
+        /// Which one, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: InvalidEvent,
+    },
+}
+
+/// Reads one proposed event. `stream` is where it is sent, if that is known without it: it may then leave out `subject`.
+///
+/// # Errors
+/// [`InvalidEvent`] says what to mend.
+pub fn parse_proposed(json: &[u8], stream: Option<&StreamName>, limits: &Limits) -> Result<Proposed, InvalidEvent> {
+    let mut fields = Fields::from_json(json)?;
+    let data = parse_data(&mut fields)?;
+    proposed(fields, data, stream, limits)
+}
+
+/// Reads a JSON array of proposed events. A good batch has at least one event, and only good ones.
+///
+/// # Errors
+/// [`InvalidBatch`] says what to mend.
+pub fn parse_proposed_batch(
+    json: &[u8],
+    stream: Option<&StreamName>,
+    limits: &Limits,
+) -> Result<Vec<Proposed>, InvalidBatch> {
+    let events: Vec<&RawValue> = serde_json::from_slice(json).map_err(|error| InvalidBatch::Json(error.to_string()))?;
+    if events.is_empty() {
+        return Err(InvalidBatch::Empty);
+    }
+    if events.len() > limits.batch_events_max {
+        return Err(InvalidBatch::TooManyEvents { events: events.len(), max: limits.batch_events_max });
+    }
+    let parse = |(index, event): (usize, &&RawValue)| {
+        parse_proposed(event.get().as_bytes(), stream, limits).map_err(|error| InvalidBatch::Event { index, error })
+    };
+    events.iter().enumerate().map(parse).collect()
+}
+
+/// Makes a proposed event of attributes that are text, as HTTP's binary mode carries them, and its data.
+///
+/// # Errors
+/// [`InvalidEvent`] says what to mend.
+pub fn proposed_from_text<'a>(
+    attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    data: Data,
+    stream: Option<&StreamName>,
+    limits: &Limits,
+) -> Result<Proposed, InvalidEvent> {
+    let mut fields = Fields::default();
+    for (name, text) in attributes {
+        fields.insert_text(name, text)?;
+    }
+    proposed(fields, data, stream, limits)
+}
+
+/// Reads one recorded event.
+///
+/// # Errors
+/// [`InvalidEvent`] where it is none.
+pub fn parse_event(json: &[u8]) -> Result<Event, InvalidEvent> {
+    let mut fields = Fields::from_json(json)?;
+    check_spec_version(&mut fields)?;
+    let missing = |name: &'static str| move || InvalidEvent::attribute(name, "is missing");
+    Ok(Event {
+        id: fields.required("id")?,
+        source: fields.required("source")?,
+        kind: fields.required("type")?,
+        stream: fields.required("subject")?,
+        time: fields.required("time")?,
+        recorded_time: fields.required("recordedtime")?,
+        sequence: parse_sequence(&mut fields)?,
+        revision: fields.number("revision")?.ok_or_else(missing("revision"))?,
+        version: fields.number("version")?.ok_or_else(missing("version"))?,
+        clock: fields.required("clock")?,
+        causation_id: fields.parsed("causationid")?,
+        correlation_id: fields.parsed("correlationid")?,
+        command_id: fields.parsed("commandid")?,
+        data_content_type: fields.short_text("datacontenttype")?,
+        data_schema: fields.short_text("dataschema")?,
+        data: parse_data(&mut fields)?,
+        extensions: fields.extensions()?,
+    })
+}
+
+fn proposed(
+    mut fields: Fields<'_>,
+    data: Data,
+    stream: Option<&StreamName>,
+    limits: &Limits,
+) -> Result<Proposed, InvalidEvent> {
+    check_spec_version(&mut fields)?;
+    for name in ["sequence", "revision", "recordedtime"] {
+        if fields.present(name) {
+            return Err(InvalidEvent::attribute(name, "is set by the server: leave it out"));
+        }
+    }
+    let expected_revision = fields.number("expectedrevision")?;
+    let event = NewEvent {
+        id: fields.parsed("id")?,
+        source: fields.required("source")?,
+        kind: fields.required("type")?,
+        stream: parse_stream(&mut fields, stream)?,
+        time: fields.parsed("time")?,
+        version: fields.number("version")?,
+        clock: fields.parsed::<VectorClock>("clock")?.filter(|clock| !clock.is_empty()),
+        causation_id: fields.parsed("causationid")?,
+        correlation_id: fields.parsed("correlationid")?,
+        command_id: fields.parsed("commandid")?,
+        data_content_type: fields.short_text("datacontenttype")?,
+        data_schema: fields.short_text("dataschema")?,
+        extensions: fields.extensions()?,
+        data,
+    };
+    event.check(limits)?;
+    Ok(Proposed { event, expected_revision })
+}
+
+fn check_spec_version(fields: &mut Fields<'_>) -> Result<(), InvalidEvent> {
+    match fields.text("specversion")?.as_deref() {
+        Some(SPEC_VERSION) => Ok(()),
+        Some(_) => Err(InvalidEvent::attribute("specversion", "must be \"1.0\"")),
+        None => Err(InvalidEvent::attribute("specversion", "is missing: it must be \"1.0\"")),
+    }
+}
+
+fn parse_stream(fields: &mut Fields<'_>, stream: Option<&StreamName>) -> Result<StreamName, InvalidEvent> {
+    match (fields.parsed::<StreamName>("subject")?, stream) {
+        (Some(subject), Some(stream)) if subject != *stream => {
+            Err(InvalidEvent::attribute("subject", format_args!("must be the stream it is sent to, '{stream}'")))
+        }
+        (Some(subject), _) => Ok(subject),
+        (None, Some(stream)) => Ok(stream.clone()),
+        (None, None) => Err(InvalidEvent::attribute("subject", "is missing: it names the event's stream")),
+    }
+}
+
+/// On the wire a sequence is a string of 16 digits, so that it sorts as text.
+fn parse_sequence(fields: &mut Fields<'_>) -> Result<Sequence, InvalidEvent> {
+    let text = fields.text("sequence")?.unwrap_or_default();
+    let sequence = if text.len() == 16 { text.parse().ok() } else { None };
+    sequence.ok_or_else(|| InvalidEvent::attribute("sequence", "must be a string of 16 digits"))
+}
+
+fn parse_data(fields: &mut Fields<'_>) -> Result<Data, InvalidEvent> {
+    let json = fields.json("data");
+    let binary = fields.text("data_base64")?;
+    match (json, binary) {
+        (Some(_), Some(_)) => Err(InvalidEvent::attribute("data_base64", "must not stand beside 'data'")),
+        (Some(json), None) => Data::json(json.get()),
+        (None, Some(text)) => {
+            let bytes = BASE64.decode(&*text);
+            bytes.map(Data::Binary).map_err(|_| InvalidEvent::attribute("data_base64", "must be base64 (RFC 4648)"))
+        }
+        (None, None) => Ok(Data::None),
+    }
+}

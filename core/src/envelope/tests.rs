@@ -1,0 +1,238 @@
+//! Written and read back; refused with a reason; the scan held against the full parse.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    event::{Data, Event, InvalidEvent, Limits},
+    stream::StreamName,
+};
+
+/// The protocol's own example, whole.
+const EXAMPLE: &str = r#"{"specversion":"1.0","id":"019aa2f4-6a53-7c1e-9a57-3b5f0c1d2e3f","source":"corrector","type":"task.correction_completed.v1","subject":"space:42:tasks:task-abc","time":"2026-11-20T12:23:40.199775Z","recordedtime":"2026-11-20T12:23:40.201112Z","datacontenttype":"application/json","sequence":"0000000000000042","revision":7,"version":2,"clock":"corrector=2,generator=1,tester=1","causationid":"019aa2f4-1","correlationid":"019aa2f4-2","commandid":"019aa2f4-3","data":{"code":"…","hash":"xyz789"}}"#;
+
+fn written(event: &Event) -> String {
+    let mut out = Vec::new();
+    write_event(event, &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn proposed(value: &Value) -> Result<Proposed, InvalidEvent> {
+    parse_proposed(value.to_string().as_bytes(), None, &Limits::default())
+}
+
+fn good() -> Value {
+    json!({"specversion": "1.0", "source": "tester", "type": "task.bug_report_received.v1", "subject": "space:42:tasks:a"})
+}
+
+#[test]
+fn the_protocols_example_is_written_as_it_stands_there() {
+    assert_eq!(written(&parse_event(EXAMPLE.as_bytes()).unwrap()), EXAMPLE);
+}
+
+#[test]
+fn data_keeps_its_digits_and_its_order_and_loses_its_white_space() {
+    let event = EXAMPLE
+        .replace(r#"{"code":"…","hash":"xyz789"}"#, "{ \"z\": 1.000,\n \"a\" : [ 123456789012345678901234567890 ] }");
+    let Data::Json(json) = parse_event(event.as_bytes()).unwrap().data else { panic!("JSON data") };
+    assert_eq!(json.get(), r#"{"z":1.000,"a":[123456789012345678901234567890]}"#);
+}
+
+#[test]
+fn white_space_between_digits_is_not_mended() {
+    assert!(Data::json("[1 2]").is_err());
+    assert!(Data::json(&"[".repeat(200)).is_err());
+    assert!(Data::json(&format!("{}{}", "[".repeat(200), "]".repeat(200))).is_err());
+    assert!(Data::json(r#"["[[[", "\"]"]"#).is_ok());
+}
+
+#[test]
+fn bytes_travel_as_base64() {
+    let mut value = good();
+    value["data_base64"] = json!("AAEC/w==");
+    let event = proposed(&value).unwrap().event;
+    assert_eq!(event.data, Data::Binary(vec![0, 1, 2, 255]));
+    let mut out = Vec::new();
+    write_new_event(&event, &mut out);
+    assert!(String::from_utf8(out).unwrap().ends_with(r#""data_base64":"AAEC/w=="}"#));
+}
+
+#[test]
+fn each_bad_attribute_is_named() {
+    for (name, bad) in [
+        ("specversion", json!("0.3")),
+        ("specversion", Value::Null),
+        ("source", json!("two words")),
+        ("source", json!(7)),
+        ("type", json!("task.created")),
+        ("subject", json!("space:4 2")),
+        ("id", json!("")),
+        ("time", json!("yesterday")),
+        ("version", json!(-1)),
+        ("version", json!(1.5)),
+        ("version", json!("1")),
+        ("clock", json!("tester")),
+        ("clock", json!("other=1")),
+        ("sequence", json!("0000000000000001")),
+        ("revision", json!(1)),
+        ("recordedtime", json!("2026-11-20T12:23:40Z")),
+        ("data_base64", json!("%")),
+        ("traceparent", json!({"a": 1})),
+        ("traceparent", json!(1.5)),
+        ("traceParent", json!("x")),
+    ] {
+        let mut value = good();
+        value[name] = bad;
+        let error = proposed(&value).expect_err(name);
+        assert!(error.to_string().contains(name), "{name}: {error}");
+    }
+}
+
+#[test]
+fn limits_have_their_own_errors() {
+    let mut value = good();
+    value["data"] = json!("x".repeat(300 * 1024));
+    assert!(matches!(proposed(&value), Err(InvalidEvent::DataTooLarge { .. })));
+    let mut value = good();
+    for at in 0..33 {
+        value[format!("extension{at}")] = json!(true);
+    }
+    assert!(matches!(proposed(&value), Err(InvalidEvent::TooManyExtensions { max: 32 })));
+}
+
+#[test]
+fn a_member_must_not_stand_twice() {
+    let twice = br#"{"specversion":"1.0","source":"a","source":"b","type":"t.v1","subject":"a:b"}"#;
+    assert!(matches!(parse_proposed(twice, None, &Limits::default()), Err(InvalidEvent::Json(_))));
+}
+
+#[test]
+fn the_streams_name_may_come_from_elsewhere_but_not_differ() {
+    let stream = StreamName::new("space:42:tasks:b").unwrap();
+    let parse = |value: &Value| parse_proposed(value.to_string().as_bytes(), Some(&stream), &Limits::default());
+    assert!(parse(&good()).is_err());
+    let mut value = good();
+    value["subject"] = Value::Null;
+    assert_eq!(parse(&value).unwrap().event.stream, stream);
+}
+
+#[test]
+fn a_batch_is_good_as_a_whole_or_not_at_all() {
+    let parse = |value: &Value| parse_proposed_batch(value.to_string().as_bytes(), None, &Limits::default());
+    assert_eq!(parse(&json!([good(), good()])).unwrap().len(), 2);
+    assert_eq!(parse(&json!([])), Err(InvalidBatch::Empty));
+    assert!(matches!(parse(&good()), Err(InvalidBatch::Json(_))));
+    assert!(matches!(parse(&json!([good(), {}])), Err(InvalidBatch::Event { index: 1, .. })));
+    assert!(matches!(parse(&json!(vec![good(); 1_001])), Err(InvalidBatch::TooManyEvents { events: 1_001, .. })));
+}
+
+#[test]
+fn a_page_is_split_without_parsing_its_events() {
+    let json =
+        format!(r#" {{"events": [{EXAMPLE} , {EXAMPLE}], "prev": 39, "next": "k3x9q7ma-42", "head": "k3x9q7ma-50"}}"#);
+    let page = scan_page(&json).unwrap();
+    assert_eq!(page.events, [EXAMPLE, EXAMPLE]);
+    assert_eq!(page.prev.unwrap().get(), 39);
+    assert_eq!(page.next.unwrap().to_string(), "k3x9q7ma-42");
+    assert_eq!(scan_page(r#"{"events":[]}"#), Some(Page::default()));
+    for bad in ["", "[]", r#"{"events":{}}"#, r#"{"events":[1"#, r#"{"events":[1,]}"#, r#"{"next":"x"}"#] {
+        assert_eq!(scan_page(bad), None, "{bad}");
+    }
+}
+
+/// JSON with the odd things that JSON can have, and white space anywhere.
+fn any_json() -> impl Strategy<Value = String> {
+    let space = "[ \n\t]{0,2}";
+    let number = prop_oneof!["-?[1-9][0-9]{0,30}", "-?0\\.[0-9]{1,20}", "[1-9]e[+-]?[0-9]{1,3}"];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        number,
+        any::<String>().prop_map(|text| json!(text).to_string()),
+        r#""(\\\\|\\"|\\u00[0-7][0-9a-f]|\\ud83d\\ude00|[]{}\[:,])*""#,
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        let member =
+            (any::<String>(), space, inner.clone()).prop_map(|(name, s, value)| format!("{}{s}:{value}", json!(name)));
+        prop_oneof![
+            (prop::collection::vec(inner, 0..4), space)
+                .prop_map(|(items, s)| format!("[{s}{}]", items.join(&format!("{s},")))),
+            (prop::collection::vec(member, 0..4), space)
+                .prop_map(|(members, s)| format!("{{{s}{}}}", members.join(&format!(",{s}")))),
+        ]
+    })
+}
+
+/// A JSON string with some of its characters written as escapes.
+fn escaped(text: &str, every: usize) -> String {
+    let mut out = String::from("\"");
+    for (at, character) in text.chars().enumerate() {
+        if every > 0 && at % every == 0 {
+            let units = &mut [0; 2];
+            out.extend(character.encode_utf16(units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            let quoted = json!(character.to_string()).to_string();
+            out.push_str(&quoted[1..quoted.len() - 1]);
+        }
+    }
+    out + "\""
+}
+
+proptest! {
+    #[test]
+    fn the_scan_agrees_with_the_full_parse(
+        numbers in (1_u64..1 << 53, 1_u32..1 << 31, 0_u32..1 << 31),
+        id in "[a-z\"\\\\ é😀]{1,20}",
+        stream in "[a-zé\"\\\\😀]{1,9}:[a-z{}\\[\\],]{1,9}",
+        extension in any::<String>().prop_filter("has a limit", |text| text.len() < 1000),
+        data in any_json(),
+        every in 0_usize..4,
+        order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
+        space in "[ \n\t\r]{0,3}",
+    ) {
+        let (sequence, revision, version) = numbers;
+        let members = [
+            ("specversion", "\"1.0\"".to_owned()),
+            ("id", escaped(&id, every)),
+            ("source", "\"tester\"".to_owned()),
+            ("type", "\"task.made.v1\"".to_owned()),
+            ("subject", escaped(&stream, every)),
+            ("time", "\"2026-11-20T12:23:40Z\"".to_owned()),
+            ("recordedtime", "\"2026-11-20T12:23:40Z\"".to_owned()),
+            ("sequence", format!("\"{sequence:016}\"")),
+            ("revision", revision.to_string()),
+            ("version", version.to_string()),
+            ("traceparent", json!(extension).to_string()),
+            ("data", data),
+        ];
+        let members: Vec<_> = order.iter().map(|at| {
+            let (name, value) = &members[*at];
+            format!("{}{space}:{space}{value}{space}", escaped(name, every))
+        }).collect();
+        let text = format!("{space}{{{space}{},\"clock\":\"tester=1\"}}", members.join(&format!(",{space}")));
+
+        match parse_event(text.as_bytes()) {
+            Err(error) => prop_assert!(false, "{error}: {text}"),
+            Ok(event) => {
+                let header = scan(&text).expect("a good event has a header");
+                prop_assert_eq!(&*header.stream.decode().unwrap(), event.stream.as_str());
+                prop_assert_eq!(header.sequence, event.sequence);
+                prop_assert_eq!(header.revision, event.revision);
+                prop_assert_eq!(header.version, event.version);
+
+                let line = written(&event);
+                prop_assert!(!line.contains('\n') && !line.contains('\r'));
+                prop_assert_eq!(&written(&parse_event(line.as_bytes()).unwrap()), &line);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_makes_the_scan_panic(text in r#"[\{\}\[\]",:\\ua-f0-9 é]{0,80}"#, cut in 0_usize..700) {
+        let _ = (scan(&text), scan_page(&text), text_member(&text, "a"));
+        if let Some(cut) = EXAMPLE.get(..cut) {
+            let _ = scan(cut);
+        }
+    }
+}
