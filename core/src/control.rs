@@ -1,0 +1,137 @@
+//! Control frames: what a server says about the stream itself, as the JSON body of an SSE frame with `event: highwater`.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::envelope::text_member;
+
+/// The body of a control frame.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Control<'a> {
+    /// History is done, the stream is live.
+    Ready {
+        /// The longest silence to expect: a heartbeat comes at least this often, in milliseconds.
+        heartbeat_ms: u64,
+    },
+    /// The reader has been sent everything up to the frame's id.
+    Heartbeat,
+    /// The reader's cursor is of no use; the stream goes on from the frame's id.
+    Reset {
+        /// Why.
+        reason: ResetReason,
+    },
+    /// The server closes the stream: reconnect with the cursor.
+    Goodbye {
+        /// How long to wait before that, in milliseconds.
+        retry_ms: u64,
+    },
+    /// The stream cannot go on.
+    Error {
+        /// A problem document (RFC 9457).
+        problem: &'a RawValue,
+    },
+}
+
+/// Why a cursor is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResetReason {
+    /// The log is another one than the cursor is of.
+    EpochChanged,
+    /// The events after the cursor are no longer kept.
+    CursorExpired,
+    /// The cursor lies beyond the log's end.
+    CursorAhead,
+}
+
+impl Control<'_> {
+    /// The body as JSON, one line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a control frame is JSON")
+    }
+}
+
+impl ResetReason {
+    /// The reason's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EpochChanged => "epoch_changed",
+            Self::CursorExpired => "cursor_expired",
+            Self::CursorAhead => "cursor_ahead",
+        }
+    }
+}
+
+impl fmt::Display for ResetReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a reader does about a control frame, known without parsing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlKind {
+    /// See [`Control::Ready`].
+    Ready,
+    /// See [`Control::Heartbeat`].
+    Heartbeat,
+    /// See [`Control::Reset`].
+    Reset(ResetReason),
+    /// See [`Control::Goodbye`].
+    Goodbye,
+    /// See [`Control::Error`].
+    Error,
+}
+
+impl ControlKind {
+    /// Reads the kind of a control frame's body. `None` is a kind of a later protocol, to be passed over.
+    #[must_use]
+    pub fn scan(body: &str) -> Option<Self> {
+        let kind = text_member(body, "kind")?.decode()?;
+        Some(match &*kind {
+            "ready" => Self::Ready,
+            "heartbeat" => Self::Heartbeat,
+            "goodbye" => Self::Goodbye,
+            "error" => Self::Error,
+            "reset" => Self::Reset(match &*text_member(body, "reason")?.decode()? {
+                "epoch_changed" => ResetReason::EpochChanged,
+                "cursor_expired" => ResetReason::CursorExpired,
+                "cursor_ahead" => ResetReason::CursorAhead,
+                _ => return None,
+            }),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_recognised() {
+        let problem = RawValue::from_string(r#"{"kind":"decoy","status":503}"#.to_owned()).unwrap();
+        for (control, kind) in [
+            (Control::Ready { heartbeat_ms: 15_000 }, ControlKind::Ready),
+            (Control::Heartbeat, ControlKind::Heartbeat),
+            (Control::Reset { reason: ResetReason::CursorAhead }, ControlKind::Reset(ResetReason::CursorAhead)),
+            (Control::Goodbye { retry_ms: 500 }, ControlKind::Goodbye),
+            (Control::Error { problem: &problem }, ControlKind::Error),
+        ] {
+            let body = control.to_json();
+            assert_eq!(ControlKind::scan(&body), Some(kind), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_later_protocol_says_is_passed_over() {
+        for body in [r#"{"kind":"compacted"}"#, r#"{"kind":"reset","reason":"bored"}"#, "{}", "", "[1"] {
+            assert_eq!(ControlKind::scan(body), None, "{body}");
+        }
+    }
+}

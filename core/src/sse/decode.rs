@@ -1,0 +1,346 @@
+//! Reading an event stream. Every line is scanned once, however its bytes arrive, and data of one line is never copied.
+
+use std::mem;
+
+use memchr::memchr2;
+
+use super::FRAME_BYTES_MAX;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What the stream dispatches: one block of lines that had data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The id that this very frame carried.
+    pub id: Option<&'a str>,
+    /// The id to resume from: this frame's own, or the last one before it; empty if there was none.
+    pub last_event_id: &'a str,
+    /// The type as given; empty stands for the standard's `message`.
+    pub event: &'a str,
+    /// Our field: the sequence of the event before this one in this set of topics. `None` also where it is not a number.
+    pub prev: Option<u64>,
+    /// The data, its lines joined by `\n`.
+    pub data: &'a str,
+}
+
+/// Why a stream can't be read on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A frame, or a single line, spans more than the decoder's limit.
+    #[error("a frame of the event stream is larger than the {limit_bytes} bytes allowed (frame_bytes_max)")]
+    FrameTooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
+}
+
+/// Turns the chunks of one event stream into frames.
+///
+/// Give it a chunk with [`push`](Self::push), or let the network write into [`spare`](Self::spare) and
+/// [`commit`](Self::commit); then call [`next_frame`](Self::next_frame) until it answers `None`. Drained like that, it
+/// holds at most `frame_bytes_max` and the chunk, up to twice over for the room it keeps to work in.
+///
+/// A frame's bytes are counted from its first data to its end, comments and unknown fields in between included; before
+/// the first data, line by line. So no flood of lines costs memory, and the same stream fails or not however it is cut.
+#[derive(Debug)]
+pub struct Decoder {
+    frame_bytes_max: usize,
+    /// What was received is `..filled`; the rest is spare.
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Where the current line begins.
+    line: usize,
+    /// Up to where the current line is known not to end.
+    scanned: usize,
+    at_start: bool,
+    /// The last line ended in CR: an LF that follows belongs to it.
+    after_cr: bool,
+    failed: bool,
+    block: Block,
+    event: String,
+    last_event_id: String,
+    retry_ms: Option<u64>,
+    /// Data that was not UTF-8, made so.
+    replaced: String,
+}
+
+/// The fields of the block that is being read.
+#[derive(Debug, Default)]
+struct Block {
+    /// Where in the buffer the data stands, as start and end: the lines so far, joined in place.
+    data: Option<(usize, usize)>,
+    has_id: bool,
+    id: String,
+    event: String,
+    prev: Option<u64>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    /// A decoder at the start of a stream, with the limit [`FRAME_BYTES_MAX`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::with_limit(FRAME_BYTES_MAX)
+    }
+
+    /// A decoder at the start of a stream whose frames span at most `frame_bytes_max`.
+    #[must_use]
+    pub const fn with_limit(frame_bytes_max: usize) -> Self {
+        Self {
+            frame_bytes_max,
+            buffer: Vec::new(),
+            filled: 0,
+            line: 0,
+            scanned: 0,
+            at_start: true,
+            after_cr: false,
+            failed: false,
+            block: Block { data: None, has_id: false, id: String::new(), event: String::new(), prev: None },
+            event: String::new(),
+            last_event_id: String::new(),
+            retry_ms: None,
+            replaced: String::new(),
+        }
+    }
+
+    /// Takes a chunk. After an error it is dropped.
+    pub fn push(&mut self, chunk: &[u8]) {
+        self.spare(chunk.len()).copy_from_slice(chunk);
+        self.commit(chunk.len());
+    }
+
+    /// Room for a chunk of `len` bytes, to be written in place and then [committed](Self::commit).
+    pub fn spare(&mut self, len: usize) -> &mut [u8] {
+        let kept = self.kept_from();
+        let unread = self.filled - kept;
+        let short = self.buffer.len() - self.filled < len;
+        // A move is paid for by at least as many bytes read since the last one.
+        if unread == 0 || (short && unread <= kept) {
+            self.discard(kept);
+        }
+        let end = self.filled + len;
+        if self.buffer.len() < end {
+            self.buffer.resize(end, 0);
+        }
+        self.buffer.get_mut(self.filled..end).unwrap_or_default()
+    }
+
+    /// Takes the first `len` bytes of what [`spare`](Self::spare) lent.
+    pub fn commit(&mut self, len: usize) {
+        if !self.failed {
+            self.filled = self.filled.saturating_add(len).min(self.buffer.len());
+        }
+    }
+
+    /// The next frame that has arrived whole; `None` when another chunk is needed.
+    ///
+    /// A block that the end of the stream cuts off is no frame: the standard has it discarded.
+    ///
+    /// # Errors
+    ///
+    /// If a frame spans more than the limit; then again until [`reset`](Self::reset).
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
+        while let Some((start, end)) = self.next_line()? {
+            if start < end {
+                self.take_field(start, end);
+            } else if let Some(block) = self.end_block() {
+                return Ok(Some(self.frame(&block)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id to resume from, also where a block without data brought it; empty if there was none.
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        &self.last_event_id
+    }
+
+    /// How long the server asks to wait before a reconnect, if it said so.
+    #[must_use]
+    pub const fn retry_ms(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
+    /// The memory that its buffer takes.
+    #[must_use]
+    pub const fn capacity_bytes(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Goes to the start of another stream, a reconnect's: drops what is unread and any error, and keeps the last event
+    /// id and the reconnection time, as browsers do.
+    pub fn reset(&mut self) {
+        self.block = Block::default();
+        self.filled = 0;
+        self.line = 0;
+        self.scanned = 0;
+        self.at_start = true;
+        self.after_cr = false;
+        self.failed = false;
+    }
+
+    /// A line's start and end without its end of line, which is LF, CR or CRLF.
+    fn next_line(&mut self) -> Result<Option<(usize, usize)>, DecodeError> {
+        let limit_bytes = self.frame_bytes_max;
+        if self.failed {
+            return Err(DecodeError::FrameTooLarge { limit_bytes });
+        }
+        if !self.skip_before_line() {
+            return Ok(None);
+        }
+        let unscanned = self.buffer.get(self.scanned..self.filled).unwrap_or_default();
+        let found = memchr2(b'\n', b'\r', unscanned);
+        let (start, end) = (self.line, self.scanned + found.unwrap_or(unscanned.len()));
+        if end - self.kept_from() > limit_bytes {
+            self.reset();
+            self.buffer = Vec::new();
+            self.failed = true;
+            return Err(DecodeError::FrameTooLarge { limit_bytes });
+        }
+        if found.is_none() {
+            self.scanned = end;
+            return Ok(None);
+        }
+        self.after_cr = self.buffer.get(end) == Some(&b'\r');
+        self.line = end + 1;
+        self.scanned = self.line;
+        Ok(Some((start, end)))
+    }
+
+    /// Steps over the byte order mark that may open a stream and the LF that may follow a CR. `false` while more bytes
+    /// must tell.
+    fn skip_before_line(&mut self) -> bool {
+        let unread = self.buffer.get(self.line..self.filled).unwrap_or_default();
+        let skipped = if self.at_start {
+            if unread.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(unread) {
+                return false;
+            }
+            if unread.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
+        } else if self.after_cr {
+            let Some(first) = unread.first() else {
+                return false;
+            };
+            usize::from(*first == b'\n')
+        } else {
+            return true;
+        };
+        self.at_start = false;
+        self.after_cr = false;
+        self.line += skipped;
+        self.scanned = self.line;
+        true
+    }
+
+    fn take_field(&mut self, start: usize, end: usize) {
+        let line = self.buffer.get(start..end).unwrap_or_default();
+        // Names are short: another search of memchr's would gain nothing and cost the browser its code.
+        let (name, value) = match line.iter().position(|byte| *byte == b':') {
+            Some(colon) => (line.get(..colon), line.get(colon + 1..).unwrap_or_default()),
+            None => (Some(line), &[][..]),
+        };
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match name.unwrap_or_default() {
+            b"data" => self.add_data(end - value.len(), end),
+            b"id" if value.iter().all(|byte| *byte != 0) => {
+                replace_invalid(&mut self.block.id, value);
+                self.block.has_id = true;
+            }
+            b"event" => replace_invalid(&mut self.block.event, value),
+            b"prev" => self.block.prev = number(value),
+            b"retry" => self.retry_ms = number(value).or(self.retry_ms),
+            _ => {} // A comment (its name is empty), an id with NUL, or a field unknown: all ignored.
+        }
+    }
+
+    fn add_data(&mut self, start: usize, end: usize) {
+        let Some((first, joined_end)) = self.block.data else {
+            self.block.data = Some((start, end));
+            return;
+        };
+        // At least the end of the line before and `data` lie between, so there is room for the LF.
+        if let Some(gap) = self.buffer.get_mut(joined_end) {
+            *gap = b'\n';
+        }
+        self.buffer.copy_within(start..end, joined_end + 1);
+        self.block.data = Some((first, joined_end + 1 + (end - start)));
+    }
+
+    /// What a blank line does: the id counts even where there is no data to dispatch.
+    fn end_block(&mut self) -> Option<Dispatch> {
+        let has_id = mem::take(&mut self.block.has_id);
+        if has_id {
+            mem::swap(&mut self.last_event_id, &mut self.block.id);
+        }
+        mem::swap(&mut self.event, &mut self.block.event);
+        self.block.event.clear();
+        let prev = self.block.prev.take();
+        self.block.data.take().map(|data| Dispatch { data, has_id, prev })
+    }
+
+    fn frame(&mut self, dispatch: &Dispatch) -> Frame<'_> {
+        let (start, end) = dispatch.data;
+        let bytes = self.buffer.get(start..end).unwrap_or_default();
+        let data = match str::from_utf8(bytes) {
+            Ok(data) => data,
+            Err(_) => {
+                replace_invalid(&mut self.replaced, bytes);
+                &self.replaced
+            }
+        };
+        Frame {
+            id: dispatch.has_id.then_some(self.last_event_id.as_str()),
+            last_event_id: &self.last_event_id,
+            event: &self.event,
+            prev: dispatch.prev,
+            data,
+        }
+    }
+
+    /// From where on the buffer's bytes are still needed.
+    fn kept_from(&self) -> usize {
+        self.block.data.map_or(self.line, |(start, _)| start)
+    }
+
+    /// Drops the first `len` bytes, which must not be needed, and moves the rest to the front.
+    fn discard(&mut self, len: usize) {
+        self.buffer.copy_within(len..self.filled, 0);
+        self.filled -= len;
+        self.line -= len;
+        self.scanned -= len;
+        self.block.data = self.block.data.map(|(start, end)| (start - len, end - len));
+    }
+}
+
+struct Dispatch {
+    data: (usize, usize),
+    has_id: bool,
+    prev: Option<u64>,
+}
+
+/// Writes `bytes` to `text` as the standard decodes UTF-8: U+FFFD for what is none.
+fn replace_invalid(text: &mut String, bytes: &[u8]) {
+    text.clear();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+}
+
+/// A number of ASCII digits only; `None` also where a u64 can't hold it.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, &digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
