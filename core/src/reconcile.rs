@@ -1,0 +1,427 @@
+//! The [`Reconciler`]: what each arriving event means to a reader of a set of topics.
+//!
+//! It gives every message exactly one final [`Verdict`], applies each event of the set once and in the log's order
+//! whatever the network repeats, reorders or loses, and knows what is missing. It does no I/O: hand it each message of
+//! the present connection with [`Reconciler::handle`] (or the parts of a fetched page), and after each drain
+//! [`Reconciler::poll`] until it answers `None`, doing what it asks for.
+
+mod answer;
+mod hold;
+mod marks;
+mod message;
+
+use std::borrow::Cow;
+
+pub use answer::{Counts, Handled, Missing, Output, Verdict};
+pub use hold::HoldLimits;
+pub use message::{Arrival, Message};
+
+use self::{
+    hold::{Held, Hold},
+    marks::Marks,
+};
+use crate::{
+    control::{ControlKind, ResetReason},
+    envelope::scan,
+    version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
+};
+
+/// One connection, or one fetch that belongs to it. What an earlier attempt still delivers is discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Attempt(u32);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Reconciler {
+    origin: After,
+    epoch: Option<Epoch>,
+    cursor: Sequence,
+    /// Whether a stream never seen is known, at revision 0.
+    from_start: bool,
+    /// Whether the cursor is still to be told, by the `ready` of a reader that starts at `latest`. What comes before it
+    /// is held: nobody can say yet what was missed.
+    waiting: bool,
+    streams: Marks,
+    hold: Hold,
+    /// Up to here the set has events, as the server said.
+    wanted: Sequence,
+    fetching: Option<Fetching>,
+    lost: Option<Output>,
+    reconnect: bool,
+    attempt: Attempt,
+    counts: Counts,
+}
+
+/// A fetch under way, and where things stood when it began.
+#[derive(Debug, PartialEq, Eq)]
+enum Fetching {
+    Log { cursor: Sequence },
+    Stream { stream: Box<str>, revision: Revision },
+}
+
+/// What an event is judged by, taken from its envelope.
+struct Subject<'a> {
+    stream: Cow<'a, str>,
+    revision: Revision,
+    version: Version,
+}
+
+impl<'a> Subject<'a> {
+    /// `None` where the header can't be read or says another place than the frame.
+    fn scan(envelope: &'a str, sequence: Sequence) -> Option<Self> {
+        let header = scan(envelope).ok().filter(|header| header.sequence == sequence)?;
+        Some(Self { stream: header.stream.decode()?, revision: header.revision, version: header.version })
+    }
+}
+
+impl Reconciler {
+    /// A reader that starts after this place and has seen nothing yet.
+    #[must_use]
+    pub fn new(origin: After, limits: HoldLimits) -> Self {
+        let (epoch, cursor) = match origin {
+            After::Position(position) => (Some(position.epoch), position.sequence),
+            After::Earliest | After::Latest => (None, Sequence::ZERO),
+        };
+        Self {
+            origin,
+            epoch,
+            cursor,
+            from_start: origin == After::Earliest || (epoch.is_some() && cursor == Sequence::ZERO),
+            waiting: origin == After::Latest,
+            streams: Marks::default(),
+            hold: Hold::new(limits),
+            wanted: Sequence::ZERO,
+            fetching: None,
+            lost: None,
+            reconnect: false,
+            attempt: Attempt(0),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Begins a connection. Messages of earlier ones are discarded from now on.
+    pub fn connect(&mut self) -> Attempt {
+        self.attempt = Attempt(self.attempt.0.wrapping_add(1));
+        if self.waiting {
+            // It has not begun: it begins with the next connection.
+            self.epoch = None;
+            self.counts.dropped += self.hold.clear();
+        }
+        // What is missing comes again by itself: the connection starts at the cursor.
+        self.wanted = Sequence::ZERO;
+        self.fetching = None;
+        self.reconnect = false;
+        self.attempt
+    }
+
+    /// Where the next connection has to start: the cursor, never the last id seen.
+    #[must_use]
+    pub fn resume(&self) -> After {
+        match self.epoch {
+            Some(epoch) if !self.waiting => After::Position(Position::new(epoch, self.cursor)),
+            _ => self.origin,
+        }
+    }
+
+    /// How many events got which answer.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How many events wait for what is missing.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.hold.len()
+    }
+
+    /// The marks of a stream, if it is known by an event of its own or by [`Self::load`].
+    #[must_use]
+    pub fn mark(&self, stream: &str) -> Option<HighWater> {
+        self.streams.get(stream)
+    }
+
+    /// Makes a stream known from a state that was loaded beside the connection. Marks only rise.
+    pub fn load(&mut self, stream: &str, state: HighWater) {
+        let known = self.known(stream);
+        let mark = HighWater {
+            revision: known.revision.max(state.revision),
+            version: known.version.max(state.version),
+            sequence: known.sequence.max(state.sequence),
+        };
+        self.streams.set(stream, mark);
+    }
+
+    /// Takes one message of a connection.
+    pub fn handle(&mut self, attempt: Attempt, message: &Message<'_>) -> Handled {
+        match message {
+            Message::Event(arrival) => self.event(attempt, arrival).map_or(Handled::Discarded, Handled::Event),
+            Message::Control { kind, position, prev } => self.control(attempt, *kind, *position, *prev),
+            Message::Unplaced => Handled::Unplaced,
+            Message::Unknown => Handled::Unknown,
+        }
+    }
+
+    /// Takes one event, of a connection or of a fetched page of the log. `None` means that it was discarded.
+    pub fn event(&mut self, attempt: Attempt, arrival: &Arrival<'_>) -> Option<Verdict> {
+        let Arrival { position, prev, envelope } = *arrival;
+        if !self.admit(attempt, position.epoch) {
+            self.counts.discarded += 1;
+            return None;
+        }
+        if self.hold.contains(position.sequence) {
+            self.counts.duplicate += 1;
+            return Some(Verdict::Duplicate);
+        }
+        let subject = Subject::scan(envelope, position.sequence);
+        let verdict = match self.waiting {
+            true => Verdict::Gap,
+            false => self.judge(position.sequence, prev, subject.as_ref()),
+        };
+        if verdict == Verdict::Gap {
+            self.hold(position.sequence, prev, envelope);
+        } else {
+            self.settle(verdict, position.sequence, subject.as_ref());
+            self.move_cursor(position.sequence, prev);
+        }
+        Some(verdict)
+    }
+
+    /// Takes one event of a fetched page of a single stream: it moves the stream's marks, never the cursor. What the
+    /// set brings in its place is discarded, and so is what belongs to a stream that was not asked for.
+    pub fn stream_event(&mut self, attempt: Attempt, envelope: &str) -> Option<Verdict> {
+        let subject =
+            scan(envelope).ok().and_then(|header| Some((header.sequence, Subject::scan(envelope, header.sequence)?)));
+        match subject {
+            Some((sequence, subject)) if attempt == self.attempt && self.is_missing(sequence, &subject) => {
+                if self.judge(sequence, Sequence::ZERO, Some(&subject)) == Verdict::Gap {
+                    self.lose(&subject.stream, subject.revision);
+                }
+                let verdict = self.judge(sequence, Sequence::ZERO, Some(&subject));
+                self.settle(verdict, sequence, Some(&subject));
+                Some(verdict)
+            }
+            None if attempt == self.attempt => {
+                self.counts.unreadable += 1;
+                Some(Verdict::Unreadable)
+            }
+            _ => {
+                self.counts.discarded += 1;
+                None
+            }
+        }
+    }
+
+    /// Takes word that up to a position nothing comes after `prev`: the end of a fetched page, or a control frame.
+    pub fn caught_up(&mut self, attempt: Attempt, position: Position, prev: Sequence) {
+        if !self.admit(attempt, position.epoch) || self.waiting {
+            return;
+        }
+        if prev <= self.cursor {
+            self.cursor = self.cursor.max(position.sequence);
+        } else {
+            self.wanted = self.wanted.max(prev);
+        }
+    }
+
+    /// Takes word that a fetch is at its end, whatever it brought. One that failed is no reason to call this: connect anew.
+    pub fn fetched(&mut self, attempt: Attempt) {
+        if attempt != self.attempt {
+            return;
+        }
+        match self.fetching.take() {
+            // The server says there is more and does not give it.
+            Some(Fetching::Log { cursor }) if cursor == self.cursor && self.wanted > cursor => self.reconnect = true,
+            Some(Fetching::Stream { stream, revision }) if self.known(&stream).revision == revision => {
+                if let Some(held) = self.hold.first_of(&stream) {
+                    self.lose(&stream, held);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is to be told or done next. Drain it after every input.
+    pub fn poll(&mut self) -> Option<Output> {
+        if let Some(lost) = self.lost.take() {
+            return Some(lost);
+        }
+        if self.reconnect {
+            self.reconnect = false;
+            return Some(Output::Reconnect);
+        }
+        let epoch = self.epoch.filter(|_| !self.waiting)?;
+        let mut missing = None;
+        if let Some((sequence, held)) = self.hold.first() {
+            let subject = Subject::scan(&held.envelope, sequence);
+            let verdict = self.judge(sequence, held.prev, subject.as_ref());
+            if verdict != Verdict::Gap {
+                return self.release(verdict, Position::new(epoch, sequence));
+            }
+            if held.prev <= self.cursor {
+                missing = subject.map(|subject| self.missing_in_stream(&subject.stream));
+            }
+        }
+        if self.fetching.is_some() {
+            return None;
+        }
+        let missing = match missing {
+            Some(missing) => missing,
+            None if self.wanted > self.cursor => Missing::Log { after: Position::new(epoch, self.cursor) },
+            None => return None,
+        };
+        self.fetching = Some(match &missing {
+            Missing::Log { .. } => Fetching::Log { cursor: self.cursor },
+            Missing::Stream { stream, .. } => {
+                Fetching::Stream { stream: stream.clone(), revision: self.known(stream).revision }
+            }
+        });
+        Some(Output::Fetch(missing))
+    }
+
+    fn control(
+        &mut self,
+        attempt: Attempt,
+        kind: ControlKind,
+        position: Option<Position>,
+        prev: Option<Sequence>,
+    ) -> Handled {
+        if attempt != self.attempt {
+            return Handled::Discarded;
+        }
+        match (kind, position) {
+            (ControlKind::Reset(reason), Some(position)) => self.reset(reason, position),
+            (ControlKind::Ready, Some(position)) if self.waiting && self.admit(attempt, position.epoch) => {
+                self.cursor = position.sequence;
+                self.waiting = false;
+            }
+            (_, Some(position)) => {
+                if let Some(prev) = prev {
+                    self.caught_up(attempt, position, prev);
+                }
+            }
+            (_, None) => {}
+        }
+        Handled::Control(kind)
+    }
+
+    /// Forgets everything and goes on from a position. The application has to do the same with its state.
+    fn reset(&mut self, reason: ResetReason, position: Position) {
+        if reason == ResetReason::EpochChanged && self.epoch == Some(position.epoch) {
+            return; // told again
+        }
+        self.epoch = Some(position.epoch);
+        self.cursor = position.sequence;
+        self.waiting = false;
+        self.from_start = position.sequence == Sequence::ZERO;
+        self.streams.clear();
+        self.counts.dropped += self.hold.clear();
+        self.wanted = Sequence::ZERO;
+        self.fetching = None;
+    }
+
+    /// Whether a message is of the present attempt and of our log. The first message tells which log that is.
+    fn admit(&mut self, attempt: Attempt, epoch: Epoch) -> bool {
+        if attempt != self.attempt {
+            return false;
+        }
+        let ours = *self.epoch.get_or_insert(epoch);
+        self.reconnect |= ours != epoch;
+        ours == epoch
+    }
+
+    /// Whether a stream's event can be what the fetch of that stream is for: it lies before what waits for it.
+    fn is_missing(&self, sequence: Sequence, subject: &Subject<'_>) -> bool {
+        let asked_for = match &self.fetching {
+            Some(Fetching::Stream { stream, .. }) => **stream == *subject.stream,
+            _ => false,
+        };
+        let awaited = self.hold.first().is_some_and(|(held, _)| sequence < held);
+        asked_for && (awaited || sequence <= self.cursor)
+    }
+
+    /// The protocol's table, but for what is discarded or held already.
+    fn judge(&self, sequence: Sequence, prev: Sequence, subject: Option<&Subject<'_>>) -> Verdict {
+        let mark = subject.and_then(|subject| match self.streams.get(&subject.stream) {
+            None if !self.from_start => None,
+            mark => Some((subject, mark.unwrap_or_default())),
+        });
+        let judged_before = match &mark {
+            Some((subject, mark)) => subject.revision <= mark.revision,
+            None => sequence <= self.cursor,
+        };
+        match mark {
+            _ if judged_before => Verdict::Duplicate,
+            _ if prev > self.cursor => Verdict::Gap,
+            Some((subject, mark)) if Some(subject.revision) > mark.revision.next() => Verdict::Gap,
+            Some((subject, mark)) if subject.version < mark.version => Verdict::Stale,
+            _ if subject.is_some() => Verdict::Apply,
+            _ => Verdict::Unreadable,
+        }
+    }
+
+    /// Counts a final verdict and moves the stream's marks.
+    fn settle(&mut self, verdict: Verdict, sequence: Sequence, subject: Option<&Subject<'_>>) {
+        let count = match verdict {
+            Verdict::Apply => &mut self.counts.applied,
+            Verdict::Stale => &mut self.counts.stale,
+            Verdict::Duplicate => &mut self.counts.duplicate,
+            Verdict::Unreadable => &mut self.counts.unreadable,
+            Verdict::Gap => &mut self.counts.gap,
+        };
+        *count += 1;
+        let Some(Subject { stream, revision, version }) = subject else { return };
+        let (revision, version) = (*revision, *version);
+        match (verdict, self.streams.get(stream)) {
+            (Verdict::Apply, _) => self.streams.set(stream, HighWater { revision, version, sequence }),
+            (Verdict::Stale, Some(mark)) => self.streams.set(stream, HighWater { revision, ..mark }),
+            _ => {}
+        }
+    }
+
+    fn move_cursor(&mut self, sequence: Sequence, prev: Sequence) {
+        if prev <= self.cursor {
+            self.cursor = self.cursor.max(sequence);
+        }
+    }
+
+    fn hold(&mut self, sequence: Sequence, prev: Sequence, envelope: &str) {
+        self.counts.gap += 1;
+        self.wanted = self.wanted.max(prev);
+        if let Err(dropped) = self.hold.insert(sequence, Held { prev, envelope: envelope.into() }) {
+            self.counts.dropped += dropped.events;
+            self.wanted = self.wanted.max(dropped.last);
+        }
+    }
+
+    /// Lets the first held event go with its final verdict.
+    fn release(&mut self, verdict: Verdict, position: Position) -> Option<Output> {
+        let held = self.hold.release()?;
+        let subject = Subject::scan(&held.envelope, position.sequence);
+        self.settle(verdict, position.sequence, subject.as_ref());
+        self.move_cursor(position.sequence, held.prev);
+        Some(Output::Released { verdict, position, envelope: held.envelope })
+    }
+
+    fn known(&self, stream: &str) -> HighWater {
+        self.streams.get(stream).unwrap_or_default()
+    }
+
+    fn missing_in_stream(&self, stream: &str) -> Missing {
+        let from = self.known(stream).revision.next().unwrap_or(Revision::MAX);
+        Missing::Stream { stream: stream.into(), from }
+    }
+
+    /// Goes on before this revision of a stream without what lies between: it is not to be had.
+    fn lose(&mut self, stream: &str, before: Revision) {
+        let mark = self.known(stream);
+        let last = Revision::new(u64::from(before.get()).saturating_sub(1)).unwrap_or_default();
+        if let Some(from) = mark.revision.next().filter(|from| *from <= last) {
+            self.lost = Some(Output::Lost { stream: stream.into(), from, to: last });
+            self.streams.set(stream, HighWater { revision: last, ..mark });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
