@@ -1,0 +1,18 @@
+//! The server of Highwater: an append-only event log over HTTP and SSE.
+//!
+//! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
+
+pub mod app;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
+#[cfg(feature = "cli")]
+pub mod demo;
+pub mod error;
+pub mod feed;
+mod page;
+#[cfg(feature = "cli")]
+mod remote;
+mod routes;
+pub mod serve;
+pub mod store;

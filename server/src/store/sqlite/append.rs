@@ -1,0 +1,263 @@
+//! The rules of an append: what is known already, what is expected, and which place, version and clock an event gets.
+//!
+//! All of it runs inside the writer's transaction, one commit after the other, so what is looked up here is what will be.
+
+use std::collections::HashMap;
+
+use highwater_core::{
+    clock::{ClockError, VectorClock},
+    envelope::{parse_event, write_event},
+    event::{Event, NewEvent, Recording},
+    stream::StreamName,
+    time::Timestamp,
+    version::{Revision, Sequence, Version},
+};
+use rusqlite::Connection;
+
+use super::{
+    prepare::{Digest, Identity, Prepared, PreparedCommit},
+    rows::{self, ActorId, Known, NewRow, StreamId, StreamMark},
+};
+use crate::store::{CommitError, Committed, Expectation, Placed, Unavailable};
+
+/// The end of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tail {
+    /// The last event's place.
+    pub(super) sequence: Sequence,
+    /// When it was recorded.
+    pub(super) recorded: Timestamp,
+}
+
+/// Why a commit was not appended.
+pub(super) enum Failure {
+    /// It breaks a rule; others beside it may be fine.
+    Refused(CommitError),
+    /// The database failed; nothing in this transaction can be trusted.
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Appends a commit at the tail, which moves. After a failure the caller rolls the database and the tail back.
+///
+/// # Errors
+/// [`Failure`] where a rule or the database says no.
+pub(super) fn append(
+    database: &Connection,
+    tail: &mut Tail,
+    commit: PreparedCommit,
+    version_jump_max: u32,
+) -> Result<Committed, Failure> {
+    let mut append = Append { database, tail, version_jump_max, monotonic: commit.monotonic, streams: HashMap::new() };
+    let found = append.look_up(&commit.events)?;
+    let all_known = !found.is_empty() && found.iter().all(|found| !matches!(found, Found::New));
+    if !all_known {
+        append.check(&commit, &found)?;
+    }
+    let mut places: Vec<Placed> = Vec::with_capacity(found.len());
+    for (index, (event, found)) in commit.events.into_iter().zip(found).enumerate() {
+        let placed = match found {
+            Found::InLog(known) => Placed { id: event.id, sequence: known.sequence, revision: known.revision },
+            Found::InCommit(earlier) => places[earlier].clone(),
+            Found::New => append.add(index, event)?,
+        };
+        places.push(placed);
+    }
+    Ok(Committed { events: places, all_known })
+}
+
+/// Where an event's source and id were found.
+enum Found {
+    InLog(Known),
+    /// It is the same as an earlier event of its commit.
+    InCommit(usize),
+    New,
+}
+
+struct Append<'a> {
+    database: &'a Connection,
+    tail: &'a mut Tail,
+    version_jump_max: u32,
+    monotonic: bool,
+    /// How the streams of the commit stand by now.
+    streams: HashMap<StreamName, (StreamId, StreamMark)>,
+}
+
+impl Append<'_> {
+    fn look_up(&self, events: &[Prepared]) -> Result<Vec<Found>, Failure> {
+        let mut earlier: HashMap<Identity, usize> = HashMap::with_capacity(events.len());
+        let mut all = Vec::with_capacity(events.len());
+        for (index, event) in events.iter().enumerate() {
+            let conflict = CommitError::IdConflict { index };
+            let found = match (earlier.get(&event.identity), rows::known(self.database, event.identity)?) {
+                (Some(&earlier), _) if events[earlier].digest != event.digest => return Err(conflict.into()),
+                (_, Some(known)) if !self.is_same(&known, event)? => return Err(conflict.into()),
+                (_, Some(known)) => Found::InLog(known),
+                (Some(&earlier), None) => Found::InCommit(earlier),
+                (None, None) => Found::New,
+            };
+            earlier.entry(event.identity).or_insert(index);
+            all.push(found);
+        }
+        Ok(all)
+    }
+
+    /// Whether what is given is what was given before, or what was recorded then: an export may be imported again.
+    fn is_same(&self, known: &Known, event: &Prepared) -> Result<bool, Failure> {
+        if known.digest == event.digest {
+            return Ok(true);
+        }
+        let envelope = rows::envelope(self.database, known.sequence)?;
+        let recorded = parse_event(envelope.as_bytes()).map_err(|error| rows::malformed(0, error))?;
+        Ok(Digest::of(&NewEvent::from(recorded), &mut Vec::new()) == event.digest)
+    }
+
+    /// Whether the streams are where the commit expects them, and each of its events that the log has not got.
+    fn check(&self, commit: &PreparedCommit, found: &[Found]) -> Result<(), Failure> {
+        for Expectation { stream, revision } in &commit.expectations {
+            self.expect(stream, *revision)?;
+        }
+        for (Prepared { event, expected_revision, .. }, found) in commit.events.iter().zip(found) {
+            match (expected_revision, found) {
+                (None, _) | (_, Found::InLog(_)) => {}
+                (Some(revision), Found::New | Found::InCommit(_)) => self.expect(&event.stream, *revision)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn expect(&self, stream: &StreamName, expected: Revision) -> Result<(), Failure> {
+        let current = match rows::stream_id(self.database, stream.as_str())? {
+            Some(id) => rows::last_mark(self.database, id)?.map_or(Revision::ZERO, |mark| mark.revision),
+            None => Revision::ZERO,
+        };
+        if current == expected {
+            return Ok(());
+        }
+        Err(CommitError::RevisionConflict { stream: stream.clone(), expected, current }.into())
+    }
+
+    fn add(&mut self, index: usize, prepared: Prepared) -> Result<Placed, Failure> {
+        let Prepared { id, identity, digest, event, expected_revision: _ } = prepared;
+        let (stream, before) = self.stream(&event.stream)?;
+        let version = self.version(index, &event, before.version)?;
+        let actor = rows::actor_id(self.database, &event.source)?;
+        let clock = self.clock(index, &event, stream, actor)?;
+        let mark = StreamMark {
+            revision: before.revision.next().ok_or_else(|| full("the stream"))?,
+            sequence: self.tail.sequence.next().ok_or_else(|| full("the log"))?,
+            version: version.max(before.version),
+        };
+        let placed = Placed { id, sequence: mark.sequence, revision: mark.revision };
+        let event = event.record(Recording {
+            id: placed.id.clone(),
+            recorded_time: self.tail.recorded,
+            sequence: mark.sequence,
+            revision: mark.revision,
+            version,
+            clock,
+        });
+        self.insert(&event, NewPlace { stream, mark, actor, identity, digest })?;
+        self.tail.sequence = mark.sequence;
+        self.streams.insert(event.stream, (stream, mark));
+        Ok(placed)
+    }
+
+    fn stream(&mut self, name: &StreamName) -> Result<(StreamId, StreamMark), Failure> {
+        if let Some(known) = self.streams.get(name) {
+            return Ok(*known);
+        }
+        let before_first = StreamMark { revision: Revision::ZERO, sequence: Sequence::ZERO, version: Version::ZERO };
+        Ok(match rows::stream_id(self.database, name.as_str())? {
+            Some(id) => (id, rows::last_mark(self.database, id)?.unwrap_or(before_first)),
+            None => (rows::add_stream(self.database, name.as_str())?, before_first),
+        })
+    }
+
+    fn version(&self, index: usize, event: &NewEvent, current: Version) -> Result<Version, CommitError> {
+        let version = event.version.unwrap_or(current);
+        let max_jump = self.version_jump_max;
+        if version.get() > current.get().saturating_add(max_jump) {
+            return Err(CommitError::VersionJump { index, version, current, max_jump });
+        }
+        if self.monotonic && version < current {
+            return Err(CommitError::StaleVersion { index, version, current });
+        }
+        Ok(version)
+    }
+
+    fn clock(&self, index: usize, event: &NewEvent, stream: StreamId, actor: ActorId) -> Result<VectorClock, Failure> {
+        let Some(given) = &event.clock else {
+            return self.derived_clock(index, event, stream, actor);
+        };
+        let counter = given.get(event.source.as_str());
+        if rows::is_counter_used(self.database, stream, actor, counter)? {
+            return Err(CommitError::ClockReused { index, counter }.into());
+        }
+        Ok(given.clone())
+    }
+
+    /// All that the actor's latest event and the cause knew, and one more of the actor's own. Where the cause knew of
+    /// more of the actor's events than the stream has, the count goes on from there: the event still comes after its cause.
+    fn derived_clock(
+        &self,
+        index: usize,
+        event: &NewEvent,
+        stream: StreamId,
+        actor: ActorId,
+    ) -> Result<VectorClock, Failure> {
+        let full = |error| match error {
+            ClockError::CounterOutOfRange { .. } => CommitError::CounterSpent { index },
+            _ => CommitError::ClockFull { index },
+        };
+        let latest = rows::latest_clock(self.database, stream, (actor, &event.source))?;
+        let mut clock = latest.unwrap_or_default();
+        if let Some(cause) = &event.causation_id
+            && let Some(known_to_cause) = rows::clock_of(self.database, stream, cause)?
+        {
+            clock.merge(&known_to_cause).map_err(full)?;
+        }
+        clock.tick(event.source.as_str()).map_err(full)?;
+        Ok(clock)
+    }
+
+    fn insert(&self, event: &Event, place: NewPlace) -> Result<(), Failure> {
+        let mut envelope = Vec::with_capacity(512 + event.data.len());
+        write_event(event, &mut envelope);
+        let row = NewRow {
+            stream: place.stream,
+            mark: place.mark,
+            actor: place.actor,
+            actor_name: &event.source,
+            clock: &event.clock,
+            id: &event.id,
+            identity: place.identity,
+            digest: place.digest,
+            envelope: str::from_utf8(&envelope).expect("JSON is written in UTF-8"),
+        };
+        Ok(rows::insert(self.database, &row)?)
+    }
+}
+
+struct NewPlace {
+    stream: StreamId,
+    mark: StreamMark,
+    actor: ActorId,
+    identity: Identity,
+    digest: Digest,
+}
+
+fn full(what: &str) -> CommitError {
+    Unavailable { reason: format!("{what} has no number left for another event") }.into()
+}

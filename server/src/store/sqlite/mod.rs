@@ -1,0 +1,309 @@
+//! [`SqliteStore`]: the log in one SQLite database, for one server on one machine.
+//!
+//! The data folder holds `log.db` (with SQLite's own files beside it), `witness` and `lock`. One thread writes: it takes
+//! all commits that wait into one transaction, syncs once, notes the new head in the witness, and only then lets anyone
+//! see it. Readers have connections of their own and are never in the writer's way.
+//!
+//! # Epochs
+//! The witness says which generation of the log was served, and up to where. At opening the log gets a new epoch where the
+//! witness is missing, can't be read, is of another epoch, or has served more than the log holds. What it can't tell: a
+//! whole folder put back by hand, witness and all, looks like the log it was. Restore with a new folder or without the
+//! witness.
+
+mod append;
+mod lock;
+mod prepare;
+mod queue;
+mod read;
+mod reader;
+mod rows;
+mod schema;
+mod witness;
+mod writer;
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use async_trait::async_trait;
+use highwater_core::{
+    envelope::parse_event,
+    event::Limits,
+    stream::StreamName,
+    time::Timestamp,
+    topic::Topics,
+    version::{Epoch, Revision, Sequence},
+};
+use rusqlite::Connection;
+use tokio::{sync::watch, task::spawn_blocking};
+use uuid::Uuid;
+
+use self::{
+    append::Tail,
+    lock::FolderLock,
+    queue::{Failing, Queue},
+    reader::Readers,
+    witness::{Testimony, Witness},
+    writer::Writer,
+};
+use super::{Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, StreamPage, Unavailable};
+
+/// How a [`SqliteStore`] is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// How large what is appended may be.
+    pub limits: Limits,
+    /// The most events that may be on their way to the disk; with more, commits are [`CommitError::Overloaded`].
+    pub queue_events_max: usize,
+    /// The most bytes that may be on their way to the disk.
+    pub queue_bytes_max: usize,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { limits: Limits::default(), queue_events_max: 65_536, queue_bytes_max: 64 * 1024 * 1024 }
+    }
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has the folder.
+    #[error("another server holds the data folder {}: stop it first, or choose another folder", folder.display())]
+    Locked {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// There is nothing to read.
+    #[error("there is no log at {}", path.display())]
+    NoLog {
+        /// Where the database would be.
+        path: PathBuf,
+    },
+    /// The log was written by a server that keeps it in another way.
+    #[error("the log {} has schema version {version}, this server knows {known}: use the server that wrote it", path.display())]
+    UnknownSchema {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+        /// What this server reads and writes.
+        known: i64,
+    },
+    /// The database is not a log.
+    #[error("{} is another program's database, not a log of Highwater", path.display())]
+    Foreign {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The database is damaged, or can't be used.
+    #[error("the log {} can't be opened: {source}", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A file or folder can't be made, read or written.
+    #[error("{} can't be used: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// The log in one SQLite database. Dropped without [`close`](EventStore::close), it blocks until what was accepted is
+/// stored.
+pub struct SqliteStore {
+    epoch: Epoch,
+    limits: Limits,
+    head: watch::Sender<Sequence>,
+    queue: Queue,
+    readers: Arc<Readers>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    lock: Mutex<Option<FolderLock>>,
+}
+
+impl SqliteStore {
+    /// Opens the log in this folder. Makes the folder and the log where there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which file is in the way, and how.
+    pub fn open(folder: &Path, options: StoreOptions) -> Result<Self, OpenError> {
+        fs::create_dir_all(folder).map_err(|error| file_error(folder, error))?;
+        let lock = FolderLock::acquire(folder)?;
+        let path = schema::path(folder);
+        let database = schema::open_or_create(&path, new_epoch)?;
+        let tail = tail(&database, &path)?;
+        let epoch = settle_epoch(folder, &database, tail.sequence)?;
+        let witness = Witness::establish(folder, Testimony { epoch, served: tail.sequence })?;
+        sync_folder(folder)?;
+
+        let failing = Failing::default();
+        let (queue, jobs) = Queue::new(options.queue_events_max, options.queue_bytes_max, failing.clone());
+        let head = watch::Sender::new(tail.sequence);
+        let version_jump_max = options.limits.version_jump_max;
+        let writer = Writer { database, witness, head: head.clone(), failing, tail, version_jump_max };
+        let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(jobs));
+        let thread = thread.map_err(|error| file_error(folder, error))?;
+        Ok(Self::new(path, epoch, options, head, queue, Some(thread), lock))
+    }
+
+    /// Opens a log that is there, to read it with no server running. Commits are refused; the epoch stays as it is.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which file is in the way, and how; [`OpenError::NoLog`] where there is none.
+    pub fn open_read_only(folder: &Path, options: StoreOptions) -> Result<Self, OpenError> {
+        let path = schema::path(folder);
+        if !path.is_file() {
+            return Err(OpenError::NoLog { path });
+        }
+        let lock = FolderLock::acquire(folder)?;
+        let database = schema::open_existing(&path)?;
+        let epoch = schema::epoch(&database).map_err(|error| database_error(&path, error))?;
+        let head = watch::Sender::new(tail(&database, &path)?.sequence);
+        Ok(Self::new(path, epoch, options, head, Queue::closed(), None, lock))
+    }
+
+    fn new(
+        database: PathBuf,
+        epoch: Epoch,
+        options: StoreOptions,
+        head: watch::Sender<Sequence>,
+        queue: Queue,
+        writer: Option<JoinHandle<()>>,
+        lock: FolderLock,
+    ) -> Self {
+        Self {
+            epoch,
+            limits: options.limits,
+            head,
+            queue,
+            readers: Arc::new(Readers::new(database)),
+            writer: Arc::new(Mutex::new(writer)),
+            lock: Mutex::new(Some(lock)),
+        }
+    }
+
+    fn visible_head(&self) -> Sequence {
+        *self.head.borrow()
+    }
+}
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn head(&self) -> watch::Receiver<Sequence> {
+        self.head.subscribe()
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        self.queue.submit(prepare::prepare(commit, &self.limits)?).await
+    }
+
+    async fn read_log(&self, topics: &Topics, after: Sequence, limit: ReadLimit) -> Result<LogPage, Unavailable> {
+        let (topics, head) = (topics.clone(), self.visible_head());
+        self.readers.read(move |database| read::log(database, &topics, after, head, limit)).await
+    }
+
+    async fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: Revision,
+        limit: ReadLimit,
+    ) -> Result<Option<StreamPage>, Unavailable> {
+        let (stream, head) = (stream.clone(), self.visible_head());
+        self.readers.read(move |database| read::stream(database, &stream, from, head, limit)).await
+    }
+
+    async fn check_writable(&self) -> Result<(), Unavailable> {
+        self.queue.check().await
+    }
+
+    async fn close(&self) {
+        self.queue.close();
+        let writer = self.writer.clone();
+        if spawn_blocking(move || join(&writer)).await.is_err() {
+            tracing::error!("nobody could wait for the writer");
+        }
+        self.readers.close().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.queue.close();
+        join(&self.writer);
+    }
+}
+
+/// Waits for the writer's end; so does everyone else who asks meanwhile.
+fn join(writer: &Mutex<Option<JoinHandle<()>>>) {
+    let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(thread) = writer.take()
+        && thread.join().is_err()
+    {
+        tracing::error!("the writer broke off");
+    }
+}
+
+/// The end of the log that a database holds.
+fn tail(database: &Connection, path: &Path) -> Result<Tail, OpenError> {
+    let last = rows::last_event(database).and_then(|last| {
+        let Some((sequence, envelope)) = last else {
+            return Ok(Tail { sequence: Sequence::ZERO, recorded: Timestamp::UNIX_EPOCH });
+        };
+        let event = parse_event(envelope.as_bytes()).map_err(|error| rows::malformed(1, error))?;
+        Ok(Tail { sequence, recorded: event.recorded_time })
+    });
+    last.map_err(|error| database_error(path, error))
+}
+
+/// The epoch under which a log is served from now on: the one it has, if the witness agrees, or else a new one.
+fn settle_epoch(folder: &Path, database: &Connection, head: Sequence) -> Result<Epoch, OpenError> {
+    let failed = |error| database_error(&schema::path(folder), error);
+    let epoch = schema::epoch(database).map_err(failed)?;
+    let reason = match Witness::testimony(folder)? {
+        Some(testimony) if testimony.epoch != epoch => "the witness is of another log",
+        Some(testimony) if testimony.served > head => "more was served than the log holds",
+        Some(_) => return Ok(epoch),
+        None if head == Sequence::ZERO => return Ok(epoch),
+        None => "there is no witness that can be read",
+    };
+    let renewed = new_epoch();
+    tracing::warn!("the log gets the epoch {renewed} in place of {epoch}: {reason}");
+    schema::set_epoch(database, renewed).map_err(failed)?;
+    Ok(renewed)
+}
+
+/// 40 random bits: those of a UUID that hold neither its version nor its variant.
+fn new_epoch() -> Epoch {
+    let [.., a, b, c, d, e] = Uuid::new_v4().into_bytes();
+    Epoch::from_bits(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]))
+}
+
+/// Brings the names of the files in a folder to disk, where the system knows of such a thing.
+fn sync_folder(folder: &Path) -> Result<(), OpenError> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| file_error(folder, error))?;
+    }
+    Ok(())
+}
+
+fn file_error(path: &Path, source: io::Error) -> OpenError {
+    OpenError::File { path: path.to_owned(), source }
+}
+
+fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {
+    OpenError::Database { path: path.to_owned(), source }
+}

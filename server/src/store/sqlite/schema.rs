@@ -1,0 +1,172 @@
+//! The database: its schema, how it is opened, and what is refused.
+
+use std::path::{Path, PathBuf};
+
+use highwater_core::version::Epoch;
+use rusqlite::{Connection, OpenFlags, Result, config::DbConfig};
+
+use super::OpenError;
+
+const FILE_NAME: &str = "log.db";
+/// Says in the file's header that it is a log of Highwater: "HWLG".
+const APPLICATION_ID: i64 = 0x4857_4c47;
+/// What this code reads and writes. Any change to the tables below is another version, with a migration to it.
+const SCHEMA_VERSION: i64 = 1;
+
+/// Rows of `events` are never changed. Whatever else there is to know of a stream is in its last one.
+///
+/// `version_mark` is the stream's version once the event is in it: the highest so far. `clock` is left out where the
+/// actor's own counter is all of it. `id_key` finds an event in a stream by its id, whatever its source.
+const TABLES: &str = "
+    CREATE TABLE log (epoch TEXT NOT NULL) STRICT;
+    CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE actors (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE events (
+        sequence INTEGER PRIMARY KEY,
+        stream_id INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        version_mark INTEGER NOT NULL,
+        actor_id INTEGER NOT NULL,
+        counter INTEGER NOT NULL,
+        clock TEXT,
+        id_key INTEGER NOT NULL,
+        identity BLOB NOT NULL,
+        digest BLOB NOT NULL,
+        envelope TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX events_by_revision ON events (stream_id, revision);
+    CREATE UNIQUE INDEX events_by_counter ON events (stream_id, actor_id, counter);
+    CREATE INDEX events_by_id ON events (stream_id, id_key);
+    CREATE UNIQUE INDEX events_by_identity ON events (identity);
+";
+
+/// The most distinct statements that a connection keeps ready: all there are.
+const STATEMENTS_MAX: usize = 64;
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// How long the write-ahead log grows, in pages of 4 KiB, before it is written into the database: a page that many
+/// commits changed is then written once.
+const WAL_PAGES_MAX: i64 = 8 * 1024;
+/// A write-ahead log that a long read kept from being reset is cut down to this.
+const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+
+/// Where a folder's database lies.
+pub(super) fn path(folder: &Path) -> PathBuf {
+    folder.join(FILE_NAME)
+}
+
+/// Opens the database for writing, and makes it where there is none.
+///
+/// # Errors
+/// [`OpenError`] where the file is no database, another program's, of an unknown version, or can't be used.
+pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> Result<Connection, OpenError> {
+    let unusable = |source| OpenError::Database { path: path.to_owned(), source };
+    let opened = || {
+        let mut database = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let kind = Kind::of(&database)?;
+        if matches!(kind, Kind::New | Kind::Log) {
+            prepare_for_writing(&database)?;
+        }
+        if matches!(kind, Kind::New) {
+            create(&mut database, new_epoch())?;
+        }
+        Ok((database, kind))
+    };
+    let (database, kind) = opened().map_err(unusable)?;
+    kind.accept(path)?;
+    Ok(database)
+}
+
+/// Opens a database that is there, for reading only.
+///
+/// # Errors
+/// As [`open_or_create`]; and where there is none.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
+    let opened = open_reader(path).and_then(|database| Ok((Kind::of(&database)?, database)));
+    let (kind, database) = opened.map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+    match kind {
+        Kind::New => Err(OpenError::NoLog { path: path.to_owned() }),
+        kind => kind.accept(path).map(|()| database),
+    }
+}
+
+/// One more connection, for reading. It is opened to write, since reading may mean to recover the write-ahead log first.
+pub(super) fn open_reader(path: &Path) -> Result<Connection> {
+    let database = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    database.pragma_update(None, "query_only", true)?;
+    Ok(database)
+}
+
+/// The log's generation, as the database has it.
+pub(super) fn epoch(database: &Connection) -> Result<Epoch> {
+    database.query_row("SELECT epoch FROM log", [], |row| {
+        let text: String = row.get(0)?;
+        text.parse().map_err(|error| super::rows::malformed(0, error))
+    })
+}
+
+/// Gives the log another generation.
+pub(super) fn set_epoch(database: &Connection, epoch: Epoch) -> Result<()> {
+    database.execute("UPDATE log SET epoch = ?", [epoch.as_str()]).map(|_| ())
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
+    let database = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    database.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Without this, SQLite plans a statement anew when other values are bound to it, in case that would pay.
+    database.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    database.pragma_update(None, "trusted_schema", false)?;
+    Ok(database)
+}
+
+fn prepare_for_writing(database: &Connection) -> Result<()> {
+    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    database.pragma_update(None, "synchronous", "FULL")?;
+    database.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    database.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES_MAX, |_| Ok(()))?;
+    database.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))
+}
+
+fn create(database: &mut Connection, epoch: Epoch) -> Result<()> {
+    let creation = database.transaction()?;
+    creation.execute_batch(TABLES)?;
+    creation.execute("INSERT INTO log VALUES (?)", [epoch.as_str()])?;
+    creation.pragma_update(None, "application_id", APPLICATION_ID)?;
+    creation.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    creation.commit()
+}
+
+/// What a file turned out to be.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Nothing yet.
+    New,
+    /// A log that this code knows.
+    Log,
+    /// A log of another version.
+    Unknown { version: i64 },
+    /// Another program's database.
+    Foreign,
+}
+
+impl Kind {
+    fn of(database: &Connection) -> Result<Self> {
+        let number = |name| database.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let (application, version) = (number("application_id")?, number("user_version")?);
+        let objects: i64 = database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        Ok(match (application, version) {
+            (APPLICATION_ID, SCHEMA_VERSION) => Self::Log,
+            (APPLICATION_ID, version) => Self::Unknown { version },
+            (0, 0) if objects == 0 => Self::New,
+            _ => Self::Foreign,
+        })
+    }
+
+    fn accept(self, path: &Path) -> Result<(), OpenError> {
+        let path = path.to_owned();
+        match self {
+            Self::New | Self::Log => Ok(()),
+            Self::Unknown { version } => Err(OpenError::UnknownSchema { path, version, known: SCHEMA_VERSION }),
+            Self::Foreign => Err(OpenError::Foreign { path }),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! [`Writer`]: the one thread that writes. It takes whatever waits into one transaction, so that many commits share one
+//! sync of the disk, and answers when all of it is durable, witnessed and visible, in this order.
+
+use std::{
+    thread,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use highwater_core::{time::Timestamp, version::Sequence};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    append::{Failure, Tail, append},
+    prepare::PreparedCommit,
+    queue::{Failing, Job, Outcome},
+    rows,
+    witness::Witness,
+};
+use crate::store::Unavailable;
+
+/// What one transaction takes, at most; a single commit may be larger.
+const GROUP_EVENTS_MAX: usize = 4_096;
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What a rehearsal puts into a table and into its index: together as much as a request brings at most by default.
+const REHEARSAL_BYTES: usize = 512 * 1024;
+
+/// Owns the connection that writes, the witness and the head that others see.
+pub(super) struct Writer {
+    pub(super) database: Connection,
+    pub(super) witness: Witness,
+    pub(super) head: watch::Sender<Sequence>,
+    pub(super) failing: Failing,
+    pub(super) tail: Tail,
+    pub(super) version_jump_max: u32,
+}
+
+impl Writer {
+    /// Writes until the queue is closed and empty, then leaves everything on disk.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            self.commit(gather(first, &mut jobs));
+        }
+        self.finish();
+    }
+
+    /// Stores a group and answers each of its jobs.
+    fn commit(&mut self, group: Vec<Job>) {
+        let (commits, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.commit, job.reply)).unzip();
+        let stored = self.store(commits).and_then(|outcomes| self.publish().map(|()| outcomes));
+        self.failing.set(stored.is_err());
+        match stored {
+            Ok(outcomes) => replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| reply.send(outcome)),
+            Err(unavailable) => {
+                tracing::error!(commits = replies.len(), "{unavailable}");
+                replies.into_iter().for_each(|reply| reply.send(Err(unavailable.clone().into())));
+            }
+        }
+    }
+
+    /// Stores the commits that hold, all durable or none.
+    pub(super) fn store(&mut self, commits: Vec<PreparedCommit>) -> Result<Vec<Outcome>, Unavailable> {
+        let stored = self.transact(commits);
+        if stored.is_err() && !self.database.is_autocommit() {
+            // Should this fail too, the next group finds the transaction still open and tries again before it begins.
+            let _ = self.database.execute_batch("ROLLBACK");
+        }
+        stored.map_err(|error| Unavailable { reason: error.to_string() })
+    }
+
+    fn transact(&mut self, commits: Vec<PreparedCommit>) -> rusqlite::Result<Vec<Outcome>> {
+        if !self.database.is_autocommit() {
+            self.execute("ROLLBACK")?;
+        }
+        self.execute("BEGIN IMMEDIATE")?;
+        if commits.iter().all(|commit| commit.events.is_empty()) {
+            self.rehearse()?;
+        }
+        let mut tail = Tail { recorded: now().max(self.tail.recorded), ..self.tail };
+        let mut outcomes = Vec::with_capacity(commits.len());
+        for commit in commits {
+            outcomes.push(self.attempt(commit, &mut tail)?);
+        }
+        self.execute("COMMIT")?;
+        self.tail = tail;
+        Ok(outcomes)
+    }
+
+    /// Writes what no event needs and takes it back, to find out whether the disk takes anything.
+    fn rehearse(&self) -> rusqlite::Result<()> {
+        self.execute("SAVEPOINT rehearsal")?;
+        rows::add_stream(&self.database, &" ".repeat(REHEARSAL_BYTES))?;
+        self.database.cache_flush()?;
+        self.execute("ROLLBACK TO rehearsal")?;
+        self.execute("RELEASE rehearsal")
+    }
+
+    /// Appends one commit, or leaves no trace of it.
+    fn attempt(&self, commit: PreparedCommit, tail: &mut Tail) -> rusqlite::Result<Outcome> {
+        self.execute("SAVEPOINT attempt")?;
+        let before = *tail;
+        match append(&self.database, tail, commit, self.version_jump_max) {
+            Ok(committed) => self.execute("RELEASE attempt").map(|()| Ok(committed)),
+            Err(Failure::Refused(error)) => {
+                *tail = before;
+                self.execute("ROLLBACK TO attempt")?;
+                self.execute("RELEASE attempt")?;
+                Ok(Err(error))
+            }
+            Err(Failure::Database(error)) => Err(error),
+        }
+    }
+
+    /// Lets everyone see what is durable, once the witness has it. A group whose witness failed is seen with the next.
+    pub(super) fn publish(&mut self) -> Result<(), Unavailable> {
+        if self.tail.sequence > *self.head.borrow() {
+            let witnessed = self.witness.record(self.tail.sequence);
+            witnessed.map_err(|error| Unavailable { reason: format!("the witness can't be written: {error}") })?;
+            self.head.send_replace(self.tail.sequence);
+        }
+        Ok(())
+    }
+
+    fn execute(&self, statement: &str) -> rusqlite::Result<()> {
+        self.database.prepare_cached(statement)?.execute([]).map(|_| ())
+    }
+
+    /// Everything is durable already: this makes the next start quick and the files few.
+    fn finish(self) {
+        let checkpoint = self.database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = checkpoint {
+            tracing::warn!("the write-ahead log stays for the next start: {error}");
+        }
+        if let Err(error) = self.witness.sync() {
+            tracing::warn!("the witness may not be on disk: {error}");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            tracing::error!("the log's writer broke off: nothing can be appended until the server is started again");
+        }
+    }
+}
+
+/// The first job and what waits behind it, up to what a transaction takes.
+fn gather(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let (mut events, mut bytes) = (first.commit.events.len(), first.commit.bytes);
+    let mut group = vec![first];
+    while events < GROUP_EVENTS_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(job) = jobs.try_recv() else { break };
+        events += job.commit.events.len();
+        bytes += job.commit.bytes;
+        group.push(job);
+    }
+    group
+}
+
+/// The server's clock, to the microsecond; what lies outside the calendar counts as its beginning.
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since_1970.as_micros()).unwrap_or_default();
+    Timestamp::from_unix_micros(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests;

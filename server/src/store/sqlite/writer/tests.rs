@@ -1,0 +1,162 @@
+//! How the writer fails: a full disk and a witness that can't be written, each made with what really exists.
+
+use std::path::Path;
+
+use highwater_core::{
+    event::{Limits, NewEvent},
+    version::Epoch,
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::{
+    Commit, CommitError, Expectation,
+    sqlite::{
+        prepare::prepare,
+        queue::{Failing, Queue},
+        schema,
+        witness::{Testimony, Witness},
+    },
+};
+
+fn epoch() -> Epoch {
+    Epoch::from_bits(42)
+}
+
+fn writer() -> (Writer, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = schema::open_or_create(&schema::path(folder.path()), epoch).unwrap();
+    let tail = Tail { sequence: Sequence::ZERO, recorded: Timestamp::UNIX_EPOCH };
+    let witness = Witness::establish(folder.path(), Testimony { epoch: epoch(), served: Sequence::ZERO }).unwrap();
+    let (head, failing) = (watch::Sender::new(Sequence::ZERO), Failing::default());
+    let writer = Writer { database, witness, head, failing, tail, version_jump_max: 1_000 };
+    (writer, folder)
+}
+
+fn event(id: &str) -> NewEvent {
+    let event = NewEvent::new("a:1".parse().unwrap(), "p".parse().unwrap(), "task.changed.v1".parse().unwrap());
+    NewEvent { id: Some(id.parse().unwrap()), ..event }
+}
+
+fn one(id: &str) -> PreparedCommit {
+    prepare(Commit { events: vec![event(id).into()], ..Commit::default() }, &Limits::default()).unwrap()
+}
+
+/// A commit of as much data as an event may have.
+fn large(id: &str) -> PreparedCommit {
+    let data = highwater_core::event::Data::Binary(vec![7; 200 * 1024]);
+    let event = NewEvent { data, ..event(id) };
+    prepare(Commit { events: vec![event.into()], ..Commit::default() }, &Limits::default()).unwrap()
+}
+
+/// Lets the database grow to so many pages and no further.
+fn bound(writer: &Writer, pages: i64) {
+    writer.database.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+}
+
+/// Lets the writer take one group from its queue.
+async fn turn(writer: &mut Writer, jobs: &mut mpsc::Receiver<Job>) {
+    let job = jobs.recv().await.unwrap();
+    writer.commit(gather(job, jobs));
+}
+
+fn sequences(outcomes: &[Outcome]) -> Vec<u64> {
+    outcomes.iter().map(|outcome| outcome.as_ref().unwrap().sequence().get()).collect()
+}
+
+fn served(folder: &Path) -> u64 {
+    Witness::testimony(folder).unwrap().unwrap().served.get()
+}
+
+#[test]
+fn a_refused_commit_leaves_the_others_of_its_group() {
+    let (mut writer, _folder) = writer();
+    let stream = "a:1".parse().unwrap();
+    let mut wrong = one("2");
+    wrong.expectations = vec![Expectation { stream, revision: 7_u64.try_into().unwrap() }];
+    let mut outcomes = writer.store(vec![one("1"), wrong, one("3"), one("1")]).unwrap();
+    assert!(matches!(outcomes.remove(1), Err(CommitError::RevisionConflict { .. })));
+    assert_eq!(sequences(&outcomes), [1, 2, 1]);
+    assert_eq!(writer.tail.sequence.get(), 2);
+}
+
+#[test]
+fn a_full_disk_fails_the_whole_group_and_no_later_one() {
+    let (mut writer, _folder) = writer();
+    writer.store(vec![one("1")]).unwrap();
+    let pages: i64 = writer.database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    bound(&writer, pages);
+    for _ in 0..3 {
+        let full = writer.store(vec![one("2"), large("3")]).unwrap_err();
+        assert!(full.reason.contains("full"), "{full}");
+        assert!(writer.database.is_autocommit(), "nothing is left open");
+        assert_eq!(writer.tail.sequence.get(), 1);
+    }
+    bound(&writer, 1_000_000);
+    assert_eq!(sequences(&writer.store(vec![one("2"), large("3")]).unwrap()), [2, 3]);
+}
+
+#[test]
+fn a_transaction_left_open_is_closed_before_the_next_group() {
+    let (mut writer, _folder) = writer();
+    writer.database.execute_batch("BEGIN; INSERT INTO streams (name) VALUES ('left:over')").unwrap();
+    assert_eq!(sequences(&writer.store(vec![one("1")]).unwrap()), [1]);
+    let left: i64 = writer
+        .database
+        .query_row("SELECT count(*) FROM streams WHERE name = 'left:over'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn nothing_is_visible_before_the_witness_has_it() {
+    let (mut writer, folder) = writer();
+    let head = writer.head.subscribe();
+    writer.store(vec![one("1")]).unwrap();
+    assert_eq!((head.borrow().get(), served(folder.path())), (0, 0), "durable, not yet to be seen");
+    writer.publish().unwrap();
+    assert_eq!((head.borrow().get(), served(folder.path())), (1, 1));
+}
+
+#[tokio::test]
+async fn a_witness_that_fails_is_made_up_for_by_the_next_group() {
+    let (mut writer, folder) = writer();
+    let head = writer.head.subscribe();
+    let (queue, mut jobs) = Queue::new(10, 1 << 20, writer.failing.clone());
+    let healthy = std::mem::replace(&mut writer.witness, Witness::read_only(folder.path(), epoch()));
+
+    let (outcome, ()) = tokio::join!(queue.submit(one("1")), turn(&mut writer, &mut jobs));
+    let Err(CommitError::Unavailable(unavailable)) = outcome else { panic!("{outcome:?}") };
+    assert!(unavailable.reason.contains("witness"), "{unavailable}");
+    assert_eq!(head.borrow().get(), 0);
+    let (checked, ()) = tokio::join!(queue.check(), turn(&mut writer, &mut jobs));
+    assert!(checked.unwrap_err().reason.contains("witness"));
+
+    writer.witness = healthy;
+    let (outcome, ()) = tokio::join!(queue.submit(one("1")), turn(&mut writer, &mut jobs));
+    assert!(outcome.unwrap().all_known, "the retry finds what was stored");
+    assert_eq!((head.borrow().get(), served(folder.path())), (1, 1));
+}
+
+#[tokio::test]
+async fn a_writer_that_fails_says_so_until_a_rehearsal_succeeds() {
+    let (mut writer, _folder) = writer();
+    let (queue, mut jobs) = Queue::new(10, 1 << 20, writer.failing.clone());
+    queue.check().await.expect("nothing has failed yet, and nothing is tried");
+    let pages: i64 = writer.database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    bound(&writer, pages);
+    let (outcome, ()) = tokio::join!(queue.submit(large("1")), turn(&mut writer, &mut jobs));
+    assert!(matches!(outcome, Err(CommitError::Unavailable(_))), "{outcome:?}");
+    for _ in 0..2 {
+        let (checked, ()) = tokio::join!(queue.check(), turn(&mut writer, &mut jobs));
+        assert!(checked.unwrap_err().reason.contains("full"));
+    }
+
+    bound(&writer, 1_000_000);
+    let (checked, ()) = tokio::join!(queue.check(), turn(&mut writer, &mut jobs));
+    checked.unwrap();
+    queue.check().await.expect("it is known again");
+    let streams: i64 = writer.database.query_row("SELECT count(*) FROM streams", [], |row| row.get(0)).unwrap();
+    assert_eq!((streams, writer.tail.sequence.get()), (0, 0), "a rehearsal leaves nothing");
+    assert_eq!(sequences(&writer.store(vec![large("1")]).unwrap()), [1]);
+}
