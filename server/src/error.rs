@@ -1,0 +1,259 @@
+//! How requests fail: [`Problem`], one enum for everything that is answered with a problem document (RFC 9457).
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use highwater_core::{
+    control::ResetReason,
+    envelope::InvalidBatch,
+    event::InvalidEvent,
+    stream::{InvalidName, StreamName},
+    topic::InvalidTopics,
+    version::{Position, Revision},
+};
+use serde_json::{Map, Value, json, value::RawValue};
+
+use crate::store::{CommitError, Unavailable};
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// How long who met a passing problem shall wait.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a request is refused. Its text is the document's `detail` and says what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Problem {
+    /// A header or a parameter is wrong.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// What was sent is no event.
+    #[error("the event {0}")]
+    InvalidEvent(InvalidEvent),
+    /// What was sent is no batch of events; none of it is stored.
+    #[error("the batch {0}; nothing of it is stored")]
+    InvalidBatch(InvalidBatch),
+    /// The stream's name is none.
+    #[error("the stream's name {0}")]
+    InvalidStream(InvalidName),
+    /// The topics are none.
+    #[error("the request's topic {0}")]
+    InvalidTopic(InvalidTopics),
+    /// The body is larger than an append may be.
+    #[error("the body is larger than the {max_bytes} bytes allowed: send several batches")]
+    BodyTooLarge {
+        /// What it may have.
+        max_bytes: usize,
+    },
+    /// The body did not come to its end in time.
+    #[error("the body was not whole after {timeout_ms} ms: retry with the same ids, in smaller batches")]
+    BodyTimeout {
+        /// How long it had.
+        timeout_ms: u64,
+    },
+    /// The body is none of the media types that an append may have.
+    #[error(
+        "the body must be application/cloudevents+json, application/cloudevents-batch+json, or any type with the \
+         event's attributes in ce-… headers, in UTF-8; it is {given}"
+    )]
+    UnsupportedMediaType {
+        /// What it is.
+        given: String,
+    },
+    /// The store refuses the commit.
+    #[error("{}", commit_detail(.0))]
+    Commit(CommitError),
+    /// The precondition names a state that the stream is not in, and that it can't come to.
+    #[error("stream '{stream}' is at revision {current}, and nowhere that If-Match names: read it and decide anew")]
+    NoMatch {
+        /// The stream.
+        stream: StreamName,
+        /// Where it is.
+        current: Revision,
+    },
+    /// The stream has no event.
+    #[error("stream '{0}' has no event")]
+    UnknownStream(StreamName),
+    /// Nothing is at this path.
+    #[error("nothing is at {0}")]
+    NotFound(String),
+    /// The path does not know the method.
+    #[error("this path does not take {0}: the Allow header says what it takes")]
+    MethodNotAllowed(String),
+    /// The cursor is of no use in this log.
+    #[error("{}", cursor_detail(*.reason))]
+    Cursor {
+        /// Why.
+        reason: ResetReason,
+        /// The earliest place to read on from.
+        earliest: Position,
+        /// The log's end.
+        head: Position,
+    },
+    /// This server has not got the position that the reader wants to see.
+    #[error("this server is at {head}, not yet at the position asked for: retry")]
+    Behind {
+        /// Where it is.
+        head: Position,
+    },
+    /// The log can't be read.
+    #[error("{0}")]
+    Unavailable(#[from] Unavailable),
+    /// The server is about to end.
+    #[error("the server is shutting down: retry, and be answered by its successor")]
+    ShuttingDown,
+}
+
+impl Problem {
+    /// The document, one line of JSON.
+    #[must_use]
+    pub fn document(&self) -> Box<RawValue> {
+        let (status, code, title) = self.kind();
+        let mut document = self.members();
+        document.insert("type".into(), format!("urn:highwater:problem:{code}").into());
+        document.insert("title".into(), title.into());
+        document.insert("status".into(), status.as_u16().into());
+        document.insert("code".into(), code.into());
+        document.insert("detail".into(), self.to_string().into());
+        serde_json::value::to_raw_value(&document).expect("a map with text keys is JSON")
+    }
+
+    /// The table of all codes: status, code, title.
+    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+        use CommitError as C;
+        const TOO_LARGE: (StatusCode, &str, &str) =
+            (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Too much at once");
+        const INVALID_EVENT: (StatusCode, &str, &str) =
+            (StatusCode::BAD_REQUEST, "invalid_event", "Not an event that the log can take");
+        const CONFLICT: (StatusCode, &str, &str) =
+            (StatusCode::PRECONDITION_FAILED, "revision_conflict", "The stream is not where it was believed");
+        const UNAVAILABLE: (StatusCode, &str, &str) =
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The log is not available");
+        match self {
+            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request", "Not a valid request"),
+            Self::InvalidEvent(error)
+            | Self::InvalidBatch(InvalidBatch::Event { error, .. })
+            | Self::Commit(C::Invalid { error, .. }) => match error {
+                InvalidEvent::DataTooLarge { .. } => TOO_LARGE,
+                InvalidEvent::Json(_) | InvalidEvent::Attribute { .. } | InvalidEvent::TooManyExtensions { .. } => {
+                    INVALID_EVENT
+                }
+            },
+            Self::InvalidBatch(InvalidBatch::TooManyEvents { .. }) | Self::BodyTooLarge { .. } => TOO_LARGE,
+            Self::InvalidBatch(InvalidBatch::Json(_) | InvalidBatch::Empty) => INVALID_EVENT,
+            Self::BodyTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body took too long"),
+            Self::InvalidStream(_) => (StatusCode::BAD_REQUEST, "invalid_stream", "Not a stream's name"),
+            Self::InvalidTopic(_) => (StatusCode::BAD_REQUEST, "invalid_topic", "Not a topic"),
+            Self::UnsupportedMediaType { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not CloudEvents")
+            }
+            Self::Commit(C::RevisionConflict { .. }) | Self::NoMatch { .. } => CONFLICT,
+            Self::Commit(C::StaleVersion { .. }) => {
+                (StatusCode::CONFLICT, "stale_version", "About a version that is superseded")
+            }
+            Self::Commit(C::VersionJump { .. }) => {
+                (StatusCode::CONFLICT, "version_jump", "A version too far above the stream's")
+            }
+            Self::Commit(C::ClockReused { .. }) => {
+                (StatusCode::CONFLICT, "clock_reused", "A counter that stands on another event")
+            }
+            Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => {
+                (StatusCode::CONFLICT, "clock_full", "A clock that can hold no more")
+            }
+            Self::Commit(C::IdConflict { .. }) => (StatusCode::CONFLICT, "id_conflict", "An id that is taken"),
+            Self::Commit(C::Overloaded) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much to do"),
+            Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => UNAVAILABLE,
+            Self::UnknownStream(_) => (StatusCode::NOT_FOUND, "unknown_stream", "No such stream"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
+            Self::MethodNotAllowed(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not a method of this path")
+            }
+            Self::Cursor { reason: ResetReason::EpochChanged, .. } => {
+                (StatusCode::GONE, "epoch_changed", "A position in another log")
+            }
+            Self::Cursor { reason: ResetReason::CursorExpired, .. } => {
+                (StatusCode::GONE, "cursor_expired", "Events after the cursor are no longer kept")
+            }
+            Self::Cursor { reason: ResetReason::CursorAhead, .. } => {
+                (StatusCode::CONFLICT, "cursor_ahead", "A cursor beyond the log's end")
+            }
+            Self::Behind { .. } => (StatusCode::SERVICE_UNAVAILABLE, "behind", "Not yet there"),
+        }
+    }
+
+    /// What a program needs to go on, beside the members that every document has.
+    fn members(&self) -> Map<String, Value> {
+        use CommitError as C;
+        let members = match self {
+            Self::InvalidBatch(InvalidBatch::Event { index, .. })
+            | Self::Commit(
+                C::Invalid { index, .. } | C::ClockFull { index } | C::CounterSpent { index } | C::IdConflict { index },
+            ) => json!({ "index": index }),
+            Self::Commit(C::ClockReused { index, counter }) => json!({ "index": index, "counter": counter }),
+            Self::Commit(C::StaleVersion { index, current, .. } | C::VersionJump { index, current, .. }) => {
+                json!({ "index": index, "version": current })
+            }
+            Self::Commit(C::RevisionConflict { stream, current, .. }) | Self::NoMatch { stream, current } => {
+                json!({ "stream": stream, "revision": current })
+            }
+            Self::BodyTooLarge { max_bytes } => json!({ "max_bytes": max_bytes }),
+            Self::BodyTimeout { timeout_ms } => json!({ "timeout_ms": timeout_ms }),
+            Self::Cursor { earliest, head, .. } => {
+                json!({ "earliest": earliest.to_string(), "head": head.to_string() })
+            }
+            Self::Behind { head } => json!({ "head": head.to_string() }),
+            _ => Value::Null,
+        };
+        match members {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    }
+}
+
+impl From<CommitError> for Problem {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, ..) = self.kind();
+        if let Self::Unavailable(_) | Self::Commit(CommitError::Unavailable(_)) = self {
+            tracing::warn!("{self}");
+        }
+        let headers = [(header::CONTENT_TYPE, PROBLEM_JSON), (header::CACHE_CONTROL, NO_STORE)];
+        let document: Box<str> = self.document().into();
+        let mut response = (status, headers, document.into_string()).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        }
+        response
+    }
+}
+
+fn commit_detail(error: &CommitError) -> String {
+    let advice = match error {
+        CommitError::Invalid { .. } => "nothing is stored",
+        CommitError::RevisionConflict { .. } => "read the stream and decide anew",
+        CommitError::StaleVersion { .. } => "its subject has moved on",
+        CommitError::VersionJump { .. } => "check the number, or raise version_jump_max",
+        CommitError::ClockReused { .. } => "count on, or leave the clock out",
+        CommitError::ClockFull { .. } => "use fewer actors in one stream",
+        CommitError::CounterSpent { .. } => "go on under another source",
+        CommitError::IdConflict { .. } => "give another id",
+        CommitError::Overloaded | CommitError::Unavailable(_) => "retry with the same ids",
+    };
+    format!("{error}: {advice}")
+}
+
+fn cursor_detail(reason: ResetReason) -> &'static str {
+    match reason {
+        ResetReason::EpochChanged => "the position is of another generation of the log: start again from 'earliest'",
+        ResetReason::CursorExpired => {
+            "events after the cursor are no longer kept: load state, then read from 'earliest'"
+        }
+        ResetReason::CursorAhead => "the cursor lies beyond the log's end: start again from 'head'",
+    }
+}

@@ -1,0 +1,96 @@
+//! `POST /v1/streams/{stream}` and `POST /v1/events`: appending one event or many, all or nothing.
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use highwater_core::{envelope::Proposed, event::EventId, version::Revision};
+use serde::Serialize;
+
+use super::{POSITION, StreamPath, body, precondition};
+use crate::{
+    app::AppState,
+    error::Problem,
+    store::{Commit, CommitError, Committed, Expectation, Placed},
+};
+
+const REQUIRE: HeaderName = HeaderName::from_static("highwater-require");
+
+/// Appends to the stream that the path names. The answer's `ETag` is the stream as these events left it.
+pub(super) async fn to_stream(
+    State(state): State<AppState>,
+    StreamPath(stream): StreamPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let events = body::proposals(&state, &headers, body, Some(&stream)).await?;
+    let expectations = precondition::expectations(&state, &stream, &headers).await?;
+    let committed = commit(&state, &headers, events, expectations).await?;
+    let revision = committed.events.iter().map(|event| event.revision).max().unwrap_or(Revision::ZERO);
+    let etag = precondition::etag(state.store.epoch(), revision);
+    Ok(([(header::ETAG, etag)], answer(&state, &committed)).into_response())
+}
+
+/// Appends to the streams that the events name.
+pub(super) async fn to_log(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    if headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH) {
+        return Err(Problem::InvalidRequest(
+            "preconditions here stand in the events, as expectedrevision: If-Match and If-None-Match are of one stream"
+                .into(),
+        ));
+    }
+    let events = body::proposals(&state, &headers, body, None).await?;
+    let committed = commit(&state, &headers, events, Vec::new()).await?;
+    Ok(answer(&state, &committed))
+}
+
+async fn commit(
+    state: &AppState,
+    headers: &HeaderMap,
+    events: Vec<Proposed>,
+    expectations: Vec<Expectation>,
+) -> Result<Committed, Problem> {
+    let monotonic = is_monotonic(headers)?;
+    let refused = |error| match error {
+        CommitError::RevisionConflict { stream, expected: precondition::NEVER, current } => {
+            Problem::NoMatch { stream, current }
+        }
+        error => Problem::Commit(error),
+    };
+    state.store.commit(Commit { events, expectations, monotonic }).await.map_err(refused)
+}
+
+fn is_monotonic(headers: &HeaderMap) -> Result<bool, Problem> {
+    let mut required = headers.get_all(REQUIRE).iter();
+    match (required.next().map(HeaderValue::as_bytes), required.next()) {
+        (None, _) => Ok(false),
+        (Some(b"monotonic"), None) => Ok(true),
+        _ => Err(Problem::InvalidRequest("Highwater-Require can only be monotonic".into())),
+    }
+}
+
+/// The answer's body.
+#[derive(Serialize)]
+struct Answer {
+    position: String,
+    events: Vec<Place>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    id: EventId,
+    sequence: u64,
+    revision: u32,
+}
+
+fn answer(state: &AppState, committed: &Committed) -> Response {
+    let position = state.position(committed.sequence()).to_string();
+    let place =
+        |event: &Placed| Place { id: event.id.clone(), sequence: event.sequence.get(), revision: event.revision.get() };
+    let status = if committed.all_known { StatusCode::OK } else { StatusCode::CREATED };
+    let events = committed.events.iter().map(place).collect();
+    let body = axum::Json(Answer { position: position.clone(), events });
+    (status, [(POSITION, position)], body).into_response()
+}

@@ -1,0 +1,173 @@
+//! What an append carries, in the three forms of the CloudEvents HTTP binding: one event or a batch as JSON, or binary
+//! mode, where the attributes are `ce-` headers and the body is the data.
+
+use std::{borrow::Cow, str, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderMap, header},
+};
+use highwater_core::{
+    envelope::{Proposed, parse_proposed, parse_proposed_batch, proposed_from_text},
+    event::{Data, InvalidEvent, Limits},
+    stream::StreamName,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode;
+use tokio::time::timeout;
+
+use crate::{app::AppState, error::Problem};
+
+const EVENT: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+const ATTRIBUTE_PREFIX: &str = "ce-";
+const SPEC_VERSION: &str = "ce-specversion";
+
+/// Reads the events of an append. `stream` is the one that its path names.
+pub(super) async fn proposals(
+    state: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+    stream: Option<&StreamName>,
+) -> Result<Vec<Proposed>, Problem> {
+    let limits = &state.limits;
+    let media_type = MediaType::of(headers)?;
+    let body = read(body, limits.batch_bytes_max, state.settings.body_timeout_ms).await?;
+    match media_type.essence.as_str() {
+        EVENT => parse_proposed(&body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent),
+        BATCH => parse_proposed_batch(&body, stream, limits).map_err(Problem::InvalidBatch),
+        _ => {
+            binary(headers, &media_type, &body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent)
+        }
+    }
+}
+
+/// Takes the body up to its limit: what is larger is refused before it is in memory, said beforehand or not. What comes
+/// too slowly is given up, and its connection with it.
+async fn read(body: Body, max_bytes: usize, timeout_ms: u64) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > max_bytes as u64 {
+        return Err(Problem::BodyTooLarge { max_bytes });
+    }
+    let whole = timeout(Duration::from_millis(timeout_ms), Limited::new(body, max_bytes).collect());
+    match whole.await.map_err(|_| Problem::BodyTimeout { timeout_ms })? {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge { max_bytes }),
+        Err(error) => Err(Problem::InvalidRequest(format!("the body broke off: {error}"))),
+    }
+}
+
+struct MediaType {
+    /// As it was given; empty if it was not.
+    full: String,
+    /// Without its parameters, in lower case.
+    essence: String,
+}
+
+impl MediaType {
+    /// The media type, if an append may have it.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let full = match headers.get(header::CONTENT_TYPE).map(|value| value.to_str()) {
+            None => String::new(),
+            Some(Ok(text)) => text.to_owned(),
+            Some(Err(_)) => return Err(Problem::UnsupportedMediaType { given: "not ASCII".into() }),
+        };
+        let mut parts = full.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let essence = parts.next().unwrap_or_default();
+        let utf8 = parts
+            .filter_map(|part| part.strip_prefix("charset=").map(|charset| charset.trim_matches('"').to_owned()))
+            .all(|charset| charset == "utf-8" || charset == "us-ascii");
+        let structured = essence == EVENT || essence == BATCH;
+        let binary = !essence.starts_with("application/cloudevents") && headers.contains_key(SPEC_VERSION);
+        match structured && utf8 || binary {
+            true => Ok(Self { full, essence }),
+            false if full.is_empty() => Err(Problem::UnsupportedMediaType { given: "not named".into() }),
+            false => Err(Problem::UnsupportedMediaType { given: full }),
+        }
+    }
+
+    fn is_json(&self) -> bool {
+        self.essence == "application/json" || self.essence.ends_with("+json")
+    }
+}
+
+fn binary(
+    headers: &HeaderMap,
+    media_type: &MediaType,
+    body: &[u8],
+    stream: Option<&StreamName>,
+    limits: &Limits,
+) -> Result<Proposed, InvalidEvent> {
+    let mut attributes = Vec::new();
+    for (header, value) in headers {
+        if let Some(name) = header.as_str().strip_prefix(ATTRIBUTE_PREFIX) {
+            let invalid = || InvalidEvent::attribute(name, "must be UTF-8, percent-encoded");
+            attributes.push((name, attribute_value(value.as_bytes()).ok_or_else(invalid)?));
+        }
+    }
+    if !media_type.full.is_empty() {
+        attributes.push(("datacontenttype", media_type.full.as_str().into()));
+    }
+    let data = match str::from_utf8(body) {
+        _ if body.is_empty() => Data::None,
+        Ok(text) if media_type.is_json() => Data::json(text)?,
+        Err(_) if media_type.is_json() => return Err(InvalidEvent::attribute("data", "must be UTF-8")),
+        _ => Data::Binary(body.to_vec()),
+    };
+    let attributes = attributes.iter().map(|(name, value)| (*name, value.as_ref()));
+    proposed_from_text(attributes, data, stream, limits)
+}
+
+/// A header's text by section 3.1.3.2 of the CloudEvents HTTP binding: without quotes, then percent-decoded.
+fn attribute_value(value: &[u8]) -> Option<Cow<'_, str>> {
+    let unquoted = match value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
+        None => Cow::Borrowed(value),
+        Some(inner) => {
+            let mut escaped = false;
+            let literal = |byte: &u8| {
+                escaped = !escaped && *byte == b'\\';
+                !escaped
+            };
+            inner.iter().copied().filter(literal).collect()
+        }
+    };
+    let decoded: Cow<'_, [u8]> = percent_decode(&unquoted).into();
+    String::from_utf8(decoded.into_owned()).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_values_are_decoded_as_the_binding_says() {
+        for (value, text) in [
+            (&b"plain"[..], Some("plain")),
+            (b"Euro%20%E2%82%AC%20%F0%9F%98%80", Some("Euro \u{20ac} \u{1f600}")),
+            (b"\"quo\\\"ted \\\\ %22\"", Some("quo\"ted \\ \"")),
+            (b"100%", Some("100%")),
+            (b"\xE2\x82\xAC", Some("\u{20ac}")),
+            (b"%FF", None),
+            (b"\"", Some("\"")),
+        ] {
+            assert_eq!(attribute_value(value).as_deref(), text, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn only_cloud_events_are_taken() {
+        let accepts = |headers: &[(&'static str, &'static str)]| {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap()));
+            MediaType::of(&HeaderMap::from_iter(headers)).is_ok()
+        };
+        assert!(accepts(&[("content-type", "application/CloudEvents+json; charset=UTF-8")]));
+        assert!(accepts(&[("content-type", "application/cloudevents-batch+json")]));
+        assert!(accepts(&[("content-type", "text/plain; charset=latin1"), ("ce-specversion", "1.0")]));
+        assert!(accepts(&[("ce-specversion", "1.0")]));
+        assert!(!accepts(&[]));
+        assert!(!accepts(&[("content-type", "application/json")]));
+        assert!(!accepts(&[("content-type", "application/cloudevents+json; charset=latin1")]));
+        assert!(!accepts(&[("content-type", "application/cloudevents+avro"), ("ce-specversion", "1.0")]));
+    }
+}

@@ -1,0 +1,53 @@
+//! The routes: one file per resource, no rules in it. What is asked is parsed here, what it means is the store's and the
+//! core's to say.
+
+mod accept;
+mod append;
+mod body;
+mod health;
+mod log;
+mod precondition;
+mod query;
+mod read;
+mod stream;
+mod subscribe;
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Path},
+    http::{HeaderName, Method, request::Parts},
+    routing::get,
+};
+use highwater_core::stream::StreamName;
+
+use crate::{app::AppState, error::Problem, page};
+
+/// Where an answer stands in the log: after an append its last event, after a read the head.
+const POSITION: HeaderName = HeaderName::from_static("highwater-position");
+
+pub(crate) fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/v1/events", get(log::read).post(append::to_log))
+        .route("/v1/streams/{stream}", get(stream::read).post(append::to_stream))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(page::serve)
+        .method_not_allowed_fallback(async |method: Method| Problem::MethodNotAllowed(method.to_string()))
+        // Bodies have their own limit, which is a setting and answers with a problem document.
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .with_state(state)
+}
+
+/// The stream that a path names, percent-decoded.
+struct StreamPath(StreamName);
+
+impl<S: Send + Sync> FromRequestParts<S> for StreamPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::InvalidRequest(format!("the path must name a stream: {rejection}")))?;
+        StreamName::new(&name).map(Self).map_err(Problem::InvalidStream)
+    }
+}
