@@ -1,0 +1,216 @@
+//! `highwater import`: a file of JSON lines into the log, in its order, and the same file again without storing anything
+//! twice.
+
+mod batch;
+mod line_id;
+mod mapping;
+mod read;
+mod template;
+
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{anyhow, bail};
+use highwater_core::event::Limits;
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+use self::{
+    batch::{Batch, BatchLimits},
+    mapping::{Mapping, Templates},
+    read::{FromReader, Input},
+    template::Template,
+};
+use super::{
+    ServerArgs,
+    output::{print_line, say},
+};
+use crate::remote::{Appended, Failure, Form, Remote};
+
+const BATCH_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).expect("this is not zero");
+
+/// Append a file of JSON lines; again, without storing anything twice
+///
+/// Lines are CloudEvents as `highwater export` writes them; what only their old log knew (sequence, revision,
+/// recordedtime) is left out. Any other JSON objects become events by templates: {field} or {outer.inner} is a line's
+/// member, encoded for where it goes, {{ and }} are braces. The line itself becomes the event's data.
+///
+/// Without --id an event's id is a hash of its line and of the line's number among equal lines, so that the same file
+/// can be imported again: what is there already is not stored twice. Numbering equal lines takes up to 20 bytes of
+/// memory for each line of the file.
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The file, packed with gzip or not; - for standard input
+    file: PathBuf,
+    /// The event's stream, such as 'wiki:{channel}:{page}'
+    #[arg(long, value_name = "TEMPLATE", requires = "kind", requires = "source")]
+    stream: Option<Template>,
+    /// The event's type, such as wiki.edited.v1
+    #[arg(long = "type", id = "kind", value_name = "TEMPLATE", requires = "stream")]
+    kind: Option<Template>,
+    /// The event's source, such as '{user}'
+    #[arg(long, value_name = "TEMPLATE", requires = "stream")]
+    source: Option<Template>,
+    /// The event's time (RFC 3339), such as '{time}'; left out, it is the time of recording
+    #[arg(long, value_name = "TEMPLATE", requires = "stream")]
+    time: Option<Template>,
+    /// The event's id, such as '{id}'
+    #[arg(long, value_name = "TEMPLATE", requires = "stream")]
+    id: Option<Template>,
+    /// The most events sent at once
+    #[arg(long, value_name = "N", default_value_t = BATCH_EVENTS)]
+    batch_events: NonZeroUsize,
+    /// The most bytes sent at once
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_bytes_max)]
+    batch_bytes: usize,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
+    let remote = Remote::new(&args.server.url)?;
+    let limits = BatchLimits { events_max: args.batch_events, bytes_max: args.batch_bytes };
+    let templates = match (args.stream, args.kind, args.source) {
+        (Some(stream), Some(kind), Some(source)) => {
+            Some(Templates { stream, kind, source, time: args.time, id: args.id })
+        }
+        _ => None,
+    };
+    let tally = Tally::since(remote.head().await?.sequence.get());
+    let bar = ProgressBar::no_length();
+    let input = Input::open(&args.file, &bar)?;
+    let started = Instant::now();
+    let mut import = Import { tally, remote, bar };
+    import.show_progress();
+    let mut batches = read::start(input, Mapping::new(templates), limits)?;
+    let outcome = loop {
+        match batches.recv().await {
+            Some(FromReader::Batch(batch)) => {
+                if let Err(error) = import.send(batch).await {
+                    break Err(error);
+                }
+            }
+            Some(FromReader::End(end)) => break end,
+            None => break Err(anyhow!("reading the file ended before its end")),
+        }
+    };
+    import.bar.finish_and_clear();
+    match outcome {
+        Ok(lines) => print_line(&import.tally.summary(lines, started.elapsed())),
+        Err(error) => bail!("{error:#}\n{}", import.tally.unfinished()),
+    }
+}
+
+struct Import {
+    remote: Remote,
+    bar: ProgressBar,
+    tally: Tally,
+}
+
+impl Import {
+    fn show_progress(&self) {
+        let template = match self.bar.length() {
+            Some(_) => "{wide_bar} {percent}%  {msg}  {eta} left",
+            None => "{spinner} {bytes}  {msg}",
+        };
+        self.bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
+        self.bar.enable_steady_tick(Duration::from_millis(100));
+    }
+
+    /// Sends a batch. One that is refused for one of its events is sent up to that event, so that everything before the
+    /// line that is named is stored.
+    async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
+        let failure = match self.append(&batch).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        };
+        let Failure::Refused(problem) = &failure else { return Err(failure.into()) };
+        let lines = |first: u64, last: u64| match first == last {
+            true => format!("line {first}"),
+            false => format!("lines {first} to {last}"),
+        };
+        let last = batch.line(batch.len().saturating_sub(1)).unwrap_or_default();
+        match problem.index.and_then(|index| Some((index, batch.line(index)?))) {
+            Some((index, line)) => {
+                let before = batch.split_before(index);
+                if !before.is_empty() {
+                    self.append(&before).await?;
+                }
+                bail!("the server refuses line {line}: {failure}")
+            }
+            None => bail!("the server refuses {}: {failure}", lines(batch.line(0).unwrap_or_default(), last)),
+        }
+    }
+
+    async fn append(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let body = batch.body();
+        let tell = |message: &str| self.bar.suspend(|| say(message));
+        let appended =
+            self.remote.persist(tell, async || self.remote.append(body.clone(), Form::Batch, false).await).await?;
+        self.tally.count(&appended);
+        self.bar.set_message(self.tally.to_string());
+        Ok(())
+    }
+}
+
+/// How many events were stored, and how many were there already.
+#[derive(Debug, Default)]
+struct Tally {
+    stored: u64,
+    known: u64,
+    /// The highest sequence seen so far: what is above it is new.
+    head: u64,
+}
+
+impl Tally {
+    /// Counts from here on: what the log held then was there already.
+    fn since(head: u64) -> Self {
+        Self { head, ..Self::default() }
+    }
+
+    fn count(&mut self, appended: &Appended) {
+        for event in &appended.events {
+            if event.sequence > self.head {
+                self.head = event.sequence;
+                self.stored += 1;
+            } else {
+                self.known += 1;
+            }
+        }
+    }
+
+    fn summary(&self, lines: u64, elapsed: Duration) -> String {
+        let rate = (self.stored + self.known) as f64 / elapsed.as_secs_f64().max(0.001);
+        format!("read {} lines: {self}, {} events/s", HumanCount(lines), HumanCount(rate as u64))
+    }
+
+    fn unfinished(&self) -> String {
+        format!(
+            "what came before is in the log ({self}); run the import again when this is mended: nothing is stored twice"
+        )
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} stored, {} already there", HumanCount(self.stored), HumanCount(self.known))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::Placed;
+
+    #[test]
+    fn what_is_above_everything_seen_is_new() {
+        let mut tally = Tally::since(10);
+        for sequences in [&[3, 11, 12, 11][..], &[12, 13]] {
+            let events = sequences.iter().map(|&sequence| Placed { sequence }).collect();
+            tally.count(&Appended { position: "k3x9q7ma-13".into(), events });
+        }
+        assert_eq!((tally.stored, tally.known), (3, 3));
+    }
+}

@@ -1,0 +1,100 @@
+//! The command line: one file per command.
+
+mod append;
+mod demo;
+mod export;
+mod import;
+mod output;
+mod serve;
+mod tail;
+
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::DEFAULT_URL;
+
+/// Which log lines are wanted, e.g. `debug` or `highwater_server=trace,warn`.
+const LOG_VARIABLE: &str = "HIGHWATER_LOG";
+const LOG_DEFAULT: &str = "info";
+
+/// An append-only event log over HTTP and SSE, whose readers know that they have missed nothing
+#[derive(Parser)]
+#[command(name = "highwater", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a log
+    Serve(Box<serve::Arguments>),
+    /// Watch agents race over a bad network, and what a naive client makes of it
+    Demo(demo::Arguments),
+    Append(Box<append::Arguments>),
+    Tail(tail::Arguments),
+    Import(Box<import::Arguments>),
+    Export(export::Arguments),
+}
+
+/// Which server a command talks to.
+#[derive(clap::Args)]
+struct ServerArgs {
+    /// The server
+    #[arg(long, env = "HIGHWATER_URL", default_value = DEFAULT_URL)]
+    url: String,
+}
+
+/// Runs the command that the process was started with.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 the address can't be listened on, 4 the log can't be
+/// opened.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into(), 1),
+    };
+    runtime.block_on(run(cli.command))
+}
+
+async fn run(command: Command) -> ExitCode {
+    let ended = match command {
+        Command::Serve(arguments) => {
+            return match serve::run(*arguments).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    let code = error.exit_code();
+                    failed(&error.into(), code)
+                }
+            };
+        }
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Append(arguments) => append::run(*arguments).await,
+        Command::Tail(arguments) => tail::run(arguments).await,
+        Command::Import(arguments) => import::run(*arguments).await,
+        Command::Export(arguments) => export::run(arguments).await,
+    };
+    ended.map_or_else(|error| failed(&error, 1), |()| ExitCode::SUCCESS)
+}
+
+fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+    output::say(format_args!("error: {error:#}"));
+    ExitCode::from(code)
+}
+
+fn log_to_stderr() {
+    let wanted = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
+    tracing_subscriber::fmt()
+        .with_env_filter(wanted)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}

@@ -1,0 +1,7 @@
+//! The binary `highwater`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    highwater_server::cli::main()
+}
