@@ -1,0 +1,166 @@
+//! What a call leaves for JavaScript: records of numbers, and one JSON array with one element for each of them. Their view
+//! is four numbers: how many records there are, where they stand, where the array stands, and how many bytes it takes.
+//!
+//! So a single `JSON.parse` gives the events of a whole chunk. Where that throws, a record's byte range lets JavaScript
+//! parse its element alone and find the one that is broken.
+
+use highwater_core::reconcile::Verdict;
+use highwater_core::version::{Epoch, Position, Revision};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// What a record says, and what its element of the JSON array is.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An event moves the state. The element is the event.
+    Apply,
+    /// An event's version is below its stream's mark. The element is the event.
+    Stale,
+    /// An event came again. The element is the event.
+    Duplicate,
+    /// Something before an event is missing. The element is the event.
+    Gap,
+    /// Data that is no event which could be judged. The element is that data, which may be no JSON at all.
+    Unreadable,
+    /// The same, from a frame that does not tell its place.
+    Unplaced,
+    /// From here on positions are of this epoch. The element is its name.
+    Epoch,
+    /// The log's reader was reset. The element is the control frame's body.
+    Reset,
+    /// History is done. The element is the control frame's body.
+    Ready,
+    /// The server closes the stream. The element is the control frame's body.
+    Goodbye,
+    /// The stream cannot go on. The element is the control frame's body.
+    Error,
+    /// Fetch the log after this sequence.
+    FetchLog,
+    /// Fetch the stream that the element names, from the revision that stands in the sequence's place.
+    FetchStream,
+    /// Revisions of a stream are lost. The element says which: `{"stream":…,"from":…,"to":…}`.
+    Lost,
+    /// Connect anew.
+    Reconnect,
+    /// What arrived breaks the protocol: connect anew.
+    Broken,
+}
+
+impl From<Verdict> for Kind {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Apply => Self::Apply,
+            Verdict::Stale => Self::Stale,
+            Verdict::Duplicate => Self::Duplicate,
+            Verdict::Gap => Self::Gap,
+            Verdict::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+/// Kind, sequence, and where in the text the element begins and ends, in bytes.
+type Record = [f64; 4];
+
+/// The records of one call.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs {
+    records: Vec<Record>,
+    text: Vec<u8>,
+    epoch: Option<Epoch>,
+    view: [f64; 4],
+}
+
+impl Outputs {
+    /// Starts anew; what was there has been read.
+    pub(crate) fn clear(&mut self) {
+        self.records.clear();
+        self.text.clear();
+        self.text.push(b'[');
+    }
+
+    /// Ends the array, and says where the view stands.
+    pub(crate) fn finish(&mut self) -> *const f64 {
+        self.text.push(b']');
+        let places = [self.records.len(), self.records.as_ptr() as usize, self.text.as_ptr() as usize, self.text.len()];
+        self.view = places.map(|number| number as f64);
+        self.view.as_ptr()
+    }
+
+    /// Adds a record about a position, after one that tells its epoch if that is another than the last one told.
+    pub(crate) fn push_at(&mut self, kind: Kind, position: Position, element: &str) {
+        self.tell_epoch(position.epoch);
+        self.add(kind, position.sequence.get() as f64, element.as_bytes());
+    }
+
+    pub(crate) fn tell_epoch(&mut self, epoch: Epoch) {
+        if self.epoch != Some(epoch) {
+            self.epoch = Some(epoch);
+            self.push_name(Kind::Epoch, 0, epoch.as_str());
+        }
+    }
+
+    /// Adds a record without a number whose element is this text, as it is.
+    pub(crate) fn push(&mut self, kind: Kind, element: &str) {
+        self.add(kind, 0.0, element.as_bytes());
+    }
+
+    /// Adds a record whose element is a string.
+    pub(crate) fn push_name(&mut self, kind: Kind, number: u32, name: &str) {
+        self.add(kind, f64::from(number), &json_string(name));
+    }
+
+    /// Adds a record that these revisions of a stream are lost.
+    pub(crate) fn push_lost(&mut self, stream: &str, from: Revision, to: Revision) {
+        let mut element = b"{\"stream\":".to_vec();
+        element.extend(json_string(stream));
+        element.extend_from_slice(b",\"from\":");
+        push_number(&mut element, from.get());
+        element.extend_from_slice(b",\"to\":");
+        push_number(&mut element, to.get());
+        element.push(b'}');
+        self.add(Kind::Lost, 0.0, &element);
+    }
+
+    /// Adds a record that says nothing more.
+    pub(crate) fn push_bare(&mut self, kind: Kind) {
+        self.push(kind, "0");
+    }
+
+    fn add(&mut self, kind: Kind, number: f64, element: &[u8]) {
+        if !self.records.is_empty() {
+            self.text.push(b',');
+        }
+        let start = self.text.len() as f64;
+        self.text.extend_from_slice(element);
+        self.records.push([f64::from(kind as u32), number, start, self.text.len() as f64]);
+    }
+}
+
+/// A string as JSON. The core's own, which serde_json writes, would double what the browser downloads.
+fn json_string(text: &str) -> Vec<u8> {
+    let mut json = vec![b'"'];
+    for byte in text.bytes() {
+        match byte {
+            0..b' ' | b'"' | b'\\' => {
+                json.extend_from_slice(b"\\u00");
+                json.extend([byte >> 4, byte & 15].map(hex_digit));
+            }
+            _ => json.push(byte),
+        }
+    }
+    json.push(b'"');
+    json
+}
+
+/// Writes a number as JSON. As above: the standard library's way is larger.
+fn push_number(json: &mut Vec<u8>, number: u32) {
+    if number > 9 {
+        push_number(json, number / 10);
+    }
+    json.push(b'0' + (number % 10) as u8);
+}
+
+/// The digit of half a byte.
+const fn hex_digit(number: u8) -> u8 {
+    if number < 10 { b'0' + number } else { b'a' - 10 + number }
+}
