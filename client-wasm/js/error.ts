@@ -1,0 +1,102 @@
+/** How requests fail, and what that means for the next one. */
+
+import type { Problem } from './types.js';
+
+const PROBLEM_BYTES_MAX = 64 * 1024;
+/** Longer than this nobody waits, whatever a server says. */
+const RETRY_AFTER_MS_MAX = 3_600_000;
+
+/** What a server answered instead of events. */
+export class HighwaterError extends Error {
+  override readonly name: string = 'HighwaterError';
+  /** The HTTP status. */
+  readonly status: number;
+  /** The problem document, if there was one. */
+  readonly problem: Problem | undefined;
+  /** How long the server asks to wait. */
+  readonly retryAfterMs: number;
+
+  constructor(status: number, problem?: Problem, retryAfterMs = 0) {
+    super(problem?.detail ?? problem?.title ?? `the server answered ${status}`);
+    this.status = status;
+    this.problem = problem;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** The problem's stable name. */
+  get code(): string | undefined {
+    return this.problem?.code;
+  }
+
+  /** Whether the same request may succeed later. */
+  get retryable(): boolean {
+    return this.status < 400 || this.status >= 500 || [408, 425, 429].includes(this.status);
+  }
+}
+
+/** A connection came to its end. */
+export class Disconnected extends Error {
+  override readonly name: string = 'Disconnected';
+  /** How long the server asks to wait. */
+  readonly retryAfterMs: number;
+
+  constructor(reason: string, retryAfterMs = 0) {
+    super(reason);
+    this.retryAfterMs = bounded(retryAfterMs);
+  }
+}
+
+/** The error that a response stands for. */
+export async function errorOf(response: Response): Promise<HighwaterError> {
+  const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));
+  return new HighwaterError(response.status, await problemOf(response), retryAfterMs);
+}
+
+async function problemOf(response: Response): Promise<Problem | undefined> {
+  try {
+    const problem: unknown = JSON.parse(await readText(response, PROBLEM_BYTES_MAX));
+    return typeof problem === 'object' && problem !== null ? (problem as Problem) : undefined;
+  } catch {
+    return undefined; // The status says enough.
+  }
+}
+
+/** `Retry-After` is a number of seconds or a date (RFC 9110). */
+function readRetryAfter(value: string | null): number {
+  if (value === null) {
+    return 0;
+  }
+  return bounded(/^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now());
+}
+
+function bounded(milliseconds: number): number {
+  return milliseconds > 0 ? Math.min(milliseconds, RETRY_AFTER_MS_MAX) : 0;
+}
+
+/** The body as text. Throws where it is longer than `bytesMax`. */
+export async function readText(response: Response, bytesMax: number): Promise<string> {
+  if (response.body === null) {
+    return '';
+  }
+  const decoder = new TextDecoder();
+  const reader = response.body.getReader();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return text + decoder.decode();
+    }
+    bytes += value.byteLength;
+    if (bytes > bytesMax) {
+      void reader.cancel().catch(() => {});
+      throw new RangeError(`an answer is longer than ${bytesMax} bytes`);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+/** Whatever was thrown, as an error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

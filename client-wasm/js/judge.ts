@@ -1,0 +1,184 @@
+/** The wasm half, as JavaScript likes it: chunks in, records out. */
+
+import wasm from '../pkg/highwater_client_bg.wasm';
+import { toError } from './error.js';
+import { initSync, Kind, Session } from './glue.js';
+
+export { Kind };
+
+/** One thing that wasm says. */
+export interface Record {
+  readonly kind: Kind;
+  /** A revision, where the kind has one; else a sequence. */
+  readonly number: number;
+  /** The position of that sequence. */
+  readonly position: string;
+  /** The event, the control frame's body or the name. */
+  readonly value: unknown;
+  /** Where the value's text is no JSON: that text. */
+  readonly broken?: { readonly text: string; readonly error: Error };
+}
+
+export interface Counts {
+  readonly applied: number;
+  readonly stale: number;
+  readonly duplicate: number;
+  readonly gap: number;
+  readonly unreadable: number;
+  readonly discarded: number;
+  readonly dropped: number;
+  readonly held: number;
+}
+
+const VIEW_NUMBERS = 4;
+const RECORD_NUMBERS = 4;
+const COUNTS = 9;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+let memory: WebAssembly.Memory | undefined;
+
+/** Judges what arrives for one set of topics. Its records are complete before anyone else is told of them. */
+export class Judge {
+  readonly #session: Session;
+  readonly #memory: WebAssembly.Memory;
+  #epoch: string;
+  /** A bit for each kind. */
+  #listened = 0;
+
+  /** Throws a `TypeError` where `after` is no place to start from. */
+  constructor(after: string, heldEventsMax: number, heldBytesMax: number) {
+    this.#memory = memory ??= initSync({ module: wasm }).memory;
+    this.#session = new Session();
+    this.#write(after);
+    if (!this.#session.start(heldEventsMax, heldBytesMax)) {
+      this.#session.free();
+      throw new TypeError(`after must be a position, 'earliest' or 'latest', not ${JSON.stringify(after)}`);
+    }
+    this.#epoch = after.includes('-') ? after.slice(0, after.indexOf('-')) : '';
+  }
+
+  /** Whether events of this kind are told, or only counted. */
+  listen(kind: Kind, told: boolean): void {
+    const bit = 1 << kind;
+    this.#listened = told ? this.#listened | bit : this.#listened & ~bit;
+    this.#session.listen(this.#listened);
+  }
+
+  /** Begins a connection. */
+  connect(): void {
+    this.#session.connect();
+  }
+
+  /** Takes a chunk of an event stream. */
+  received(chunk: Uint8Array): Record[] {
+    const spare = this.#session.spare(chunk.byteLength); // First, as it may move the memory.
+    new Uint8Array(this.#memory.buffer, spare, chunk.byteLength).set(chunk);
+    return this.#records(this.#session.received(chunk.byteLength));
+  }
+
+  /** Takes a page of what `FetchLog` or `FetchStream` asked for. */
+  fetched(page: string, ofLog: boolean): Record[] {
+    this.#write(page);
+    return this.#records(this.#session.fetched(ofLog));
+  }
+
+  /** The stream of an event whose data is broken. */
+  streamOf(text: string): string | undefined {
+    this.#write(text);
+    return this.#records(this.#session.stream_of())[0]?.value as string | undefined;
+  }
+
+  counts(): Counts {
+    const [applied = 0, stale = 0, duplicate = 0, gap = 0, unreadable = 0, discarded = 0, dropped = 0, held = 0] = this.#numbers();
+    return { applied, stale, duplicate, gap, unreadable, discarded, dropped, held };
+  }
+
+  /** The log that positions are of; empty while that is not known. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** Up to here everything has been judged. Under `latest`, events that overtake `ready` tell the epoch before there is a cursor. */
+  get cursor(): string | undefined {
+    const sequence = this.#numbers()[COUNTS - 1] ?? -1;
+    return sequence < 0 ? undefined : `${this.#epoch}-${sequence}`;
+  }
+
+  /** Gives the memory back. Nothing may be called after that. */
+  free(): void {
+    this.#session.free();
+  }
+
+  #numbers(): Float64Array {
+    return new Float64Array(this.#memory.buffer, this.#session.counts(), COUNTS);
+  }
+
+  #write(text: string): void {
+    const bytes = encoder.encode(text);
+    const room = this.#session.room(bytes.byteLength); // First, as it may move the memory.
+    new Uint8Array(this.#memory.buffer, room, bytes.byteLength).set(bytes);
+  }
+
+  #records(view: number): Record[] {
+    const { buffer } = this.#memory;
+    const [count = 0, records, text, textBytes] = new Float64Array(buffer, view, VIEW_NUMBERS);
+    const numbers = new Float64Array(buffer, records, count * RECORD_NUMBERS);
+    const bytes = new Uint8Array(buffer, text, textBytes);
+    const values = parse(bytes, numbers);
+    return values.map((value, at) => {
+      const kind = numbers[at * RECORD_NUMBERS] as Kind;
+      const number = numbers[at * RECORD_NUMBERS + 1] as number;
+      if (kind === Kind.Epoch) {
+        this.#epoch = value as string;
+      }
+      const record = { kind, number, position: `${this.#epoch}-${number}`, value };
+      return value instanceof Broken ? { ...record, value: undefined, broken: value } : record;
+    });
+  }
+}
+
+/** What stands in place of a value whose text is no JSON. */
+class Broken {
+  readonly text: string;
+  readonly error: Error;
+
+  constructor(text: string, error: Error) {
+    this.text = text;
+    this.error = error;
+  }
+}
+
+/** The values of all records, in one go; where one of them is broken, one by one, so that it alone is told broken. */
+function parse(bytes: Uint8Array, numbers: Float64Array): unknown[] {
+  try {
+    const values: unknown = JSON.parse(decoder.decode(bytes));
+    if (Array.isArray(values) && agrees(values, numbers)) {
+      return values;
+    }
+  } catch {
+    // It is found below.
+  }
+  const values = [];
+  for (let at = 0; at < numbers.length; at += RECORD_NUMBERS) {
+    const text = decoder.decode(bytes.subarray(numbers[at + 2], numbers[at + 3]));
+    try {
+      values.push(JSON.parse(text));
+    } catch (error) {
+      values.push(new Broken(text, toError(error)));
+    }
+  }
+  return values;
+}
+
+/** Whether each value is that of its record: two broken texts side by side can make JSON that is neither of them. */
+function agrees(values: readonly unknown[], numbers: Float64Array): boolean {
+  return (
+    values.length * RECORD_NUMBERS === numbers.length &&
+    values.every((value, at) => {
+      const kind = numbers[at * RECORD_NUMBERS] as Kind;
+      const sequence = (value as { sequence?: unknown } | null)?.sequence;
+      return kind > Kind.Gap || Number(sequence) === numbers[at * RECORD_NUMBERS + 1];
+    })
+  );
+}

@@ -1,0 +1,59 @@
+/** The requests to the server: the stream of events, and pages of what is missing. */
+
+import { Disconnected, errorOf, readText } from './error.js';
+import type { Settings } from './settings.js';
+
+/** A page that is longer than this is not read: the stream brings the same. */
+const PAGE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Opens the stream of events after a position. */
+export async function openStream(settings: Settings, after: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  const response = await send(settings, eventsUrl(settings, after), 'text/event-stream', signal);
+  const type = response.headers.get('content-type') ?? 'no type';
+  if (!type.startsWith('text/event-stream') || response.body === null) {
+    await response.body?.cancel();
+    throw new Disconnected(`the server answered ${type} instead of an event stream`);
+  }
+  return response.body.getReader();
+}
+
+/** Reads a page of the log after a position. */
+export async function readLogPage(settings: Settings, after: string, signal: AbortSignal): Promise<string> {
+  const url = eventsUrl(settings, after);
+  url.searchParams.set('limit', String(settings.pageEventsMax));
+  const response = await send(settings, url, 'application/json', signal);
+  return readText(response, PAGE_BYTES_MAX);
+}
+
+/** Reads a page of a stream from a revision on. It must be of the log in `epoch`. */
+export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, signal: AbortSignal): Promise<string> {
+  const url = new URL(`v1/streams/${encodeURIComponent(stream)}`, settings.base);
+  url.searchParams.set('from_revision', String(revision));
+  url.searchParams.set('limit', String(settings.pageEventsMax));
+  const response = await send(settings, url, 'application/json', signal);
+  const tag = response.headers.get('etag');
+  if (tag !== null && !tag.startsWith(`"${epoch}.`)) {
+    await response.body?.cancel();
+    throw new Disconnected('the log was replaced by another');
+  }
+  return readText(response, PAGE_BYTES_MAX);
+}
+
+function eventsUrl(settings: Settings, after: string): URL {
+  const url = new URL('v1/events', settings.base);
+  for (const topic of settings.topics) {
+    url.searchParams.append('topic', topic);
+  }
+  url.searchParams.set('after', after);
+  return url;
+}
+
+async function send(settings: Settings, url: URL, accept: string, signal: AbortSignal): Promise<Response> {
+  const headers = new Headers(await settings.headers());
+  headers.set('accept', accept);
+  const response = await settings.fetch(url, { headers, signal, cache: 'no-store' });
+  if (response.status !== 200) {
+    throw await errorOf(response);
+  }
+  return response;
+}

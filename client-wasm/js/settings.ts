@@ -1,0 +1,62 @@
+/** The options of `connect`, checked and complete. */
+
+import type { Options } from './types.js';
+
+export interface Settings {
+  readonly base: URL;
+  readonly topics: readonly string[];
+  readonly after: string;
+  readonly fetch: typeof fetch;
+  readonly headers: () => HeadersInit | Promise<HeadersInit>;
+  readonly bufferEventsMax: number;
+  readonly heldEventsMax: number;
+  readonly heldBytesMax: number;
+  readonly pageEventsMax: number;
+  readonly connectTimeoutMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+}
+
+/** Throws a `TypeError` or `RangeError` that names the option which can't be. */
+export function settings(options: Options): Settings {
+  const { topics, headers, after = 'latest' } = options;
+  if (!Array.isArray(topics) || topics.length === 0 || topics.some((topic) => typeof topic !== 'string')) {
+    throw new TypeError('topics must name at least one stream or pattern');
+  }
+  return {
+    base: base(options.url ?? globalThis.location?.origin),
+    topics: [...topics],
+    after,
+    // Called as a method of ours, the browser's own would throw.
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    headers: typeof headers === 'function' ? headers : () => headers ?? {},
+    bufferEventsMax: limit(options, 'bufferEventsMax', 1024),
+    heldEventsMax: limit(options, 'heldEventsMax', 1024),
+    heldBytesMax: limit(options, 'heldBytesMax', 4 * 1024 * 1024),
+    pageEventsMax: limit(options, 'pageEventsMax', 256),
+    connectTimeoutMs: limit(options, 'connectTimeoutMs', 20_000),
+    backoffBaseMs: limit(options, 'backoffBaseMs', 250),
+    backoffMaxMs: limit(options, 'backoffMaxMs', 30_000),
+  };
+}
+
+function base(url: string | URL | undefined): URL {
+  if (url === undefined) {
+    throw new TypeError("url must be the server's, as there is no page whose origin could stand in");
+  }
+  const base = new URL(url);
+  if (!base.pathname.endsWith('/')) {
+    base.pathname += '/';
+  }
+  return base;
+}
+
+type Limit = 'bufferEventsMax' | 'heldEventsMax' | 'heldBytesMax' | 'pageEventsMax' | 'connectTimeoutMs' | 'backoffBaseMs' | 'backoffMaxMs';
+
+function limit(options: Options, name: Limit, byDefault: number): number {
+  const value = options[name] ?? byDefault;
+  if (!Number.isInteger(value) || value < 1 || value > 2 ** 31 - 1) {
+    throw new RangeError(`${name} must be a whole number from 1 to 2^31 - 1`);
+  }
+  return value;
+}

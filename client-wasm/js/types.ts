@@ -1,0 +1,175 @@
+/** What the package's users see. */
+
+/** A recorded event, as a CloudEvent 1.0. */
+export interface CloudEvent<Data = unknown> {
+  specversion: '1.0';
+  id: string;
+  /** The actor that made it. */
+  source: string;
+  /** Ends in `.vN`, the version of its schema. */
+  type: string;
+  /** Its stream. */
+  subject: string;
+  /** When it happened, as its producer says. */
+  time: string;
+  /** When the server recorded it. */
+  recordedtime: string;
+  datacontenttype?: string;
+  /** Its place in the log: 16 digits. */
+  sequence: string;
+  /** Its place in its stream, from 1 on. */
+  revision: number;
+  /** The version of the entity that it is about; 0 where the entity has none. */
+  version: number;
+  /** Its vector clock. */
+  clock: string;
+  causationid?: string;
+  correlationid?: string;
+  commandid?: string;
+  data?: Data;
+  /** Data that is no JSON. */
+  data_base64?: string;
+  /** Extension attributes. */
+  [extension: string]: unknown;
+}
+
+/** Where to start: a position that a server or a client gave, the first event there is, or what comes from now on. */
+export type After = 'earliest' | 'latest' | (string & {});
+
+export interface Options {
+  /** The streams to follow: names, or patterns such as `space:42:**`. */
+  topics: readonly string[];
+  /** Default: `latest`. */
+  after?: After;
+  /** The server's base URL. Default: the page's own origin. */
+  url?: string | URL;
+  /** Default: the global one. */
+  fetch?: typeof fetch;
+  /** Sent with each request; a function is asked each time. */
+  headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
+  /** Closes the client. */
+  signal?: AbortSignal;
+  /** How many events wait for a slow iterator before the client stops reading; one more chunk may come on top. Default: 1,024. */
+  bufferEventsMax?: number;
+  /** How many events wait for what is missing before them. Default: 1,024. */
+  heldEventsMax?: number;
+  /** How many bytes of them. Default: 4 MiB. */
+  heldBytesMax?: number;
+  /** How many events of what is missing to ask for at once. Default: 256. */
+  pageEventsMax?: number;
+  /** How long a connection may be silent until it is live; from then on 2.5 heartbeats. Default: 20 s. */
+  connectTimeoutMs?: number;
+  /** The first delay before a reconnect is at most this, each further one at most twice the one before. Default: 250 ms. */
+  backoffBaseMs?: number;
+  /** The longest delay before a reconnect, unless the server asks for more. Default: 30 s. */
+  backoffMaxMs?: number;
+}
+
+/** An event that has been applied. */
+export interface Message<Data = unknown> {
+  readonly event: CloudEvent<Data>;
+  /** Its position: what a later `connect` takes as `after`, once the event is dealt with. */
+  readonly position: string;
+}
+
+/** An event that was not applied, or not yet. */
+export interface Notice<Data = unknown> {
+  /** Left out where its text is no JSON. */
+  readonly event?: CloudEvent<Data>;
+  readonly position: string;
+}
+
+/** What can't be read. Its place in the log has been passed, and the state has not moved. */
+export interface Unreadable {
+  /** Left out where even that can't be read. */
+  readonly position?: string;
+  /** Left out where even that can't be read. */
+  readonly stream?: string;
+  /** As it came. */
+  readonly text: string;
+  readonly error: Error;
+}
+
+/** The cursor was of no use to the server. Forget all state: what follows is from `position` on. */
+export interface Reset {
+  readonly reason: 'epoch_changed' | 'cursor_expired' | 'cursor_ahead';
+  readonly position: string;
+}
+
+/** Revisions of a stream that the server no longer has. Load its state anew. */
+export interface Lost {
+  readonly stream: string;
+  /** The first revision that is lost. */
+  readonly from: number;
+  /** The last one. */
+  readonly to: number;
+}
+
+export type Status = 'connecting' | 'replaying' | 'live' | 'backing_off' | 'failed' | 'closed';
+
+export type StatusChange =
+  | { readonly status: 'connecting' | 'replaying' | 'live' | 'closed' }
+  | { readonly status: 'backing_off'; readonly delayMs: number; readonly cause: Error }
+  | { readonly status: 'failed'; readonly error: Error };
+
+/** What can be listened for, and what a listener is given. */
+export interface Listeners<Data = unknown> {
+  /** An event moves the state. Each event of the topics comes once, in the log's order. */
+  event: Message<Data>;
+  /** An event's version is below one that was applied: it must not move the state. */
+  stale: Notice<Data>;
+  /** An event came again. */
+  duplicate: Notice<Data>;
+  /** Something before this event is missing and is being fetched. The event gets its verdict once that is there. */
+  gap: Notice<Data>;
+  unreadable: Unreadable;
+  lost: Lost;
+  reset: Reset;
+  status: StatusChange;
+}
+
+/**
+ * What happened so far. Each event that came is in exactly one of `applied`, `stale`, `duplicate`, `unreadable`,
+ * `discarded`, `dropped` and `held`; those in `gap` are counted a second time.
+ */
+export interface Stats {
+  readonly status: Status;
+  /** Where the next connection starts. */
+  readonly cursor: After;
+  readonly applied: number;
+  readonly stale: number;
+  readonly duplicate: number;
+  readonly unreadable: number;
+  /** Events of another log than the one that is followed. */
+  readonly discarded: number;
+  /** Events that were held in vain and came again. */
+  readonly dropped: number;
+  /** Events that wait for what is missing. */
+  readonly held: number;
+  /** Events that had to wait. */
+  readonly gap: number;
+  readonly reconnects: number;
+}
+
+/** A problem document (RFC 9457) of the server's. */
+export interface Problem {
+  readonly type?: string;
+  readonly title?: string;
+  readonly status?: number;
+  readonly detail?: string;
+  /** Says which problem it is, and does not change. */
+  readonly code?: string;
+  readonly [member: string]: unknown;
+}
+
+/** A picture of the topics that stays true. To iterate over it gives the events that are applied from then on. */
+export interface Client<Data = unknown> extends AsyncIterable<Message<Data>> {
+  /** Calls `listener` each time, until the function returned is called. */
+  on<Kind extends keyof Listeners>(kind: Kind, listener: (told: Listeners<Data>[Kind]) => void): () => void;
+  readonly status: Status;
+  /** Up to here everything has been judged: what a later `connect` takes as `after`, where no iterator lags behind. */
+  readonly cursor: After;
+  stats(): Stats;
+  /** Ends the connection, and all iterations once what they hold is read. */
+  close(): void;
+}

@@ -1,0 +1,126 @@
+/**
+ * A server that speaks the protocol over a log in memory, and that a test can make misbehave: what each connection is sent is the
+ * test's own choice, pages are always true.
+ */
+
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+
+export const EPOCH = 'k3x9q7ma';
+
+/** The text of an event. `members` overrides what stands in it; `data` is JSON text, put in as it is. */
+export function envelope(sequence, revision, { version = 0, stream = 'test:one', data = `{"n":${sequence}}`, id = `event-${sequence}` } = {}) {
+  const attributes = JSON.stringify({
+    specversion: '1.0',
+    id,
+    source: 'tester',
+    type: 'test.happened.v1',
+    subject: stream,
+    time: '2026-11-21T10:00:00Z',
+    recordedtime: '2026-11-21T10:00:00Z',
+    datacontenttype: 'application/json',
+    sequence: String(sequence).padStart(16, '0'),
+    revision,
+    version,
+    clock: `tester=${sequence}`,
+  });
+  return `${attributes.slice(0, -1)},"data":${data}}`;
+}
+
+export function position(sequence, epoch = EPOCH) {
+  return `${epoch}-${sequence}`;
+}
+
+/** An event as a frame. */
+export function frame(sequence, prev, text, epoch = EPOCH) {
+  return `id: ${position(sequence, epoch)}\nprev: ${prev}\ndata: ${text}\n\n`;
+}
+
+/** A control frame; without `at` it has no id. */
+export function control(body, { at, prev = at, epoch = EPOCH } = {}) {
+  const place = at === undefined ? '' : `id: ${position(at, epoch)}\nprev: ${prev}\n`;
+  return `${place}event: highwater\ndata: ${JSON.stringify(body)}\n\n`;
+}
+
+export function ready(at, heartbeatMs = 15_000) {
+  return control({ kind: 'ready', heartbeat_ms: heartbeatMs }, { at });
+}
+
+/** A log of events: their texts, in order of their sequences. */
+export class Log {
+  events = [];
+  #revisions = new Map();
+
+  append(members = {}) {
+    const stream = members.stream ?? 'test:one';
+    const revision = (this.#revisions.get(stream) ?? 0) + 1;
+    this.#revisions.set(stream, revision);
+    const sequence = this.events.length + 1;
+    const event = { sequence, revision, stream, version: members.version ?? 0, prev: sequence - 1, text: envelope(sequence, revision, { ...members, stream }) };
+    this.events.push(event);
+    return event;
+  }
+
+  frames(after = 0) {
+    return this.events.slice(after).map(({ sequence, prev, text }) => frame(sequence, prev, text));
+  }
+
+  page(after, limit) {
+    const events = this.events.slice(after, after + limit);
+    const next = events.at(-1)?.sequence ?? this.events.length;
+    const texts = events.map(({ text }) => text).join(',');
+    return `{"events":[${texts}],"prev":${after},"next":"${position(next)}","head":"${position(this.events.length)}"}`;
+  }
+
+  streamPage(stream, fromRevision, limit) {
+    const events = this.events.filter((event) => event.stream === stream && event.revision >= fromRevision).slice(0, limit);
+    return `{"events":[${events.map(({ text }) => text).join(',')}]}`;
+  }
+}
+
+/** The place that a request's `after` names; `undefined` for `latest`, which is what the test says. */
+export function afterOf(url) {
+  const after = url.searchParams.get('after');
+  if (after === 'latest') {
+    return undefined;
+  }
+  return after === 'earliest' || after === null ? 0 : Number(after.split('-')[1]);
+}
+
+/**
+ * Starts a server over `log`. `connection(stream, { after, number })` is called for each event stream; `stream.write` sends text,
+ * `stream.end` closes, `stream.destroy` cuts. `answer(request, response, url)` may answer a request before anything else does, and
+ * says so with `true`.
+ */
+export async function serve(t, log, connection, answer = () => false) {
+  const requests = [];
+  let connections = 0;
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, 'http://server');
+    requests.push({ url, headers: request.headers });
+    if (answer(request, response, url)) {
+      return;
+    }
+    if (url.pathname.startsWith('/v1/streams/')) {
+      const stream = decodeURIComponent(url.pathname.slice('/v1/streams/'.length));
+      const from = Number(url.searchParams.get('from_revision'));
+      response.setHeader('etag', `"${EPOCH}.${log.events.length}"`);
+      response.end(log.streamPage(stream, from, Number(url.searchParams.get('limit'))));
+    } else if (request.headers.accept === 'application/json') {
+      response.end(log.page(afterOf(url), Number(url.searchParams.get('limit'))));
+    } else {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.flushHeaders();
+      connections += 1;
+      const after = afterOf(url);
+      connection(response, { after, isLatest: after === undefined, number: connections });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${server.address().port}`, requests };
+}

@@ -1,0 +1,187 @@
+/** Listeners and iterators: who is told what, and what the slow and the broken do to the rest. */
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { connect } from 'highwater';
+import { Log, position, ready, serve } from './log_server.js';
+import { watch } from './watch.js';
+
+const EVENTS = 500;
+
+function logOf(count) {
+  const log = new Log();
+  for (let at = 0; at < count; at += 1) {
+    log.append({ data: JSON.stringify('x'.repeat(1000)) });
+  }
+  return log;
+}
+
+/** A `fetch` whose stream gives one event each time it is pulled, and counts them. */
+function pulled(log) {
+  const encoder = new TextEncoder();
+  const frames = log.frames();
+  const state = { pulls: 0 };
+  state.fetch = async () => {
+    const body = new ReadableStream(
+      {
+        pull(stream) {
+          if (state.pulls < frames.length) {
+            stream.enqueue(encoder.encode(frames[state.pulls]));
+            state.pulls += 1;
+          } else {
+            stream.enqueue(encoder.encode(ready(frames.length)));
+            return new Promise(() => {});
+          }
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+  };
+  return state;
+}
+
+test('an iterator gives each applied event once, in order', async (t) => {
+  const log = logOf(EVENTS);
+  const { url } = await serve(t, log, (stream) => stream.write(log.frames().join('') + ready(EVENTS)));
+  const client = connect({ url, topics: ['test:**'], after: 'earliest' });
+  const positions = [];
+  for await (const message of client) {
+    positions.push(message.position);
+    if (positions.length === EVENTS) {
+      client.close();
+    }
+  }
+  assert.deepEqual(positions, Array.from({ length: EVENTS }, (_, at) => position(at + 1)));
+});
+
+test('a slow iterator stops the reading and loses nothing', async (t) => {
+  const source = pulled(logOf(EVENTS));
+  const client = connect({ url: 'http://nowhere', topics: ['test:**'], after: 'earliest', bufferEventsMax: 10, fetch: source.fetch });
+  t.after(() => client.close());
+  const iterator = client[Symbol.asyncIterator]();
+  const taken = [await iterator.next()];
+  while (taken.length < EVENTS) {
+    await settled();
+    assert.ok(source.pulls <= taken.length + 11, `${source.pulls} read, ${taken.length} taken`);
+    taken.push(await iterator.next());
+  }
+  assert.deepEqual(taken.map(({ value }) => Number(value.event.sequence)), Array.from({ length: EVENTS }, (_, at) => at + 1));
+});
+
+test('while a slow iterator is waited for, silence is no reason to reconnect', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const source = pulled(logOf(5));
+  const watched = watch(t, { url: 'http://nowhere', bufferEventsMax: 2, connectTimeoutMs: 100, fetch: source.fetch });
+  const iterator = watched.client[Symbol.asyncIterator]();
+  await watched.until(() => watched.of('event').length === 2);
+  await settled();
+  t.mock.timers.tick(10_000);
+  assert.equal(watched.client.status, 'replaying');
+  for (let at = 0; at < 5; at += 1) {
+    await iterator.next();
+  }
+  await watched.status('live');
+});
+
+test('an iterator that returns holds nothing up any more', async (t) => {
+  const source = pulled(logOf(20));
+  const watched = watch(t, { url: 'http://nowhere', bufferEventsMax: 2, fetch: source.fetch });
+  const lazy = watched.client[Symbol.asyncIterator]();
+  await watched.until(() => watched.of('event').length === 2);
+  await lazy.return();
+  assert.deepEqual(await lazy.next(), { done: true, value: undefined });
+  await watched.status('live');
+  assert.equal(watched.sequences().length, 20);
+});
+
+test('two iterators each get everything, at the pace of the slower', async (t) => {
+  const source = pulled(logOf(30));
+  const client = connect({ url: 'http://nowhere', topics: ['test:**'], after: 'earliest', bufferEventsMax: 3, fetch: source.fetch });
+  const read = async () => {
+    const sequences = [];
+    for await (const { event } of client) {
+      sequences.push(Number(event.sequence));
+      if (sequences.length === 30) {
+        break;
+      }
+    }
+    return sequences;
+  };
+  const [one, other] = await Promise.all([read(), read()]);
+  client.close();
+  assert.equal(one.length, 30);
+  assert.deepEqual(one, other);
+});
+
+test('what is buffered can be read after the end', async (t) => {
+  const log = logOf(3);
+  const { url } = await serve(t, log, (stream) => stream.write(log.frames().join('') + ready(3)));
+  const watched = watch(t, { url });
+  const iterator = watched.client[Symbol.asyncIterator]();
+  await watched.status('live');
+  watched.client.close();
+  await watched.status('closed');
+  const read = [];
+  for await (const { event } of iterator) {
+    read.push(Number(event.sequence));
+  }
+  assert.deepEqual(read, [1, 2, 3]);
+});
+
+test('a listener that throws stops nothing, and its error is not lost', async (t) => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  t.after(() => delete globalThis.reportError);
+  const log = logOf(3);
+  const { url } = await serve(t, log, (stream) => stream.write(log.frames().join('') + ready(3)));
+  const watched = watch(t, { url });
+  watched.client.on('event', ({ event }) => {
+    throw new Error(`no ${event.id}`);
+  });
+  const told = [];
+  watched.client.on('event', ({ event }) => told.push(event.id));
+  await watched.status('live');
+  assert.deepEqual(told, ['event-1', 'event-2', 'event-3']);
+  assert.deepEqual(reported, ['no event-1', 'no event-2', 'no event-3']);
+});
+
+test('a listener may do anything, even close, and is told what was already judged', async (t) => {
+  const log = logOf(3);
+  const frames = log.frames();
+  const { url } = await serve(t, log, (stream) => stream.write([frames[0], frames[0], frames[1], frames[2]].join('')));
+  const client = connect({ url, topics: ['test:**'], after: 'earliest' });
+  const told = [];
+  let stop = () => {};
+  client.on('event', ({ event }) => {
+    told.push(Number(event.sequence));
+    stop = client.on('duplicate', ({ event }) => told.push(-Number(event.sequence)));
+    client.stats();
+    client.close();
+  });
+  await new Promise((resolve) => client.on('status', ({ status }) => status === 'closed' && resolve()));
+  stop();
+  assert.deepEqual(told, [1, 2, 3]);
+  assert.equal(client.cursor, position(3), 'so that a later client misses nothing');
+  assert.equal(client.stats().duplicate, 1);
+});
+
+test('who stops listening is told no more', async (t) => {
+  const source = pulled(logOf(10));
+  const watched = watch(t, { url: 'http://nowhere', fetch: source.fetch });
+  const told = [];
+  const stop = watched.client.on('event', ({ event }) => {
+    told.push(event.id);
+    if (told.length === 2) {
+      stop();
+    }
+  });
+  await watched.status('live');
+  assert.deepEqual(told, ['event-1', 'event-2']);
+});
+
+/** All that can happen without a timer or the network has happened. */
+function settled() {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,47 @@
+/** A client under test, with all that it tells. */
+
+import { connect } from 'highwater';
+
+const KINDS = ['event', 'stale', 'duplicate', 'gap', 'unreadable', 'lost', 'reset', 'status'];
+
+/** Connects, closes when the test ends, and keeps `[kind, told]` of everything in `told`. */
+export function watch(t, options) {
+  const client = connect({ topics: ['test:**'], after: 'earliest', backoffBaseMs: 1, ...options });
+  const told = [];
+  const waiting = new Set();
+  for (const kind of KINDS) {
+    client.on(kind, (what) => {
+      told.push([kind, what]);
+      waiting.forEach((check) => check());
+    });
+  }
+  t.after(() => client.close());
+  return {
+    client,
+    told,
+    /** What was told of one kind. */
+    of: (kind) => told.filter(([name]) => name === kind).map(([, what]) => what),
+    /** Resolves once `holds()` does; it is asked after each thing told. */
+    until: (holds) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (holds()) {
+            waiting.delete(check);
+            resolve();
+          }
+        };
+        waiting.add(check);
+        check();
+      }),
+    /** Resolves once this status was told this many times. */
+    status(status, times = 1) {
+      return this.until(() => this.of('status').filter((change) => change.status === status).length >= times);
+    },
+    sequences: () => told.filter(([kind]) => kind === 'event').map(([, { event }]) => Number(event.sequence)),
+  };
+}
+
+/** Each event that came is in exactly one of these. */
+export function total({ applied, stale, duplicate, unreadable, discarded, dropped, held }) {
+  return applied + stale + duplicate + unreadable + discarded + dropped + held;
+}
