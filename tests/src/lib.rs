@@ -1,0 +1,6 @@
+//! Shared helpers of the tests.
+
+pub mod command;
+pub mod data;
+pub mod http;
+pub mod server;

@@ -1,0 +1,165 @@
+//! Real servers for tests: [`Server`] inside the test's process, [`Process`] as the built binary.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{self, ExitStatus, Stdio},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use highwater_server::{
+    config::Settings,
+    serve,
+    store::sqlite::{SqliteStore, StoreOptions},
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    net::TcpListener,
+    process::{Child, ChildStdout, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Longer than anything that a test waits for takes, even on a slow machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server on a free port, with its log in a folder of its own.
+pub struct Server {
+    url: String,
+    data: TempDir,
+    shutdown: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts one with an empty log.
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// Starts one with an empty log and these settings.
+    pub async fn start_with(settings: Settings) -> Self {
+        Self::start_on(tempfile::tempdir().expect("a folder for the log"), settings).await
+    }
+
+    /// Starts one on the log of an earlier one.
+    pub async fn start_on(data: TempDir, settings: Settings) -> Self {
+        let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
+        let store = Arc::new(SqliteStore::open(data.path(), options).expect("the log opens"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("the port's address"));
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(serve::run(listener, store, settings, shutdown.clone()));
+        Self { url, data, shutdown, running }
+    }
+
+    /// The URL of a path on it.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Its address and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Begins the shutdown, without waiting for its end.
+    pub fn begin_shutdown(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Shuts it down and gives its log back.
+    pub async fn stop(self) -> TempDir {
+        self.shutdown.cancel();
+        timeout(PATIENCE, self.running).await.expect("the server ends").expect("without a panic");
+        self.data
+    }
+}
+
+/// The binary as a process of its own, on a free port. It dies with this value.
+pub struct Process {
+    url: String,
+    child: Child,
+    /// Kept open, for who writes into a closed pipe fails.
+    _output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    /// Starts `highwater serve` on a folder, with more flags if need be, and waits until it listens.
+    pub async fn start(data: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::from(command());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the binary starts");
+        let mut output = BufReader::new(child.stdout.take().expect("it was piped")).lines();
+        let line = timeout(PATIENCE, output.next_line()).await.expect("it says where it listens");
+        let line = line.expect("its output is text").expect("it does not end at once");
+        let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("first line: {line}")).to_owned();
+        Self { url, child, _output: output }
+    }
+
+    /// The URL of a path on it.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Its address and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// Ends it as a crash would (SIGKILL).
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.signal_terminate();
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it can be waited for")
+    }
+
+    /// Asks it to end (SIGTERM), without waiting for that.
+    pub fn signal_terminate(&self) {
+        let pid = self.child.id().expect("it has not ended").to_string();
+        let sent = process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is a kill command");
+        assert!(sent.success());
+    }
+}
+
+/// A command of the binary, which hears nothing of the settings in the environment of who runs the tests.
+#[must_use]
+pub fn command() -> process::Command {
+    let mut command = process::Command::new(binary());
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("HIGHWATER_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The binary to test: the one that `HIGHWATER_BIN` names, or else this workspace's, built if need be.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = env::var_os("HIGHWATER_BIN") {
+            return path.into();
+        }
+        let built = process::Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "highwater-server", "--bin", "highwater"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.expect("cargo starts").success(), "the binary does not build");
+        // This test is target/debug/deps/NAME.
+        let test = env::current_exe().expect("a test knows its own path");
+        let folder = test.ancestors().nth(2).expect("two folders above it");
+        folder.join("highwater").with_extension(env::consts::EXE_EXTENSION)
+    })
+}

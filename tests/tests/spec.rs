@@ -1,0 +1,65 @@
+//! `core/SPEC.md` names a test for every invariant: each of them must exist, under just that name.
+
+use std::{fs, path::Path};
+
+#[test]
+fn every_invariant_is_enforced_by_a_test_that_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let spec = fs::read_to_string(root.join("core/SPEC.md")).expect("core/SPEC.md");
+    let mut sources = String::new();
+    for folder in ["core", "server", "client-wasm", "tests"] {
+        read_sources(&root.join(folder), &mut sources);
+    }
+    let missing: Vec<_> = invariants(&spec)
+        .flat_map(|(number, tests)| tests.into_iter().map(move |test| (number, test)))
+        .filter(|(_, test)| !exists(test, &sources))
+        .collect();
+    assert!(missing.is_empty(), "core/SPEC.md names tests that do not exist: {missing:?}");
+}
+
+#[test]
+fn invariants_are_numbered_without_holes_and_each_has_a_test() {
+    let spec = include_str!("../../core/SPEC.md");
+    let invariants: Vec<_> = invariants(spec).collect();
+    assert!(!invariants.is_empty());
+    for (at, (number, tests)) in invariants.iter().enumerate() {
+        assert_eq!(*number, format!("I-{}", at + 1));
+        assert!(!tests.is_empty(), "{number} has no test");
+    }
+}
+
+#[test]
+fn a_test_that_does_not_exist_is_noticed() {
+    let spec = "| I-1 | nothing is lost | `there`, `not_there`, `in plain words` |\n";
+    let sources = "fn there() {}\ntest('in plain words', async () => {})";
+    let (_, tests) = invariants(spec).next().expect("one row");
+    let existing: Vec<_> = tests.iter().map(|test| exists(test, sources)).collect();
+    assert_eq!(existing, [true, false, true]);
+}
+
+/// The rows `| I-n | … | tests |`, the tests being what stands in backticks.
+fn invariants(spec: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    spec.lines().filter(|line| line.starts_with("| I-")).filter_map(|line| {
+        let mut cells = line.trim_matches('|').split(" | ");
+        let number = cells.next()?.trim();
+        let tests = cells.last()?.split('`').skip(1).step_by(2).collect();
+        Some((number, tests))
+    })
+}
+
+fn exists(test: &str, sources: &str) -> bool {
+    sources.contains(&format!("fn {test}(")) || sources.contains(&format!("'{test}'"))
+}
+
+fn read_sources(folder: &Path, sources: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder of the project").flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if path.is_dir() && !["node_modules", "dist", "pkg", "target"].contains(&&*name) {
+            read_sources(&path, sources);
+        } else if [".rs", ".ts", ".mjs", ".js"].iter().any(|end| name.ends_with(end)) && name != "spec.rs" {
+            sources.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
+    }
+}
