@@ -1,0 +1,122 @@
+//! `cargo xtask build-npm`: the npm package `highwater`, in three steps that are skipped while nothing changed.
+//!
+//! The crate becomes wasm; `client-wasm/pkg/` gets that wasm, optimised, and the glue that loads it; from these the
+//! package's own script `build` makes `client-wasm/dist/`, which is what npm packs and what the server embeds.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process;
+use crate::project;
+use crate::setup::{self, WASM_TARGET, WasmToolchain};
+use crate::stale::Step;
+
+/// What both generated files are called, before `.js` and `_bg.wasm`.
+const STEM: &str = "highwater_client";
+
+/// Builds the package.
+pub(crate) fn run() -> Result<()> {
+    let client = project::client();
+    setup::npm_packages(&client)?;
+    let compiled = compile(&["--lib"])?.join(format!("{STEM}.wasm"));
+    bind(&client, compiled)?;
+    bundle(&client)
+}
+
+/// Builds what only the package's own tests load: the event-stream decoder by itself, in `client-wasm/pkg/test/`.
+pub(crate) fn run_for_tests() -> Result<()> {
+    let folder = project::client().join("pkg/test");
+    let compiled = compile(&["--example", "decoder"])?.join("examples/decoder.wasm");
+    let step = Step {
+        stamp: folder.join(".bound"),
+        inputs: &[compiled.clone(), project::root().join("xtask/src/build_npm.rs")],
+        outputs: &[folder.join("decoder.js"), folder.join("decoder_bg.wasm")],
+    };
+    step.run(|| make_glue(&compiled, &folder))
+}
+
+/// The optimised wasm that `build-npm` leaves.
+pub(crate) fn wasm() -> PathBuf {
+    project::client().join(format!("pkg/{STEM}_bg.wasm"))
+}
+
+/// The glue that `build-npm` leaves, not minified.
+fn glue() -> PathBuf {
+    project::client().join(format!("pkg/{STEM}.js"))
+}
+
+/// Compiles what `selection` says of the crate, and answers where cargo puts it; cargo knows what changed.
+fn compile(selection: &[&str]) -> Result<PathBuf> {
+    let target = project::target().join("wasm");
+    let mut cargo = WasmToolchain::find_or_install()?.cargo_build();
+    cargo
+        .args(["--locked", "--profile", "wasm", "--package", "highwater-client"])
+        .args(selection)
+        .arg("--target-dir")
+        .arg(&target)
+        .env("CARGO_ENCODED_RUSTFLAGS", short_paths());
+    process::run(&mut cargo)?;
+    Ok(target.join(WASM_TARGET).join("wasm"))
+}
+
+/// Panics carry the paths of their sources: no folder of the builder's machine belongs in what a browser downloads.
+fn short_paths() -> String {
+    let remap = |folder: &Path, name: &str| format!("--remap-path-prefix={}={name}", folder.display());
+    let mut flags = vec![remap(project::root(), "highwater")];
+    // Each registry has a folder of its own, named after its host.
+    let registries = cargo_home().and_then(|folder| fs::read_dir(folder.join("registry/src")).ok());
+    flags.extend(registries.into_iter().flatten().flatten().map(|entry| remap(&entry.path(), "crates")));
+    flags.join("\x1f")
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
+}
+
+/// Puts the wasm into `folder`, with the JavaScript that loads it.
+fn make_glue(compiled: &Path, folder: &Path) -> Result<()> {
+    Bindgen::new()
+        .input_path(compiled)
+        .web(true)?
+        .typescript(true)
+        // A glue that names the file's URL would make bundlers ship it beside the inlined copy.
+        .omit_default_module_path(true)
+        .remove_name_section(false) // by its names, what panics is found
+        .remove_producers_section(true)
+        .generate(folder)
+        .context("cannot make the glue")
+}
+
+/// Makes the glue, and optimises the wasm for size.
+fn bind(client: &Path, compiled: PathBuf) -> Result<()> {
+    let package = client.join("pkg");
+    let step = Step {
+        stamp: package.join(".bound"),
+        inputs: &[
+            compiled.clone(),
+            client.join("package-lock.json"),
+            client.join("shrink.js"),
+            project::root().join("xtask/src/build_npm.rs"),
+        ],
+        outputs: &[wasm(), glue()],
+    };
+    step.run(|| {
+        make_glue(&compiled, &package)?;
+        let mut shrink = process::command("node", client);
+        process::run(shrink.arg("shrink.js").arg(wasm()))
+    })
+}
+
+/// Runs the package's own script.
+fn bundle(client: &Path) -> Result<()> {
+    let step = Step {
+        stamp: client.join("pkg/.bundled"),
+        inputs: &[client.to_owned(), wasm(), glue()],
+        outputs: &[client.join("dist")],
+    };
+    step.run(|| process::run(setup::npm_command(client).args(["run", "build"])))
+}

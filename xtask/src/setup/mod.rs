@@ -1,0 +1,33 @@
+//! Setting a machine up: what is missing is installed where that can be done, or else the user is told what to do.
+
+mod apt;
+mod chromium;
+mod npm;
+mod wasm;
+
+use anyhow::Result;
+
+use crate::project;
+
+pub(crate) use chromium::{VARIABLE as CHROMIUM_VARIABLE, find_or_install as chromium};
+pub(crate) use npm::{command as npm_command, install as npm_packages};
+pub(crate) use wasm::{TARGET as WASM_TARGET, Toolchain as WasmToolchain};
+
+/// `cargo xtask setup`: all that any command needs.
+pub(crate) fn run() -> Result<()> {
+    let wasm = WasmToolchain::find_or_install()?;
+    println!("wasm      {}", wasm.describe());
+    println!("node      {}", npm::node_version()?);
+    for folder in project::npm_folders() {
+        npm_packages(&folder)?;
+        let folder = folder.strip_prefix(project::root()).unwrap_or(&folder);
+        println!("packages  {}/node_modules", folder.display());
+    }
+    println!("chromium  {}", chromium()?.display());
+    Ok(())
+}
+
+/// Says what is about to take a while.
+fn announce(what: &str) {
+    eprintln!("setup: {what}");
+}
