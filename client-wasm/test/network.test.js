@@ -1,4 +1,7 @@
-/** A network that repeats, reorders, loses and cuts at random: what is applied stays each event, once, in order. */
+/**
+ * A network that repeats, reorders, loses and cuts at random, and a server that refuses one page in four: what is applied
+ * stays each event, once, in order.
+ */
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -16,7 +19,13 @@ for (let seed = 1; seed <= 24; seed += 1) {
       const random = randomNumbers(seed * 7919);
       const log = randomLog(random);
       const start = after === 'latest' ? random(EVENTS) : 0;
-      const { url } = await serve(t, log, (stream, { after = start, isLatest, number }) => {
+      let connections = 0;
+      const { url } = await serve(t, log, connection, (request, response) => {
+        const isRefused = request.headers.accept === 'application/json' && connections <= 20 && random(4) === 0;
+        return isRefused && response.writeHead(503).end() === response;
+      });
+      function connection(stream, { after = start, isLatest, number }) {
+        connections = number;
         // It gets better, as networks do: so there is an end.
         const frames = number > 20 ? log.frames(after) : disturbed(log.frames(after), random);
         if (isLatest) {
@@ -26,7 +35,7 @@ for (let seed = 1; seed <= 24; seed += 1) {
         const cut = number <= 20 && random(3) > 0 ? random(frames.length + 1) : frames.length;
         const text = frames.slice(0, cut).join('') + (cut === frames.length ? ready(EVENTS) : '');
         write(stream, text, random, () => cut < frames.length && stream.destroy());
-      });
+      }
       const watched = watch(t, { url, after, backoffMaxMs: 2, pageEventsMax: 1 + random(20), heldEventsMax: 5 + random(50) });
       await watched.until(() => watched.of('event').length + watched.of('stale').length >= EVENTS - start);
       await watched.status('live');

@@ -63,6 +63,27 @@ test('what is missing is fetched, and then all is applied in order', async (t) =
   assert.deepEqual(page.url.searchParams.getAll('topic'), ['test:**']);
 });
 
+test('what is missing is fetched anew after a reconnect, when the event that shows it comes again', async (t) => {
+  const log = logOf({}, {}, {});
+  let pages = 0;
+  // Of what is on its way to this client, only the last event ever arrives.
+  const { url } = await serve(
+    t,
+    log,
+    (stream) => stream.write(ready(0) + log.frames()[2]),
+    (request, response) => {
+      const isRefused = request.headers.accept === 'application/json' && (pages += 1) === 1;
+      return isRefused && response.writeHead(503).end() === response;
+    },
+  );
+  const watched = watch(t, { url });
+  await watched.until(() => watched.of('event').length === 3);
+  assert.deepEqual(watched.sequences(), [1, 2, 3]);
+  assert.equal(watched.client.stats().reconnects, 1);
+  // The held event came again twice: on the second connection, and in the page.
+  assert.deepEqual([watched.of('gap').length, watched.of('duplicate').length], [1, 2]);
+});
+
 test('a long gap is fetched page by page', async (t) => {
   const log = logOf(...Array(10).fill({}));
   const watched = await after(t, log, [log.frames()[9], ready(10)], { pageEventsMax: 3 });

@@ -107,7 +107,7 @@ impl Reconciler {
             self.epoch = None;
             self.counts.dropped += self.hold.clear();
         }
-        // What is missing comes again by itself: the connection starts at the cursor.
+        // The connection starts at the cursor and brings what is missing. Where it does not, what comes again shows it.
         self.wanted = Sequence::ZERO;
         self.fetching = None;
         self.reconnect = false;
@@ -170,6 +170,8 @@ impl Reconciler {
             return None;
         }
         if self.hold.contains(position.sequence) {
+            // It may have been held since an earlier connection, whose fetch is forgotten.
+            self.wanted = self.wanted.max(prev);
             self.counts.duplicate += 1;
             return Some(Verdict::Duplicate);
         }

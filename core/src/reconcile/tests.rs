@@ -179,6 +179,20 @@ fn what_comes_before_latest_has_begun_waits_for_its_beginning() {
 }
 
 #[test]
+fn what_is_missing_before_a_held_event_is_fetched_on_every_connection() {
+    let (mut reconciler, attempt) = started(After::Earliest);
+    assert_eq!(give(&mut reconciler, attempt, 2, &entry(3, "a:1", 3, 1)), Some(Verdict::Gap));
+    let fetch = Some(Output::Fetch(Missing::Log { after: at(0) }));
+    assert_eq!(reconciler.poll(), fetch);
+    // The fetch fails; of what the next connection brings, only the held event arrives.
+    let attempt = reconciler.connect();
+    reconciler.handle(attempt, &ready(0));
+    assert_eq!(reconciler.poll(), None);
+    assert_eq!(give(&mut reconciler, attempt, 2, &entry(3, "a:1", 3, 1)), Some(Verdict::Duplicate));
+    assert_eq!(reconciler.poll(), fetch);
+}
+
+#[test]
 fn latest_begins_with_the_first_connection_that_says_where() {
     let (mut reconciler, attempt) = started(After::Latest);
     give(&mut reconciler, attempt, 29, &entry(30, "a:1", 9, 1));
@@ -366,6 +380,10 @@ struct World<'a> {
     given: u64,
     /// The log's end when the reader first came.
     begin: u64,
+    /// Which of the fetches are refused; none of those after these.
+    refusals: std::vec::IntoIter<bool>,
+    /// The connection is over.
+    cut: bool,
 }
 
 impl World<'_> {
@@ -374,6 +392,9 @@ impl World<'_> {
     }
 
     fn deliver(&mut self, entry: &Entry) {
+        if self.cut {
+            return;
+        }
         self.given += 1;
         let prev = self.prev_of(entry.sequence);
         let verdict = give(&mut self.reconciler, self.attempt, prev, entry);
@@ -381,16 +402,20 @@ impl World<'_> {
             self.judged.push((entry.sequence, verdict));
         }
         self.drain();
+        if let (false, After::Position(cursor)) = (self.cut, self.reconciler.resume()) {
+            assert!(cursor.sequence.get() >= prev, "{prev} is missing and not fetched");
+        }
     }
 
-    /// Does what the reconciler asks for; pages have two events at most.
+    /// Does what the reconciler asks for; pages have two events at most. One that is refused ends the connection.
     fn drain(&mut self) {
-        while let Some(output) = self.reconciler.poll() {
+        while let (false, Some(output)) = (self.cut, self.reconciler.poll()) {
             match output {
                 Output::Released { verdict: verdict @ (Verdict::Apply | Verdict::Stale), position, .. } => {
                     self.judged.push((position.sequence.get(), verdict));
                 }
                 Output::Released { .. } => {}
+                Output::Fetch(_) if self.refusals.next() == Some(true) => self.cut = true,
                 Output::Fetch(Missing::Log { after }) => {
                     let after = after.sequence.get();
                     let log = self.log;
@@ -410,6 +435,7 @@ impl World<'_> {
         let mut late_ready = true;
         loop {
             self.attempt = self.reconciler.connect();
+            self.cut = false;
             let cursor = match self.reconciler.resume() {
                 After::Position(cursor) => cursor.sequence.get(),
                 _ => self.begin,
@@ -423,8 +449,7 @@ impl World<'_> {
             }
             self.reconciler.handle(self.attempt, &ready(cursor));
             self.drain();
-            let mut cut = false;
-            while let (false, Some(entry)) = (cut, due.pop()) {
+            while let (false, Some(entry)) = (self.cut, due.pop()) {
                 match fates.next().unwrap_or(&Fate::Deliver) {
                     Fate::Deliver => self.deliver(entry),
                     Fate::Repeat => [entry, entry].into_iter().for_each(|entry| self.deliver(entry)),
@@ -435,13 +460,16 @@ impl World<'_> {
                         }
                         self.deliver(entry);
                     }
-                    Fate::Cut => cut = true,
+                    Fate::Cut => self.cut = true,
                 }
             }
-            if !cut {
+            if !self.cut {
                 let head = self.log.last().map_or(0, |entry| entry.sequence);
                 self.reconciler.caught_up(self.attempt, at(head), sequence_of(head));
-                return self.drain();
+                self.drain();
+            }
+            if !self.cut {
+                return;
             }
         }
     }
@@ -452,6 +480,7 @@ proptest! {
     fn any_delivery_ends_in_every_event_judged_once_in_order(
         log in logs(),
         fates in fates(),
+        refusals in prop::collection::vec(any::<bool>(), 0..20),
         events_max in 1_usize..8,
         begin in prop::option::of(0_usize..4),
     ) {
@@ -461,7 +490,16 @@ proptest! {
         let after = if begin.is_some() { After::Latest } else { After::Position(at(0)) };
         let mut reconciler = Reconciler::new(after, limits);
         let attempt = reconciler.connect();
-        let mut world = World { log: &log, reconciler, attempt, judged: Vec::new(), given: 0, begin: before };
+        let mut world = World {
+            log: &log,
+            reconciler,
+            attempt,
+            judged: Vec::new(),
+            given: 0,
+            begin: before,
+            refusals: refusals.into_iter(),
+            cut: false,
+        };
         world.run(&fates);
 
         prop_assert_eq!(&world.judged, &expected(&log[skipped..]));
