@@ -5,13 +5,19 @@
 
 import { Disconnected, HighwaterError, toError } from './error.js';
 import { type Judge, Kind, type Record } from './judge.js';
-import { openStream, readLogPage, readStreamPage } from './requests.js';
+import { openStream, type Progress, readLogPage, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
 import { aborted, backoffMs, sleep, Watchdog } from './timing.js';
 import type { Problem, StatusChange } from './types.js';
 
 /** How many heartbeats' time without a sign means that the connection is dead. */
 const SILENT_HEARTBEATS_MAX = 2.5;
+/**
+ * A connection that has been of use for this long makes up for the failures before it. Sooner than that, a server that says it
+ * is ready and then drops everyone would be asked again and again at once; later, whoever is behind a proxy that allows a
+ * connection some seconds would be away for longer than it is there.
+ */
+const SETTLED_MS = 5_000;
 
 /** Who is told. */
 export interface Owner {
@@ -27,6 +33,8 @@ export class Connection {
   readonly #owner: Owner;
   readonly #closing = new AbortController();
   #attempt: Attempt | undefined;
+  /** In a row. */
+  #failures = 0;
   #waiting: (() => void)[] = [];
 
   constructor(settings: Settings, judge: Judge, owner: Owner) {
@@ -38,25 +46,24 @@ export class Connection {
   /** Until it is closed. Throws what makes every further attempt useless. */
   async run(): Promise<void> {
     const closing = this.#closing.signal;
-    let failures = 0;
     while (!closing.aborted) {
       this.#judge.connect();
       this.#attempt = new Attempt();
       this.#owner.status({ status: 'connecting' });
-      const { cause, healthy } = await this.#follow(this.#attempt);
+      const cause = await this.#follow(this.#attempt);
       if (closing.aborted) {
         return;
       }
       if (cause instanceof HighwaterError && !cause.retryable) {
         throw cause;
       }
-      failures = healthy ? 0 : failures;
       const { backoffBaseMs, backoffMaxMs } = this.#settings;
       const retryAfterMs = cause instanceof HighwaterError || cause instanceof Disconnected ? cause.retryAfterMs : 0;
-      const delayMs = backoffMs(failures, backoffBaseMs, backoffMaxMs, retryAfterMs);
-      failures += 1;
+      const delayMs = backoffMs(this.#failures, backoffBaseMs, backoffMaxMs, retryAfterMs);
+      this.#failures += 1;
       this.#owner.status({ status: 'backing_off', delayMs, cause });
-      await sleep(delayMs, closing);
+      // What the server asks for holds also where the network comes back.
+      await sleep(delayMs, closing, retryAfterMs === 0);
     }
   }
 
@@ -72,7 +79,7 @@ export class Connection {
   }
 
   /** One connection, from its request to its end. */
-  async #follow(attempt: Attempt): Promise<{ cause: Error; healthy: boolean }> {
+  async #follow(attempt: Attempt): Promise<Error> {
     const watchdog = new Watchdog(this.#settings.connectTimeoutMs, (limitMs) => {
       this.#end(attempt, new Disconnected(`nothing was heard for ${limitMs} ms`));
     });
@@ -84,7 +91,7 @@ export class Connection {
     }
     watchdog.rest();
     this.#end(attempt, cause);
-    return { cause: attempt.signal.reason as Error, healthy: attempt.healthy };
+    return attempt.signal.reason as Error;
   }
 
   async #read(attempt: Attempt, watchdog: Watchdog): Promise<void> {
@@ -113,17 +120,33 @@ export class Connection {
   /** Fetches a page of what is missing. Where that fails, the next connection brings it. */
   async #fill(missing: Record, attempt: Attempt): Promise<void> {
     const { signal } = attempt;
+    await this.#room(attempt);
+    if (signal.aborted) {
+      return;
+    }
+    const watchdog = new Watchdog(this.#settings.connectTimeoutMs, (limitMs) => {
+      this.#end(attempt, new Disconnected(`what is missing was asked for, and nothing was heard for ${limitMs} ms`));
+    });
+    const progress: Progress = {
+      signal,
+      // Whoever does not heed the signal is not listened to any longer.
+      heard: () => {
+        signal.throwIfAborted();
+        watchdog.feed();
+      },
+    };
     try {
-      await this.#room(attempt);
       const ofLog = missing.kind === Kind.FetchLog;
       const page = ofLog
-        ? await readLogPage(this.#settings, missing.position, signal)
-        : await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, signal);
+        ? await readLogPage(this.#settings, missing.position, progress)
+        : await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, progress);
       if (!signal.aborted) {
         this.#take(this.#judge.fetched(page, ofLog), attempt);
       }
     } catch (thrown) {
-      this.#end(attempt, new Disconnected(`what is missing could not be fetched: ${toError(thrown).message}`));
+      this.#end(attempt, Disconnected.by('what is missing could not be fetched', toError(thrown)));
+    } finally {
+      watchdog.rest();
     }
   }
 
@@ -132,7 +155,7 @@ export class Connection {
     for (const record of records) {
       switch (record.kind) {
         case Kind.Ready:
-          attempt.healthy = true;
+          this.#isOfUse(attempt);
           watchdog?.limit(milliseconds(record, 'heartbeat_ms') * SILENT_HEARTBEATS_MAX);
           this.#owner.status({ status: 'live' });
           break;
@@ -153,10 +176,19 @@ export class Connection {
           void this.#fill(record, attempt);
           break;
         default:
-          attempt.healthy ||= record.kind === Kind.Apply;
+          if (record.kind === Kind.Apply) {
+            this.#isOfUse(attempt);
+          }
           this.#owner.tell(record);
       }
     }
+  }
+
+  /** It is live, or has brought something new. */
+  #isOfUse(attempt: Attempt): void {
+    attempt.settling ??= setTimeout(() => {
+      this.#failures = 0;
+    }, SETTLED_MS);
   }
 
   #end(attempt: Attempt | undefined, cause: Error): void {
@@ -178,8 +210,8 @@ export class Connection {
 
 /** One connection and the fetches that belong to it. */
 class Attempt {
-  /** It became live, or brought something new. */
-  healthy = false;
+  /** Runs from when it was first of use. */
+  settling: ReturnType<typeof setTimeout> | undefined;
   readonly #over = new AbortController();
 
   get signal(): AbortSignal {
@@ -188,6 +220,7 @@ class Attempt {
 
   /** The first cause stays. */
   end(cause: Error): void {
+    clearTimeout(this.settling);
     this.#over.abort(cause);
   }
 }

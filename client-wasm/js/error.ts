@@ -40,9 +40,15 @@ export class Disconnected extends Error {
   /** How long the server asks to wait. */
   readonly retryAfterMs: number;
 
-  constructor(reason: string, retryAfterMs = 0) {
-    super(reason);
+  constructor(reason: string, retryAfterMs = 0, options?: ErrorOptions) {
+    super(reason, options);
     this.retryAfterMs = bounded(retryAfterMs);
+  }
+
+  /** Because something else failed: that is the `cause`, and how long it asks to wait is heeded. */
+  static by(what: string, cause: Error): Disconnected {
+    const retryAfterMs = cause instanceof HighwaterError ? cause.retryAfterMs : 0;
+    return new Disconnected(`${what}: ${cause.message}`, retryAfterMs, { cause });
   }
 }
 
@@ -73,8 +79,8 @@ function bounded(milliseconds: number): number {
   return milliseconds > 0 ? Math.min(milliseconds, RETRY_AFTER_MS_MAX) : 0;
 }
 
-/** The body as text. Throws where it is longer than `bytesMax`. */
-export async function readText(response: Response, bytesMax: number): Promise<string> {
+/** The body as text; `progress` hears of each chunk. Throws where it is longer than `bytesMax`, or where `progress` does. */
+export async function readText(response: Response, bytesMax: number, progress?: { heard(): void }): Promise<string> {
   if (response.body === null) {
     return '';
   }
@@ -82,17 +88,22 @@ export async function readText(response: Response, bytesMax: number): Promise<st
   const reader = response.body.getReader();
   let text = '';
   let bytes = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) {
-      return text + decoder.decode();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      progress?.heard();
+      if (done) {
+        return text + decoder.decode();
+      }
+      bytes += value.byteLength;
+      if (bytes > bytesMax) {
+        throw new RangeError(`an answer is longer than ${bytesMax} bytes`);
+      }
+      text += decoder.decode(value, { stream: true });
     }
-    bytes += value.byteLength;
-    if (bytes > bytesMax) {
-      void reader.cancel().catch(() => {});
-      throw new RangeError(`an answer is longer than ${bytesMax} bytes`);
-    }
-    text += decoder.decode(value, { stream: true });
+  } catch (thrown) {
+    void reader.cancel().catch(() => {});
+    throw thrown;
   }
 }
 

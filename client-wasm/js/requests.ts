@@ -6,6 +6,12 @@ import type { Settings } from './settings.js';
 /** A page that is longer than this is not read: the stream brings the same. */
 const PAGE_BYTES_MAX = 64 * 1024 * 1024;
 
+/** How a page's request is ended, and who is told that it goes on. */
+export interface Progress {
+  readonly signal: AbortSignal;
+  heard(): void;
+}
+
 /** Opens the stream of events after a position. */
 export async function openStream(settings: Settings, after: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
   const response = await send(settings, eventsUrl(settings, after), 'text/event-stream', signal);
@@ -18,25 +24,24 @@ export async function openStream(settings: Settings, after: string, signal: Abor
 }
 
 /** Reads a page of the log after a position. */
-export async function readLogPage(settings: Settings, after: string, signal: AbortSignal): Promise<string> {
+export async function readLogPage(settings: Settings, after: string, progress: Progress): Promise<string> {
   const url = eventsUrl(settings, after);
   url.searchParams.set('limit', String(settings.pageEventsMax));
-  const response = await send(settings, url, 'application/json', signal);
-  return readText(response, PAGE_BYTES_MAX);
+  return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
 /** Reads a page of a stream from a revision on. It must be of the log in `epoch`. */
-export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, signal: AbortSignal): Promise<string> {
+export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress): Promise<string> {
   const url = new URL(`v1/streams/${encodeURIComponent(stream)}`, settings.base);
   url.searchParams.set('from_revision', String(revision));
   url.searchParams.set('limit', String(settings.pageEventsMax));
-  const response = await send(settings, url, 'application/json', signal);
+  const response = await sendForPage(settings, url, progress);
   const tag = response.headers.get('etag');
   if (tag !== null && !tag.startsWith(`"${epoch}.`)) {
     await response.body?.cancel();
     throw new Disconnected('the log was replaced by another');
   }
-  return readText(response, PAGE_BYTES_MAX);
+  return readText(response, PAGE_BYTES_MAX, progress);
 }
 
 function eventsUrl(settings: Settings, after: string): URL {
@@ -46,6 +51,12 @@ function eventsUrl(settings: Settings, after: string): URL {
   }
   url.searchParams.set('after', after);
   return url;
+}
+
+async function sendForPage(settings: Settings, url: URL, progress: Progress): Promise<Response> {
+  const response = await send(settings, url, 'application/json', progress.signal);
+  progress.heard();
+  return response;
 }
 
 async function send(settings: Settings, url: URL, accept: string, signal: AbortSignal): Promise<Response> {

@@ -45,6 +45,12 @@ function base(url: string | URL | undefined): URL {
     throw new TypeError("url must be the server's, as there is no page whose origin could stand in");
   }
   const base = new URL(url);
+  if (!['http:', 'https:'].includes(base.protocol)) {
+    throw new TypeError(`url must begin with http:// or https://, not ${base.protocol}`);
+  }
+  if (base.search !== '' || base.hash !== '') {
+    throw new TypeError('url must have no query and no fragment: what is not part of the path would be lost');
+  }
   if (!base.pathname.endsWith('/')) {
     base.pathname += '/';
   }

@@ -12,16 +12,19 @@ export function backoffMs(failures: number, baseMs: number, maxMs: number, retry
   return Math.min(retryAfterMs + Math.random() * ceilingMs, TIMER_MS_MAX);
 }
 
-/** Waits; resolves early when `signal` aborts. */
-export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+/** Waits; resolves early when `signal` aborts, or, if `online`, when the device finds a network again, as browsers tell. */
+export function sleep(delayMs: number, signal: AbortSignal, online: boolean): Promise<void> {
+  const page = online && typeof globalThis.addEventListener === 'function' ? globalThis : undefined;
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);
+      page?.removeEventListener('online', done);
       resolve();
     };
     const timer = setTimeout(done, delayMs);
     signal.addEventListener('abort', done);
+    page?.addEventListener('online', done);
     if (signal.aborted) {
       done();
     }

@@ -28,7 +28,7 @@ function playing() {
     let stream;
     const body = new ReadableStream({ start: (controller) => (stream = controller) });
     signal.addEventListener('abort', () => stream.error(signal.reason));
-    streams.push({ write: (text) => stream.enqueue(encoder.encode(text)), signal });
+    streams.push({ write: (text) => stream.enqueue(encoder.encode(text)), end: () => stream.close(), signal });
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
   };
   return { fetch, streams };
@@ -161,6 +161,30 @@ test('an error frame ends the connection, for good if it is about the request', 
   assert.equal(watched.of('status').at(-1).error.code, 'code_403');
 });
 
+test('what a refused page says is heeded: it is known why, and Retry-After', async (t) => {
+  const log = logOf(3);
+  const { url } = await serve(
+    t,
+    log,
+    (stream, { after, number }) => stream.write(number === 1 ? log.frames()[2] : log.frames(after).join('') + ready(3)),
+    (request, response) => {
+      if (request.headers.accept !== 'application/json') {
+        return false;
+      }
+      response.writeHead(429, { 'retry-after': '1', 'content-type': 'application/problem+json' });
+      response.end(JSON.stringify({ code: 'overloaded', status: 429, detail: 'come back later' }));
+      return true;
+    },
+  );
+  const watched = watch(t, { url });
+  await watched.status('live');
+  const [{ delayMs, cause }] = backoffs(watched);
+  assert.ok(delayMs >= 1000 && delayMs <= 1002, String(delayMs));
+  assert.equal(cause.message, 'what is missing could not be fetched: come back later');
+  assert.ok(cause.cause instanceof HighwaterError);
+  assert.deepEqual([cause.cause.code, cause.cause.status], ['overloaded', 429]);
+});
+
 test('delays grow, are capped and are all jitter', async (t) => {
   t.mock.method(Math, 'random', () => 0.5);
   const { url } = await serve(t, logOf(0), () => {}, (_, response) => {
@@ -170,6 +194,65 @@ test('delays grow, are capped and are all jitter', async (t) => {
   const watched = watch(t, { url, backoffBaseMs: 2, backoffMaxMs: 16 });
   await watched.status('backing_off', 6);
   assert.deepEqual(backoffs(watched).slice(0, 6).map(({ delayMs }) => delayMs), [1, 2, 4, 8, 8, 8]);
+});
+
+test('delays grow also where connections become live and are dropped at once', async (t) => {
+  t.mock.method(Math, 'random', () => 0.5);
+  const log = logOf(8);
+  const { url } = await serve(t, log, (stream, { after }) => {
+    // Each brings something new, too.
+    stream.write(log.frames(after)[0] + ready(after + 1), () => stream.destroy());
+  });
+  const watched = watch(t, { url, backoffBaseMs: 2, backoffMaxMs: 16 });
+  await watched.status('backing_off', 6);
+  assert.deepEqual(backoffs(watched).slice(0, 6).map(({ delayMs }) => delayMs), [1, 2, 4, 8, 8, 8]);
+  assert.deepEqual(watched.sequences().slice(0, 6), [1, 2, 3, 4, 5, 6]);
+});
+
+test('a connection that was of use for 5 s makes up for the failures before it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(Math, 'random', () => 0.5);
+  const { fetch, streams } = playing();
+  const watched = watch(t, { url: 'http://nowhere', fetch, backoffBaseMs: 100 });
+  for (const [at, [livedMs, delayMs]] of [[4_999, 50], [4_999, 100], [5_000, 50], [0, 100]].entries()) {
+    await watched.status('replaying', at + 1);
+    streams[at].write(ready(0));
+    await watched.status('live', at + 1);
+    t.mock.timers.tick(livedMs);
+    streams[at].end();
+    await watched.status('backing_off', at + 1);
+    assert.equal(backoffs(watched)[at].delayMs, delayMs);
+    await settled();
+    t.mock.timers.tick(delayMs);
+  }
+});
+
+test('where the device finds a network again, nobody waits any longer, unless the server asked for it', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.method(Math, 'random', () => 0.5);
+  const page = new EventTarget();
+  Object.assign(globalThis, {
+    addEventListener: page.addEventListener.bind(page),
+    removeEventListener: page.removeEventListener.bind(page),
+  });
+  t.after(() => {
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  });
+  const { fetch, streams } = playing();
+  const watched = watch(t, { url: 'http://nowhere', fetch, backoffBaseMs: 10_000 });
+  await watched.status('replaying');
+  streams[0].end();
+  await watched.status('backing_off');
+  await settled();
+  page.dispatchEvent(new Event('online'));
+  await watched.status('replaying', 2);
+  streams[1].write(control({ kind: 'goodbye', retry_ms: 1_000 }));
+  await watched.status('backing_off', 2);
+  await settled();
+  page.dispatchEvent(new Event('online'));
+  await settled();
+  assert.equal(watched.client.status, 'backing_off');
 });
 
 test('silence beyond 2.5 heartbeats ends a live connection', async (t) => {
@@ -203,28 +286,77 @@ test('a connection that never becomes live is given up', async (t) => {
   assert.match(backoffs(watched)[0].cause.message, /nothing was heard for 500 ms/);
 });
 
+test('a page of what is missing may not be silent for ever, though the stream goes on', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const log = logOf(3);
+  const pages = [];
+  const { fetch: fetchStream, streams } = playing();
+  const fetch = (url, init) => {
+    if (init.headers.get('accept') !== 'application/json') {
+      return fetchStream(url, init);
+    }
+    const body = new ReadableStream({ start: (page) => pages.push({ page, signal: init.signal }) });
+    return Promise.resolve(new Response(body));
+  };
+  const watched = watch(t, { url: 'http://nowhere', fetch, connectTimeoutMs: 500 });
+  const say = async (number, text) => {
+    streams[number].write(text);
+    await settled();
+  };
+  await watched.status('replaying');
+  await say(0, log.frames()[2]);
+  t.mock.timers.tick(400);
+  await say(0, ': still here\n\n');
+  pages[0].page.enqueue(new TextEncoder().encode('{"events":'));
+  await settled();
+  t.mock.timers.tick(400);
+  await say(0, ': still here\n\n');
+  assert.equal(pages[0].signal.aborted, false, 'what comes in pieces is waited for');
+  t.mock.timers.tick(100);
+  await watched.status('backing_off');
+  assert.match(backoffs(watched)[0].cause.message, /what is missing was asked for, and nothing was heard for 500 ms/);
+  assert.equal(pages[0].signal.aborted, true);
+  t.mock.timers.tick(10);
+  await watched.status('replaying', 2);
+  await say(1, log.frames()[2]);
+  pages[1].page.enqueue(new TextEncoder().encode(log.page(0, 10)));
+  pages[1].page.close();
+  await watched.until(() => watched.of('event').length === 3);
+  await settled();
+  t.mock.timers.tick(499);
+  assert.equal(streams[1].signal.aborted, false, 'a page that is there is waited for no longer');
+});
+
 test('what a superseded connection still delivers means nothing', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const log = logOf(3);
-  const encoder = new TextEncoder();
+  const bytes = (text) => new TextEncoder().encode(text);
   const streams = [];
-  // This one does not heed the signal, and goes on delivering.
-  const fetch = async () =>
-    new Response(new ReadableStream({ start: (controller) => streams.push(controller) }), {
-      headers: { 'content-type': 'text/event-stream' },
-    });
+  const pages = [];
+  // This one does not heed the signal.
+  const fetch = (_, { headers }) => {
+    if (headers.get('accept') === 'application/json') {
+      return new Promise((resolve) => pages.push((page) => resolve(new Response(page))));
+    }
+    const body = new ReadableStream({ start: (stream) => streams.push(stream) });
+    return Promise.resolve(new Response(body, { headers: { 'content-type': 'text/event-stream' } }));
+  };
   const watched = watch(t, { url: 'http://nowhere', fetch, connectTimeoutMs: 500 });
   await watched.status('replaying');
-  const half = log.frames()[0].slice(0, 40);
-  streams[0].enqueue(encoder.encode(half));
+  streams[0].enqueue(bytes(log.frames()[1]));
+  await watched.until(() => watched.of('gap').length === 1);
   await settled();
+  // It arrives, and is given up before anybody looks at it.
+  streams[0].enqueue(bytes(log.frames()[0]));
   t.mock.timers.tick(500);
-  await settled();
-  assert.throws(() => streams[0].enqueue(encoder.encode(log.frames()[0].slice(40))));
   await watched.status('backing_off');
+  await settled();
   t.mock.timers.tick(10);
   await watched.status('replaying', 2);
-  streams[1].enqueue(encoder.encode(log.frames().join('') + ready(3)));
+  pages[0](log.page(0, 10));
+  await settled();
+  assert.deepEqual(watched.sequences(), []);
+  streams[1].enqueue(bytes(log.frames().join('') + ready(3)));
   await watched.status('live');
   assert.deepEqual(watched.sequences(), [1, 2, 3]);
 });
@@ -303,6 +435,9 @@ test('options that cannot be are refused at once', () => {
   assert.throws(() => connect({ ...options, topics: [] }), TypeError);
   assert.throws(() => connect({ ...options, url: undefined }), /no page/);
   assert.throws(() => connect({ ...options, url: 'not a url' }), TypeError);
+  assert.throws(() => connect({ ...options, url: 'ws://127.0.0.1' }), /http:\/\//);
+  assert.throws(() => connect({ ...options, url: 'http://127.0.0.1/?token=secret' }), /no query/);
+  assert.throws(() => connect({ ...options, url: 'http://127.0.0.1/#here' }), /no fragment/);
   assert.throws(() => connect({ ...options, bufferEventsMax: 0 }), /bufferEventsMax/);
   for (const after of ['', 'now', 'k3x9q7ma', 'k3x9q7ma-', 'k3x9q7ma-x', 'K3X9Q7MA-1', 'k3x9q7ma-9007199254740992']) {
     assert.throws(() => connect({ ...options, after }), /after must be/, after);
