@@ -49,9 +49,15 @@ export class EventBuffer<Value> implements AsyncIterableIterator<Value, undefine
     });
   }
 
-  return(): Promise<IteratorResult<Value, undefined>> {
+  /** Drops what nobody has taken. */
+  clear(): void {
     this.#values = [];
     this.#taken = 0;
+    this.#onTaken();
+  }
+
+  return(): Promise<IteratorResult<Value, undefined>> {
+    this.clear();
     this.#error = undefined;
     this.end();
     this.#onReturn(this);

@@ -5,18 +5,23 @@ import { Connection } from './connection.js';
 import { toError } from './error.js';
 import { type Counts, Judge, Kind, type Record } from './judge.js';
 import { type Settings, settings } from './settings.js';
-import type { After, Client, CloudEvent, Listeners, Lost, Message, Notice, Options, Reset, Stats, Status, StatusChange, Unreadable } from './types.js';
+import type { After, Client, CloudEvent, Listeners, Lost, Notice, Options, Reset, Stats, Status, StatusChange, Told, Unreadable } from './types.js';
 
 /** Follows topics. What happened before a listener or iterator is added is not told to it; nothing happens before the next task. */
 export function connect<Data = unknown>(options: Options): Client<Data> {
   return new TopicsClient<Data>(settings(options), options.signal);
 }
 
-/** The kinds that are told only while somebody listens. */
-const ON_DEMAND: { readonly [kind in keyof Listeners]?: Kind } = {
+/** What can be listened for. Those with a kind are told only while somebody does. */
+const NAMES: { readonly [name in keyof Listeners]: Kind | undefined } = {
+  event: undefined,
   stale: Kind.Stale,
   duplicate: Kind.Duplicate,
   gap: Kind.Gap,
+  unreadable: undefined,
+  lost: undefined,
+  reset: undefined,
+  status: undefined,
 };
 
 class TopicsClient<Data> implements Client<Data> {
@@ -24,7 +29,7 @@ class TopicsClient<Data> implements Client<Data> {
   readonly #judge: Judge;
   readonly #connection: Connection;
   readonly #listeners = new Map<keyof Listeners, Set<(told: never) => void>>();
-  readonly #iterators = new Set<EventBuffer<Message<Data>>>();
+  readonly #iterators = new Set<EventBuffer<Told<Data>>>();
   #status: StatusChange = { status: 'connecting' };
   #reconnects = 0;
   /** Events that were applied by their header, and whose data is broken. */
@@ -45,6 +50,9 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   on<Name extends keyof Listeners>(name: Name, listener: (told: Listeners<Data>[Name]) => void): () => void {
+    if (!Object.hasOwn(NAMES, name)) {
+      throw new TypeError(`there is no '${name}' to listen for, only ${Object.keys(NAMES).join(', ')}`);
+    }
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
     // A function of its own each time: the same listener twice is two.
@@ -57,8 +65,8 @@ class TopicsClient<Data> implements Client<Data> {
     };
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<Message<Data>, undefined> {
-    const iterator = new EventBuffer<Message<Data>>(
+  [Symbol.asyncIterator](): AsyncIterableIterator<Told<Data>, undefined> {
+    const iterator = new EventBuffer<Told<Data>>(
       () => this.#connection.madeRoom(),
       (returned) => {
         this.#iterators.delete(returned);
@@ -122,7 +130,7 @@ class TopicsClient<Data> implements Client<Data> {
     this.#iterators.clear();
   }
 
-  #endIterator(iterator: EventBuffer<Message<Data>>): void {
+  #endIterator(iterator: EventBuffer<Told<Data>>): void {
     iterator.end(this.#status.status === 'failed' ? this.#status.error : undefined);
   }
 
@@ -136,7 +144,7 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   #demand(name: keyof Listeners): void {
-    const kind = ON_DEMAND[name];
+    const kind = NAMES[name];
     if (kind !== undefined && !this.#last) {
       this.#judge.listen(kind, (this.#listeners.get(name)?.size ?? 0) > 0);
     }
@@ -157,13 +165,9 @@ class TopicsClient<Data> implements Client<Data> {
         if (record.broken) {
           this.#brokenData += 1;
           const stream = this.#judge.streamOf(record.broken.text);
-          this.#emit('unreadable', { position, ...unreadable(record), ...(stream === undefined ? {} : { stream }) });
-        } else {
-          const message = { event: record.value as CloudEvent<Data>, position };
-          this.#emit('event', message);
-          this.#iterators.forEach((iterator) => iterator.push(message));
+          return this.#tellAll('unreadable', { position, ...unreadable(record), ...(stream === undefined ? {} : { stream }) });
         }
-        return;
+        return this.#tellAll('event', { event: record.value as CloudEvent<Data>, position });
       case Kind.Stale:
         return this.#emit('stale', notice(record));
       case Kind.Duplicate:
@@ -171,13 +175,23 @@ class TopicsClient<Data> implements Client<Data> {
       case Kind.Gap:
         return this.#emit('gap', notice(record));
       case Kind.Unreadable:
-        return this.#emit('unreadable', { position, ...unreadable(record) });
+        return this.#tellAll('unreadable', { position, ...unreadable(record) });
       case Kind.Unplaced:
-        return this.#emit('unreadable', unreadable(record));
+        return this.#tellAll('unreadable', unreadable(record));
       case Kind.Reset:
-        return this.#emit('reset', { reason: (record.value as Reset).reason, position });
+        // Whoever hears of it must not be given the old state's events after it.
+        this.#iterators.forEach((iterator) => iterator.clear());
+        return this.#tellAll('reset', { reason: (record.value as Reset).reason, position });
       case Kind.Lost:
-        return this.#emit('lost', record.value as Lost);
+        return this.#tellAll('lost', record.value as Lost);
+    }
+  }
+
+  /** Tells listeners and iterators. */
+  #tellAll<Name extends Told['kind']>(kind: Name, told: Listeners<Data>[Name]): void {
+    this.#emit(kind, told);
+    for (const iterator of this.#iterators) {
+      iterator.push({ kind, ...told } as unknown as Told<Data>);
     }
   }
 

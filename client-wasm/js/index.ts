@@ -16,5 +16,6 @@ export type {
   Stats,
   Status,
   StatusChange,
+  Told,
   Unreadable,
 } from './types.js';

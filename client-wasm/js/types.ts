@@ -41,7 +41,7 @@ export interface Options {
   topics: readonly string[];
   /** Default: `latest`. */
   after?: After;
-  /** The server's base URL. Default: the page's own origin. */
+  /** The server's base URL, without a query: `headers` are for what the server is to know. Default: the page's own origin. */
   url?: string | URL;
   /** Default: the global one. */
   fetch?: typeof fetch;
@@ -49,7 +49,7 @@ export interface Options {
   headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
   /** Closes the client. */
   signal?: AbortSignal;
-  /** How many events wait for a slow iterator before the client stops reading; one more chunk may come on top. Default: 1,024. */
+  /** How much waits for a slow iterator before the client stops reading; one more chunk may come on top. Default: 1,024. */
   bufferEventsMax?: number;
   /** How many events wait for what is missing before them. Default: 1,024. */
   heldEventsMax?: number;
@@ -57,9 +57,12 @@ export interface Options {
   heldBytesMax?: number;
   /** How many events of what is missing to ask for at once. Default: 256. */
   pageEventsMax?: number;
-  /** How long a connection may be silent until it is live; from then on 2.5 heartbeats. Default: 20 s. */
+  /** How long a connection may be silent until it is live (from then on 2.5 heartbeats), and a page of what is missing. Default: 20 s. */
   connectTimeoutMs?: number;
-  /** The first delay before a reconnect is at most this, each further one at most twice the one before. Default: 250 ms. */
+  /**
+   * The first delay before a reconnect is at most this, each further one at most twice the one before, until a connection has
+   * been of use for 5 s. Default: 250 ms.
+   */
   backoffBaseMs?: number;
   /** The longest delay before a reconnect, unless the server asks for more. Default: 30 s. */
   backoffMaxMs?: number;
@@ -90,7 +93,10 @@ export interface Unreadable {
   readonly error: Error;
 }
 
-/** The cursor was of no use to the server. Forget all state: what follows is from `position` on. */
+/**
+ * The cursor was of no use to the server. Forget all state: what follows is from `position` on. What iterators had not given yet
+ * is of the old state, and dropped.
+ */
 export interface Reset {
   readonly reason: 'epoch_changed' | 'cursor_expired' | 'cursor_ahead';
   readonly position: string;
@@ -109,6 +115,7 @@ export type Status = 'connecting' | 'replaying' | 'live' | 'backing_off' | 'fail
 
 export type StatusChange =
   | { readonly status: 'connecting' | 'replaying' | 'live' | 'closed' }
+  /** Where the server refused something, `cause` or its own `cause` is the `HighwaterError` that says what. */
   | { readonly status: 'backing_off'; readonly delayMs: number; readonly cause: Error }
   | { readonly status: 'failed'; readonly error: Error };
 
@@ -127,6 +134,16 @@ export interface Listeners<Data = unknown> {
   reset: Reset;
   status: StatusChange;
 }
+
+/**
+ * What an iterator gives, in the order in which it happened: what moves the state, and what an application has to know for its
+ * state to stay true. Each is what the listeners of its kind are given.
+ */
+export type Told<Data = unknown> =
+  | ({ readonly kind: 'event' } & Message<Data>)
+  | ({ readonly kind: 'unreadable' } & Unreadable)
+  | ({ readonly kind: 'lost' } & Lost)
+  | ({ readonly kind: 'reset' } & Reset);
 
 /**
  * What happened so far. Each event that came is in exactly one of `applied`, `stale`, `duplicate`, `unreadable`,
@@ -162,9 +179,9 @@ export interface Problem {
   readonly [member: string]: unknown;
 }
 
-/** A picture of the topics that stays true. To iterate over it gives the events that are applied from then on. */
-export interface Client<Data = unknown> extends AsyncIterable<Message<Data>> {
-  /** Calls `listener` each time, until the function returned is called. */
+/** A picture of the topics that stays true. To iterate over it gives what is told from then on. */
+export interface Client<Data = unknown> extends AsyncIterable<Told<Data>> {
+  /** Calls `listener` each time, until the function returned is called. Throws a `TypeError` where there is no such kind. */
   on<Kind extends keyof Listeners>(kind: Kind, listener: (told: Listeners<Data>[Kind]) => void): () => void;
   readonly status: Status;
   /** Up to here everything has been judged: what a later `connect` takes as `after`, where no iterator lags behind. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { connect } from 'highwater';
-import { Log, position, ready, serve } from './log_server.js';
+import { control, envelope, frame, Log, position, ready, serve } from './log_server.js';
 import { watch } from './watch.js';
 
 const EVENTS = 500;
@@ -128,6 +128,71 @@ test('what is buffered can be read after the end', async (t) => {
     read.push(Number(event.sequence));
   }
   assert.deepEqual(read, [1, 2, 3]);
+});
+
+test('an iterator is given what is unreadable and what is lost, in its place', async (t) => {
+  const log = new Log();
+  log.append();
+  log.append({ data: '{"n":' });
+  log.append();
+  const kept = envelope(7, 6);
+  log.streamPage = () => `{"events":[${kept}]}`;
+  const { url } = await serve(t, log, (stream) => stream.write(log.frames().join('') + frame(7, 3, kept)));
+  const client = connect({ url, topics: ['test:**'], after: 'earliest' });
+  t.after(() => client.close());
+  const given = [];
+  for await (const { kind, position, from, to } of client) {
+    given.push([kind, position ?? [from, to]]);
+    if (given.length === 5) {
+      break;
+    }
+  }
+  assert.deepEqual(given, [
+    ['event', position(1)],
+    ['unreadable', position(2)],
+    ['event', position(3)],
+    ['lost', [4, 5]],
+    ['event', position(7)],
+  ]);
+});
+
+test('after a reset nothing of the old log is given, to iterators nor to listeners', async (t) => {
+  const other = 'zzzzzzzz';
+  const log = logOf(3);
+  const { url } = await serve(t, log, (stream, { number }) => {
+    if (number === 1) {
+      stream.write(log.frames().join('') + ready(3), () => stream.destroy());
+    } else {
+      const reset = control({ kind: 'reset', reason: 'epoch_changed' }, { at: 0, epoch: other });
+      stream.write(reset + frame(1, 0, envelope(1, 1), other) + control({ kind: 'ready' }, { at: 1, epoch: other }));
+    }
+  });
+  const watched = watch(t, { url, backoffMaxMs: 1 });
+  const order = [];
+  watched.client.on('reset', ({ position }) => order.push(`reset to ${position}`));
+  const iterator = watched.client[Symbol.asyncIterator]();
+  const take = async () => {
+    const { value } = await iterator.next();
+    order.push(`${value.kind} ${value.position}`);
+  };
+  await take();
+  await watched.status('live', 2);
+  await take();
+  await take();
+  assert.deepEqual(order, [
+    `event ${position(1)}`,
+    `reset to ${position(0, other)}`,
+    `reset ${position(0, other)}`,
+    `event ${position(1, other)}`,
+  ]);
+});
+
+test('what cannot be listened for is refused', async (t) => {
+  const client = connect({ url: 'http://nowhere', topics: ['a:b'], fetch: () => new Promise(() => {}) });
+  t.after(() => client.close());
+  for (const name of ['evnt', 'toString', '', undefined]) {
+    assert.throws(() => client.on(name, () => {}), { name: 'TypeError', message: /to listen for, only event, stale/ });
+  }
 });
 
 test('a listener that throws stops nothing, and its error is not lost', async (t) => {

@@ -1,6 +1,6 @@
 /** What the package's types must allow, and what they must refuse. Never run: `npm run check` compiles it. */
 
-import { connect, HighwaterError, type CloudEvent, type Message, type Stats } from 'highwater';
+import { connect, HighwaterError, type CloudEvent, type Lost, type Message, type Reset, type Stats, type Told, type Unreadable } from 'highwater';
 
 interface Task {
   title: string;
@@ -36,10 +36,29 @@ client.on('status', (change) => {
 });
 
 export async function follow(): Promise<Stats> {
-  for await (const message of client) {
-    const one: Message<Task> = message;
-    const event: CloudEvent<Task> = one.event;
-    void event;
+  for await (const told of client) {
+    const one: Told<Task> = told;
+    switch (told.kind) {
+      case 'event': {
+        const message: Message<Task> = told;
+        const event: CloudEvent<Task> = told.event;
+        void [message, event];
+        break;
+      }
+      case 'unreadable':
+        void (told satisfies Unreadable);
+        break;
+      case 'lost':
+        void (told satisfies Lost);
+        break;
+      case 'reset':
+        void (told satisfies Reset);
+        break;
+      default:
+        void (told satisfies never);
+    }
+    // @ts-expect-error it may be a reset
+    void one.event;
   }
   client.close();
   return client.stats();

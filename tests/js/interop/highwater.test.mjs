@@ -62,11 +62,12 @@ describe('the package reads through a network that breaks', { timeout: SUITE_TIM
     });
 });
 
-/** @param {AsyncIterable<Message>} messages */
-async function all(messages) {
+/** @param {Client} client */
+async function all(client) {
     const list = [];
-    for await (const message of messages) {
-        list.push(message);
+    for await (const told of client) {
+        assert.ok(told.kind === 'event');
+        list.push(told);
     }
     return list;
 }
