@@ -2,6 +2,11 @@
 
 import { connect } from 'highwater';
 
+/** However busy the machine, a test that waits longer waits in vain. */
+const DEADLINE_MS = 30_000;
+// A test may mock these.
+const { setTimeout, clearTimeout } = globalThis;
+
 const KINDS = ['event', 'stale', 'duplicate', 'gap', 'unreadable', 'lost', 'reset', 'status'];
 
 /** Connects, closes when the test ends, and keeps `[kind, told]` of everything in `told`. */
@@ -21,11 +26,16 @@ export function watch(t, options) {
     told,
     /** What was told of one kind. */
     of: (kind) => told.filter(([name]) => name === kind).map(([, what]) => what),
-    /** Resolves once `holds()` does; it is asked after each thing told. */
+    /** Resolves once `holds()` does; it is asked after each thing told. In vain it rejects, and says what was told. */
     until: (holds) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
+        const deadline = setTimeout(() => {
+          waiting.delete(check);
+          reject(new Error(`waited ${DEADLINE_MS} ms in vain for ${holds}, told: ${JSON.stringify(told)}`));
+        }, DEADLINE_MS);
         const check = () => {
           if (holds()) {
+            clearTimeout(deadline);
             waiting.delete(check);
             resolve();
           }
