@@ -4,6 +4,9 @@ use std::time::Duration;
 
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A connection that has been of use for this long makes up for the failures before it. Sooner than that, a server that
+/// says it is ready and then drops everyone would be asked again and again at once.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// Waits that double up to a bound, the second half of each left to chance, so that many clients do not come back at
 /// once.
@@ -13,7 +16,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// How often it has been asked since all was well.
+    /// How often it has been asked since a connection was worth having.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -25,9 +28,11 @@ impl Backoff {
         full.mul_f64(rand::random_range(0.5..=1.0))
     }
 
-    /// All is well again.
-    pub(crate) fn reset(&mut self) {
-        self.attempts = 0;
+    /// A connection was of use for so long, and is over.
+    pub(crate) fn served(&mut self, useful: Duration) {
+        if useful >= SETTLED {
+            self.attempts = 0;
+        }
     }
 }
 
@@ -43,7 +48,9 @@ mod tests {
             let wait = backoff.next_wait();
             assert!(full / 2 <= wait && wait <= full, "{wait:?} of {full:?}");
         }
-        backoff.reset();
+        backoff.served(SETTLED - Duration::from_millis(1));
+        assert!(backoff.next_wait() >= LONGEST_WAIT / 2);
+        backoff.served(SETTLED);
         assert!(backoff.next_wait() <= FIRST_WAIT);
     }
 }

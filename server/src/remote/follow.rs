@@ -50,6 +50,8 @@ struct Connection {
     decoder: Decoder,
     silence: Duration,
     silent_until: Instant,
+    /// When it became live, or first brought something new.
+    useful_since: Option<Instant>,
 }
 
 /// What a follower tells, in the order that it happened.
@@ -153,6 +155,7 @@ impl Follower {
             decoder: Decoder::with_limit(FRAME_BYTES_MAX),
             silence: FIRST_SILENCE,
             silent_until: Instant::now() + FIRST_SILENCE,
+            useful_since: None,
         });
         self.told.push_back(Told::Connected);
         Ok(())
@@ -165,7 +168,9 @@ impl Follower {
         if !why.may_pass() && !cursor_refused {
             return Err(why);
         }
-        self.connection = None;
+        if let Some(useful_since) = self.connection.take().and_then(|connection| connection.useful_since) {
+            self.backoff.served(useful_since.elapsed());
+        }
         let wait = self.backoff.next_wait().max(why.retry_after());
         tracing::debug!("{why}; connecting again in {wait:?}");
         self.connect_at = Some(Instant::now() + wait);
@@ -193,11 +198,15 @@ impl Follower {
         let message = Message::read(&frame);
         match (self.reconciler.handle(connection.attempt, &message), &message) {
             (Handled::Event(verdict), Message::Event(arrival)) => {
-                self.backoff.reset();
+                if verdict == Verdict::Apply {
+                    connection.useful_since.get_or_insert_with(Instant::now);
+                }
                 self.told.push_back(Told::event(verdict, arrival, Via::Stream));
             }
             (Handled::Control(kind), _) => {
-                self.backoff.reset();
+                if kind == ControlKind::Ready {
+                    connection.useful_since.get_or_insert_with(Instant::now);
+                }
                 self.told.push_back(match kind {
                     ControlKind::Reset(reason) => Told::Reset(reason),
                     kind => Told::Control(kind),
@@ -311,5 +320,42 @@ impl ControlBody {
     /// What can't be read says nothing.
     fn read(body: &str) -> Self {
         serde_json::from_str(body).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::{Router, http::header::CONTENT_TYPE, routing::get};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const READY: &str =
+        "id: k3x9q7ma-0\nprev: 0\nevent: highwater\ndata: {\"kind\":\"ready\",\"heartbeat_ms\":1000}\n\n";
+
+    #[tokio::test]
+    async fn a_server_that_is_ready_and_drops_everyone_is_asked_less_and_less() {
+        let dropping = get(|| async { ([(CONTENT_TYPE, "text/event-stream")], READY) });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().route("/v1/events", dropping);
+        let server = tokio::spawn(async { axum::serve(listener, app).await });
+        let mut follower =
+            Follower::new(Arc::new(Remote::new(&url).unwrap()), Topics::new(["**"]).unwrap(), After::Earliest);
+        let (mut ready, mut waits_ms) = (0, Vec::new());
+        while waits_ms.len() < 3 {
+            match follower.next().await.unwrap() {
+                Told::Control(ControlKind::Ready) => ready += 1,
+                Told::Disconnected { wait, .. } => waits_ms.push(wait.as_millis()),
+                _ => {}
+            }
+        }
+        server.abort();
+        assert_eq!(ready, 3);
+        for (wait_ms, least_ms) in waits_ms.iter().zip([125, 250, 500]) {
+            assert!((least_ms..=2 * least_ms).contains(wait_ms), "{waits_ms:?}");
+        }
     }
 }
