@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 impl Step {
     fn run(self) -> Result<()> {
         match self {
-            Self::Format => process::run(process::cargo().args(["fmt", "--all", "--check"])),
+            Self::Format => format(),
             Self::Npm => build_npm::run(),
             Self::Size => size::run(),
             Self::Lint => lint(),
@@ -92,8 +92,14 @@ impl Step {
     }
 }
 
+fn format() -> Result<()> {
+    setup::Component::Rustfmt.find_or_install()?;
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))
+}
+
 /// The server embeds the page and the package, so these come first wherever it is compiled.
 fn lint() -> Result<()> {
+    setup::Component::Clippy.find_or_install()?;
     build_npm::run()?;
     process::run(process::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
 }

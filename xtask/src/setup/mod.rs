@@ -3,6 +3,7 @@
 mod apt;
 mod chromium;
 mod npm;
+mod rustup;
 mod wasm;
 
 use anyhow::Result;
@@ -11,10 +12,13 @@ use crate::project;
 
 pub(crate) use chromium::{VARIABLE as CHROMIUM_VARIABLE, find_or_install as chromium};
 pub(crate) use npm::{command as npm_command, install as npm_packages};
+pub(crate) use rustup::Component;
 pub(crate) use wasm::{TARGET as WASM_TARGET, Toolchain as WasmToolchain};
 
 /// `cargo xtask setup`: all that any command needs.
 pub(crate) fn run() -> Result<()> {
+    println!("rustfmt   {}", Component::Rustfmt.find_or_install()?);
+    println!("clippy    {}", Component::Clippy.find_or_install()?);
     let wasm = WasmToolchain::find_or_install()?;
     println!("wasm      {}", wasm.describe());
     println!("node      {}", npm::node_version()?);

@@ -6,12 +6,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{announce, apt};
-use crate::process::{self, read, run_within};
+use super::{apt, rustup};
+use crate::process::{self, read};
 use crate::project;
 
 /// The target that browsers and Node.js run.
@@ -22,9 +21,6 @@ const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
 const SYSTEM_CARGO: &str = "/usr/bin/cargo";
 const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
-
-/// Long enough to download 20 MB over a slow line; a closed network often answers with silence.
-const RUSTUP_TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// How to compile for [`TARGET`].
 pub(crate) enum Toolchain {
@@ -50,7 +46,7 @@ impl Toolchain {
         if system_suffices() {
             return Self::system();
         }
-        let from_rustup = match add_target_with_rustup() {
+        let from_rustup = match rustup::add_target(TARGET) {
             Ok(()) if current_has_target()? => return Ok(Self::Current),
             Ok(()) => "rustup added the target to another toolchain than the one in use".to_owned(),
             Err(error) => format!("{error:#}"),
@@ -134,14 +130,6 @@ fn system_suffices() -> bool {
 fn minor_version(version: &str) -> Option<u32> {
     let number = version.strip_prefix("rustc 1.")?;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-fn add_target_with_rustup() -> Result<()> {
-    if project::find_program("rustup").is_none() {
-        bail!("there is no rustup in PATH");
-    }
-    announce(&format!("adding {TARGET} with rustup"));
-    run_within(Command::new("rustup").args(["target", "add", TARGET]), RUSTUP_TIME_LIMIT)
 }
 
 /// The linker that rustup's toolchains carry, or LLVM's own.
