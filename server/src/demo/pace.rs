@@ -17,6 +17,8 @@ pub const SPEED_RANGE: RangeInclusive<f64> = 0.5..=1_000.0;
 const THINKING_S: RangeInclusive<f64> = 2.0..=10.0;
 /// What a message takes on its way.
 const WIRE_S: RangeInclusive<f64> = 0.1..=0.5;
+/// What work may take at the highest speed: servers, disks and a busy machine don't hurry with it.
+const LONGEST_MIN: Duration = Duration::from_secs(60);
 
 /// How fast the actors are. Clones are one and the same.
 #[derive(Clone, Debug)]
@@ -40,9 +42,9 @@ impl Pace {
         Duration::from_secs_f64(rng.random_range(THINKING_S) / self.speed())
     }
 
-    /// How long so many thoughts take at most.
+    /// How long so many thoughts take at most. However fast the demo, what it runs on takes its time too.
     pub(super) fn longest(&self, thoughts: u32) -> Duration {
-        Duration::from_secs_f64(f64::from(thoughts) * THINKING_S.end() / self.speed())
+        Duration::from_secs_f64(f64::from(thoughts) * THINKING_S.end() / self.speed()).max(LONGEST_MIN)
     }
 
     pub(super) fn wire(&self, rng: &mut impl Rng) -> Duration {
@@ -52,4 +54,15 @@ impl Pace {
 
 fn within(speed: f64) -> f64 {
     if speed.is_nan() { 1.0 } else { speed.clamp(*SPEED_RANGE.start(), *SPEED_RANGE.end()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_has_its_time_at_any_speed() {
+        assert_eq!(Pace::new(1.0).longest(200), Duration::from_secs(2_000));
+        assert_eq!(Pace::new(1_000.0).longest(200), LONGEST_MIN);
+    }
 }

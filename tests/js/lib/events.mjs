@@ -107,17 +107,21 @@ export class Collected {
      * @param {number} timeoutMs
      */
     async reach(count, timeoutMs) {
-        const timeout = AbortSignal.timeout(timeoutMs);
-        const timedOut = new Promise((_, reject) => {
-            timeout.addEventListener('abort', () => {
-                reject(new Error(`only ${this.items.length} of ${count} came within ${timeoutMs} ms`));
-            });
+        /** @type {ReturnType<typeof setTimeout> | undefined} */
+        let timer;
+        const reached = new Promise((resolve) => {
+            this.#wake = () => {
+                if (this.items.length >= count) {
+                    resolve(undefined);
+                }
+            };
         });
-        while (this.items.length < count) {
-            const more = new Promise((resolve) => {
-                this.#wake = () => resolve(undefined);
-            });
-            await Promise.race([more, timedOut]);
-        }
+        this.#wake();
+        const timedOut = new Promise((_, reject) => {
+            timer = setTimeout(() => {
+                reject(new Error(`only ${this.items.length} of ${count} came within ${timeoutMs} ms`));
+            }, timeoutMs);
+        });
+        await Promise.race([reached, timedOut]).finally(() => clearTimeout(timer));
     }
 }
