@@ -11,6 +11,8 @@ import { apply, NOTHING } from './task.js';
 export const STREAM_LIMIT = 256;
 /** How many arrivals a stream's little chart remembers. */
 export const TRAIL_LIMIT = 28;
+/** How many of a stream's states are remembered, for a left side that is so many messages late. */
+export const PAST_LIMIT = 28;
 
 /**
  * @typedef {object} Side
@@ -26,6 +28,10 @@ export const TRAIL_LIMIT = 28;
  * @property {Side} right
  * @property {number} firstRevision  The earliest that arrived; what lies before it, this page has not read.
  * @property {boolean} isComparable  Not where the left side may have known it before it was put away.
+ * @property {{ seen: number, state: State }[]} past  What the right side showed after each of the last messages.
+ * @property {number} lostUpTo  What the right side had judged when the present connection began: from an earlier one, nothing
+ *   arrives on the left any more.
+ * @property {State} truth  What the left side should show.
  * @property {Difference[]} differences
  */
 
@@ -77,7 +83,7 @@ export class Board {
     const pair = this.#touch(event.subject, event.revision, true);
     pair.left.state = apply(pair.left.state, event);
     pair.left.seen = Math.max(pair.left.seen, event.revision);
-    keep(pair.left.trail, event.revision);
+    keep(pair.left.trail, event.revision, TRAIL_LIMIT);
     return this.#compare(pair);
   }
 
@@ -101,6 +107,16 @@ export class Board {
     return this.#judged(this.#touch(event.stream, event.revision, this.#putAway === 0), event.revision);
   }
 
+  /**
+   * A connection begins, and what the left side has not got of the one before it never will. Gives the streams where that is
+   * so.
+   */
+  reconnected() {
+    const behind = [...this.#pairs.values()].filter((pair) => pair.left.seen < pair.right.seen);
+    for (const pair of this.#pairs.values()) pair.lostUpTo = pair.right.seen;
+    return behind.map((pair) => this.#compare(pair).stream);
+  }
+
   /** Another log is served from here on: what the left side knows is of no use. Each side learns it in its own time. */
   forgetLeft() {
     for (const pair of this.#pairs.values()) pair.left = newSide();
@@ -115,7 +131,7 @@ export class Board {
 
   #forget() {
     for (const [stream, pair] of this.#pairs) {
-      pair.differences = [];
+      Object.assign(pair, { differences: [], past: [], lostUpTo: 0 });
       if (pair.left.seen === 0 && pair.right.seen === 0) this.#pairs.delete(stream);
     }
   }
@@ -126,7 +142,8 @@ export class Board {
    */
   #judged(pair, revision) {
     pair.right.seen = Math.max(pair.right.seen, revision);
-    keep(pair.right.trail, pair.right.seen);
+    keep(pair.right.trail, pair.right.seen, TRAIL_LIMIT);
+    keep(pair.past, { seen: pair.right.seen, state: pair.right.state }, PAST_LIMIT);
     return this.#compare(pair);
   }
 
@@ -134,10 +151,14 @@ export class Board {
   #compare(pair) {
     const wasRight = pair.differences.length === 0;
     if (!pair.isComparable) return pair;
-    pair.differences = differences(pair.left.state, pair.right.state, {
-      seenLeft: pair.left.seen,
-      judgedRight: pair.right.seen,
-    });
+    const { left, right } = pair;
+    // What is merely late is not wrong yet, if it is what was true before.
+    const isLate = left.seen < right.seen && left.seen >= pair.lostUpTo;
+    const before = pair.past.findLast(({ seen }) => seen <= left.seen);
+    pair.truth = isLate && before ? before.state : right.state;
+    const isKnown = !isLate || before !== undefined;
+    const marks = { seenLeft: left.seen, judgedRight: isLate ? left.seen : right.seen };
+    pair.differences = isKnown ? differences(left.state, pair.truth, marks) : [];
     if (wasRight && pair.differences.length > 0) this.#timesWrong += 1;
     return pair;
   }
@@ -168,7 +189,8 @@ export class Board {
  * @returns {Pair}
  */
 function newPair(stream, isComparable) {
-  return { stream, left: newSide(), right: newSide(), firstRevision: Infinity, isComparable, differences: [] };
+  const sides = { left: newSide(), right: newSide() };
+  return { stream, ...sides, firstRevision: Infinity, isComparable, past: [], lostUpTo: 0, truth: NOTHING, differences: [] };
 }
 
 /** @returns {Side} */
@@ -177,10 +199,12 @@ function newSide() {
 }
 
 /**
- * @param {number[]} trail
- * @param {number} revision
+ * @template T
+ * @param {T[]} list
+ * @param {T} latest
+ * @param {number} limit
  */
-function keep(trail, revision) {
-  trail.push(revision);
-  if (trail.length > TRAIL_LIMIT) trail.shift();
+function keep(list, latest, limit) {
+  list.push(latest);
+  if (list.length > limit) list.shift();
 }

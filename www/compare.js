@@ -2,7 +2,8 @@
  * Where the left side is wrong about a stream, in words. Pure.
  *
  * The sides are compared only where both have seen the stream up to the same event: while Highwater holds an event back
- * because something before it is missing, the left side is ahead, and nobody can say yet whether it is wrong.
+ * because something before it is missing, the left side is ahead, and nobody can say yet whether it is wrong. And where
+ * Highwater has fetched what is still on its way to the left, the board compares with what was true up to there.
  *
  * @import { Difference, State } from './types.js'
  */

@@ -1,12 +1,13 @@
 /**
- * The controls of the network between server and page. They exist where the server offers `/demo/faults`, which is what
- * `highwater demo` does; elsewhere the page says how to get there.
+ * The controls of the network between server and page, which `highwater demo` offers at `/demo/faults`. They show what is in
+ * force, whoever set it: another window may have.
  */
 
 import { find, setText } from './dom.js';
 
 const URL = '/demo/faults';
 const PUT_DELAY_MS = 150;
+const ANSWER_LIMIT_MS = 5_000;
 
 /**
  * @typedef {object} Faults
@@ -23,24 +24,12 @@ const PRESETS = {
 };
 
 /**
- * Asks whether there is such a network.
+ * The panel stays hidden until it can show what is in force.
  *
- * @returns {Promise<Faults | null>}
- */
-export async function readFaults() {
-  try {
-    const answer = await fetch(URL, { headers: { accept: 'application/json' } });
-    return answer.ok ? await answer.json() : null;
-  } catch {
-    return null; // no answer at all: the status line says that the server is away
-  }
-}
-
-/**
  * @param {HTMLElement} panel
- * @param {Faults} initial
+ * @returns {() => Promise<void>}  Shows what is in force now.
  */
-export function mountFaults(panel, initial) {
+export function mountFaults(panel) {
   const form = find('form', panel);
   const sliders = {
     delayMin: slider(form, 'delay-min', (value) => `${value} ms`),
@@ -52,6 +41,8 @@ export function mountFaults(panel, initial) {
   const note = find('#faults-note', panel);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  /** Whether what the reader chose is not in force yet. */
+  let isChanging = false;
 
   /** @param {Faults} faults */
   function show(faults) {
@@ -91,13 +82,37 @@ export function mountFaults(panel, initial) {
       if (input.id === 'delay-max') sliders.delayMin.set(Math.min(sliders.delayMin.get(), sliders.delayMax.get()));
       name(read());
     }
+    isChanging = true;
     clearTimeout(timer);
-    timer = setTimeout(async () => setText(note, await put(read())), PUT_DELAY_MS);
+    timer = setTimeout(change, PUT_DELAY_MS);
   });
 
-  show(initial);
-  panel.hidden = false;
+  async function change() {
+    const mine = timer;
+    setText(note, await put(read()));
+    if (mine === timer) isChanging = false;
+  }
+
+  async function refresh() {
+    const faults = await get();
+    if (!faults || isChanging) return;
+    show(faults);
+    panel.hidden = false;
+  }
+
   panel.toggleAttribute('open', matchMedia('(min-width: 64rem)').matches);
+  window.addEventListener('focus', refresh);
+  return refresh;
+}
+
+/** @returns {Promise<Faults | null>} */
+async function get() {
+  try {
+    const answer = await fetch(URL, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null; // no answer in time: the status line says that the server is away
+  }
 }
 
 /**
@@ -110,6 +125,7 @@ async function put(faults) {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(faults),
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     });
     return answer.ok ? '' : `The network did not take this: ${answer.status} ${answer.statusText}`;
   } catch {

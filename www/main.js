@@ -5,9 +5,11 @@
 
 import { connect } from 'highwater';
 
+import { newAnnouncer } from './announcer.js';
 import { Board } from './board.js';
+import { isDemo } from './demo.js';
 import { find, setText } from './dom.js';
-import { mountFaults, readFaults } from './faults.js';
+import { mountFaults } from './faults.js';
 import { Moved } from './moved.js';
 import { naiveReader } from './naive.js';
 import { tappedFetch } from './tap.js';
@@ -24,13 +26,13 @@ const NO_HEADER = { stream: '', version: 0, revision: 0, time: '' };
 /** While history rushes past, nobody can read along: fewer pictures, and it is over sooner. */
 const REPLAY_DRAW_EVERY_MS = 250;
 const DEMO_TOPIC = 'space:demo:tasks:*';
+/** The demo's network breaks all the time, and at this page's own wish: nobody wants to wait half a minute for more. */
+const DEMO_BACKOFF_MAX_MS = 2_000;
+/** Where commands look for a server that is not named. */
+const DEFAULT_ORIGIN = 'http://127.0.0.1:4848';
 
-/**
- * What the address of the page asks for.
- *
- * @param {boolean} isDemo
- */
-function readAddress(isDemo) {
+/** What the address of the page asks for. */
+function readAddress() {
   const parameters = new URLSearchParams(location.search);
   const topics = parameters.getAll('topic').flatMap((topics) => topics.split(/\s+/)).filter(Boolean);
   return {
@@ -46,35 +48,60 @@ function mountAddress({ topics, after }) {
   if (![...start.options].some((option) => option.value === after)) start.add(new Option(after, after));
   start.value = after;
   setText(find('#topics-summary'), `${topics.join(' ')}, from ${start.selectedOptions[0]?.text}`);
-  const link = /** @type {HTMLAnchorElement} */ (find('#from-start'));
+  const link = /** @type {HTMLAnchorElement} */ (find('#from-start a'));
   link.href = `?${new URLSearchParams({ topic: topics.join(' '), after: 'earliest' })}`;
-  link.hidden = after === 'earliest';
+  find('#from-start').hidden = after === 'earliest';
+  find('#send-one').hidden = !topics.includes('**');
+  if (location.origin !== DEFAULT_ORIGIN) find('#send-one code').append(` --url ${location.origin}`);
 }
 
-/** Which side is seen where both do not fit beside each other. */
+/**
+ * Which side is seen where both do not fit beside each other.
+ *
+ * @returns {() => void}  Shows both, where the left is not seen.
+ */
 function mountSwitch() {
   const sides = find('#sides');
-  find('#switch', sides).addEventListener('change', (event) => {
+  const choices = find('#switch', sides);
+  choices.addEventListener('change', (event) => {
     if (event.target instanceof HTMLInputElement) sides.dataset.side = event.target.value;
   });
+  return () => {
+    if (sides.dataset.side === 'left') return;
+    sides.dataset.side = 'both';
+    /** @type {HTMLInputElement} */ (find('[value=both]', choices)).checked = true;
+  };
 }
 
 /**
  * @param {{ topics: string[], after: string }} subscription
- * @param {ReturnType<typeof mountStatus>} status
+ * @param {object} page
+ * @param {(change: import('highwater').StatusChange) => void} page.showStatus
+ * @param {(counts: string) => void} page.announce
+ * @param {() => void} page.showLeft
  */
-function follow(subscription, status) {
+function follow(subscription, { showStatus, announce, showLeft }) {
   const board = new Board();
   const cards = mountCards(find('#pairs'));
   const gauge = mountGauge(find('.gauge'));
   const log = mountLog({ list: find('#log'), rest: find('#log-rest'), filter: find('#filter') });
-  find('#next-wrong').addEventListener('click', cards.focusNextWrong);
   const moved = new Moved();
   let isFrameDue = false;
+  let isPaused = false;
   let wrongBefore = 0;
 
-  const naive = () => naiveReader({ onEvent: arrived, onReset: () => board.forgetLeft() });
-  const client = connect({ url: location.origin, ...subscription, fetch: tappedFetch(naive) });
+  const client = connect({
+    url: location.origin,
+    ...subscription,
+    fetch: tappedFetch(naive),
+    ...(isDemo ? { backoffMaxMs: DEMO_BACKOFF_MAX_MS } : {}),
+  });
+
+  /** Reads along on a connection that begins. */
+  function naive() {
+    board.reconnected().forEach(drawSoon);
+    return naiveReader({ onEvent: arrived, onReset: () => board.forgetLeft() });
+  }
 
   /** @param {CloudEvent} event */
   function arrived(event) {
@@ -96,10 +123,14 @@ function follow(subscription, status) {
     drawSoon(header.stream);
   }
 
-  /** @param {string} [stream] */
+  /**
+   * While it is paused all is read as ever, and drawn once it goes on.
+   *
+   * @param {string} [stream]
+   */
   function drawSoon(stream) {
     if (stream) moved.add(stream);
-    if (isFrameDue) return;
+    if (isFrameDue || isPaused) return;
     isFrameDue = true;
     const isReplaying = client.status === 'replaying';
     setTimeout(() => requestAnimationFrame(draw), isReplaying ? REPLAY_DRAW_EVERY_MS : 0);
@@ -107,16 +138,29 @@ function follow(subscription, status) {
 
   function draw() {
     isFrameDue = false;
+    if (isPaused) return;
     const summary = board.summary();
     cards.draw(board.seen(CARD_LIMIT), moved);
     gauge.draw(client.stats(), summary);
-    if (summary.wrong !== wrongBefore) status.announce(`${summary.wrong} of ${summary.known} wrong on the left`);
+    if (summary.wrong !== wrongBefore) announce(`${summary.wrong} of ${summary.known} wrong on the left`);
     wrongBefore = summary.wrong;
     log.draw();
     moved.clear();
-    find('#empty').hidden = summary.known > 0;
+    find('#empty').hidden = summary.known > 0 || client.status !== 'live';
     setText(find('#rest'), restWords(summary.putAway + Math.max(0, summary.known - CARD_LIMIT)));
   }
+
+  const next = find('#next-wrong');
+  next.addEventListener('click', () => {
+    if (next.ariaDisabled === 'true') return;
+    showLeft();
+    cards.focusNextWrong();
+  });
+  find('#pause').addEventListener('click', () => {
+    isPaused = !isPaused;
+    gauge.showPause(isPaused);
+    drawSoon();
+  });
 
   client.on('event', ({ event }) => judged('applied', event));
   for (const verdict of /** @type {const} */ (['stale', 'duplicate', 'gap'])) {
@@ -136,7 +180,7 @@ function follow(subscription, status) {
     drawSoon();
   });
   client.on('status', (change) => {
-    status.show(change);
+    showStatus(change);
     drawSoon();
   });
   drawSoon();
@@ -156,23 +200,26 @@ function headerOf({ subject, revision, version = 0, type, time = '' }) {
   return { stream: subject, revision, version, type, time };
 }
 
-/** @param {import('./faults.js').Faults | null} faults */
-function mountNetwork(faults) {
-  find('.with-demo').hidden = faults === null;
-  find('.without-demo').hidden = faults !== null;
-  find('#no-network').hidden = faults !== null;
-  if (faults) mountFaults(find('#network'), faults);
-}
-
-const faults = await readFaults();
 mountTheme(find('#theme'));
-mountSwitch();
-const subscription = readAddress(faults !== null);
+const announcer = newAnnouncer((text) => setText(find('#announcer'), text));
+const status = mountStatus(find('.status'), announcer.status);
+const showLeft = mountSwitch();
+const subscription = readAddress();
 mountAddress(subscription);
-mountNetwork(faults);
-const status = mountStatus(find('.status'), find('#announcer'));
+find('.with-demo').hidden = !isDemo;
+find('.without-demo').hidden = isDemo;
+find('#no-network').hidden = isDemo;
+const showFaults = isDemo ? mountFaults(find('#network')) : undefined;
 try {
-  follow(subscription, status);
+  follow(subscription, {
+    showStatus(change) {
+      status.show(change);
+      // Whoever answers now may be another than the one before.
+      if (change.status === 'live') void showFaults?.();
+    },
+    announce: announcer.counts,
+    showLeft,
+  });
 } catch (thrown) {
   // The address may ask for what can't be.
   status.show({ status: 'failed', error: thrown instanceof Error ? thrown : new Error(String(thrown)) });

@@ -108,10 +108,13 @@ function newCard(stream, side) {
   const revision = make('span', 'revision');
   const title = make('h4', '', shortName(stream));
   title.title = stream;
-  const whose = make('span', 'whose', side === 'left' ? 'Naive' : 'Highwater');
+  const owner = side === 'left' ? 'Naive' : 'Highwater';
+  const whose = make('span', 'whose', owner);
   const element = make('article', `card is-${side}`, make('header', '', whose, title, version), purpose, note,
     phase, code.element, text,
     bugs.element, make('footer', '', chart.element, revision));
+
+  element.setAttribute('aria-label', `${owner}: ${shortName(stream)}`);
 
   return {
     element,
@@ -119,7 +122,6 @@ function newCard(stream, side) {
     /** @param {Pair} pair */
     draw(pair) {
       const { state, seen } = pair[side];
-      const other = pair[side === 'left' ? 'right' : 'left'].state;
       const wrong = side === 'left' ? new Set(pair.differences.map((difference) => difference.where)) : new Set();
       element.classList.toggle('is-wrong', wrong.size > 0);
       element.dataset.version = String(state.version);
@@ -134,8 +136,8 @@ function newCard(stream, side) {
       setText(purpose, state.purpose);
       setText(text, state.text);
       text.classList.toggle('is-wrong', wrong.has('last'));
-      code.draw(state, wrong.has('version') || wrong.has('code') ? other : null);
-      bugs.draw(state, wrong.has('bugs') ? other : null);
+      code.draw(state, wrong.has('version') || wrong.has('code') ? pair.truth : null);
+      bugs.draw(state, wrong.has('bugs') ? pair.truth : null);
       chart.draw(pair[side].trail);
       setText(revision, seen > 0 ? `revision ${state.revision} · ${clockTime(state.time)}` : 'nothing yet');
     },
@@ -145,7 +147,9 @@ function newCard(stream, side) {
 /** @param {Pair} pair */
 function leftNote(pair) {
   if (pair.differences.length > 0) return pair.differences.map((difference) => difference.why).join(' ');
-  return pair.left.seen > pair.right.seen ? 'Shown at once. Nobody checked what came before it.' : '';
+  if (pair.left.seen > pair.right.seen) return 'Shown at once. Nobody checked what came before it.';
+  if (pair.left.seen === pair.right.seen) return '';
+  return pair.left.seen > 0 ? `What came after revision ${pair.left.seen} is still on its way here.` : 'Still on its way here.';
 }
 
 /** @param {Pair} pair */

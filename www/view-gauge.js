@@ -20,6 +20,7 @@ export function mountGauge(section) {
   const words = find('span', score);
   const times = find('#times', section);
   const next = find('#next-wrong', section);
+  const pause = find('#pause', section);
   const cells = COUNTED.map((verdict) => ({ verdict, cell: find(`[data-verdict=${verdict}] .number`, section) }));
 
   /**
@@ -32,10 +33,17 @@ export function mountGauge(section) {
     setText(number, board.wrong.toLocaleString('en'));
     setText(words, scoreWords(board));
     setText(times, board.timesWrong > 0 ? `It went wrong ${count(board.timesWrong, 'time')} so far.` : '');
-    next.hidden = board.wrong === 0;
+    // It keeps its place, and whose focus it has: what is wrong comes and goes.
+    next.setAttribute('aria-disabled', String(board.wrong === 0));
   }
 
-  return { draw };
+  /** @param {boolean} isPaused */
+  function showPause(isPaused) {
+    section.dataset.paused = String(isPaused);
+    setText(pause, isPaused ? 'Go on' : 'Pause');
+  }
+
+  return { draw, showPause };
 }
 
 /** @param {ReturnType<Board['summary']>} board */

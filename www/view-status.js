@@ -1,11 +1,6 @@
-/**
- * How the connection is, as a lamp and a sentence; and the one live region, which tells who cannot see the page what
- * changed, at most every few seconds.
- */
+/** How the connection is, as a lamp and a sentence. */
 
 import { find, setText } from './dom.js';
-
-const ANNOUNCE_EVERY_MS = 8_000;
 
 const WORDS = {
   connecting: 'Connecting',
@@ -15,37 +10,23 @@ const WORDS = {
   failed: 'Stopped',
   closed: 'Closed',
 };
+/** What lies between two of the others is over before it is said. */
+const PASSING = ['connecting', 'replaying'];
 
 /**
  * @param {HTMLElement} line
- * @param {HTMLElement} announcer
+ * @param {(text: string) => void} announce
  */
-export function mountStatus(line, announcer) {
+export function mountStatus(line, announce) {
   const words = find('#status', line);
-  let pending = '';
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-
-  /** @param {string} text */
-  function announce(text) {
-    pending = text;
-    if (timer === undefined) tell();
-  }
-
-  function tell() {
-    setText(announcer, pending);
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (announcer.textContent !== pending) tell();
-    }, ANNOUNCE_EVERY_MS);
-  }
 
   /** @param {import('highwater').StatusChange} change */
   function show(change) {
+    const text = change.status === 'failed' ? `${WORDS.failed}: ${change.error.message}` : WORDS[change.status];
     line.dataset.status = change.status;
-    setText(words, change.status === 'failed' ? `${WORDS.failed}: ${change.error.message}` : WORDS[change.status]);
-    announce(words.textContent ?? '');
+    setText(words, text);
+    if (!PASSING.includes(change.status)) announce(text);
   }
 
-  return { show, announce };
+  return { show };
 }

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 
+import { COUNTS_EVERY_MS, newAnnouncer, STATUS_EVERY_MS } from '../../www/announcer.js';
 import { Board, STREAM_LIMIT, TRAIL_LIMIT } from '../../www/board.js';
 import { differences, surplusBugs } from '../../www/compare.js';
 import { diffLines } from '../../www/lines.js';
@@ -194,20 +195,104 @@ suite('the board', () => {
         assert.deepEqual(seen, ['a:49', 'a:48', 'a:wrong', 'a:47']);
     });
 
+    test('does not blame the left for what is merely late, but for what it will never get', () => {
+        const board = new Board();
+        const wrong = () => board.summary().wrong;
+        for (const each of STORY.slice(0, 2)) board.arrived(each);
+        for (const each of STORY) board.applied(each); // the rest was fetched
+        assert.equal(wrong(), 0);
+        assert.deepEqual(board.find(STREAM)?.truth, fold(STORY.slice(0, 2)));
+        for (const each of STORY.slice(2)) {
+            board.arrived(each);
+            assert.equal(wrong(), 0, each.type);
+        }
+        const check = event('quality_checked', 6, 2, { failed: 1 });
+        board.applied(check);
+        assert.equal(wrong(), 0);
+        assert.deepEqual(board.reconnected(), [STREAM]);
+        assert.equal(wrong(), 1);
+        assert.deepEqual(board.find(STREAM)?.differences.map(({ where }) => where), ['behind', 'phase']);
+        assert.deepEqual(board.find(STREAM)?.truth, fold([...STORY, check]));
+    });
+
+    test('blames the left for what is wrong in it, also while it is late', () => {
+        const board = new Board();
+        const [code, report, start] = STORY;
+        assert.ok(code && report && start);
+        for (const each of [code, report, report, start]) board.arrived(each);
+        for (const each of STORY) board.applied(each);
+        assert.deepEqual(board.find(STREAM)?.differences.map(({ where }) => where), ['bugs']);
+    });
+
     test('a new log makes each side forget in its own time', () => {
         const board = new Board();
         const [first] = STORY;
         assert.ok(first);
         board.arrived(first);
         board.applied(first);
+        board.applied({ ...first, revision: 2 });
+        board.reconnected();
         board.forgetLeft();
-        board.arrived(first);
+        board.arrived({ ...first, version: 7 });
         board.forgetRight();
-        board.applied(first);
+        board.applied({ ...first, version: 7 });
         assert.deepEqual(board.summary(), { known: 1, wrong: 0, putAway: 0, timesWrong: 0, tasksOnly: true });
         board.forgetLeft();
         board.forgetRight();
         assert.equal(board.summary().known, 0);
+    });
+});
+
+suite('the announcer', () => {
+    /** @param {{ mock: { timers: { enable: (options: any) => void, tick: (ms: number) => void } } }} t */
+    function listen(t) {
+        t.mock.timers.enable({ apis: ['setTimeout'] });
+        /** @type {string[]} */
+        const said = [];
+        return { said, announcer: newAnnouncer((text) => said.push(text)) };
+    }
+
+    test('says how the connection is before the counts, and never loses it to them', (t) => {
+        const { said, announcer } = listen(t);
+        announcer.counts('1 wrong');
+        announcer.counts('2 wrong');
+        announcer.status('lost');
+        announcer.counts('3 wrong');
+        assert.deepEqual(said, ['1 wrong', 'lost']);
+        t.mock.timers.tick(STATUS_EVERY_MS);
+        assert.deepEqual(said, ['1 wrong', 'lost', '3 wrong']);
+    });
+
+    test('says counts every few seconds at most, and the last ones', (t) => {
+        const { said, announcer } = listen(t);
+        for (let wrong = 1; wrong <= 5; wrong += 1) announcer.counts(`${wrong} wrong`);
+        t.mock.timers.tick(COUNTS_EVERY_MS - 1);
+        assert.deepEqual(said, ['1 wrong']);
+        t.mock.timers.tick(1);
+        assert.deepEqual(said, ['1 wrong', '5 wrong']);
+        t.mock.timers.tick(10 * COUNTS_EVERY_MS);
+        assert.deepEqual(said, ['1 wrong', '5 wrong']);
+    });
+
+    test('says each status in its turn, and of a connection that comes and goes how it is in the end', (t) => {
+        const { said, announcer } = listen(t);
+        for (const status of ['live', 'lost', 'live']) announcer.status(status);
+        announcer.counts('1 wrong');
+        assert.deepEqual(said, ['live']);
+        for (let turn = 0; turn < 3; turn += 1) t.mock.timers.tick(STATUS_EVERY_MS);
+        assert.deepEqual(said, ['live', 'lost', 'live', '1 wrong']);
+        for (const status of ['lost', 'live', 'lost', 'live', 'lost']) announcer.status(status);
+        for (let turn = 0; turn < 9; turn += 1) t.mock.timers.tick(STATUS_EVERY_MS);
+        assert.deepEqual(said.slice(4), ['lost', 'live', 'lost']);
+    });
+
+    test('goes on to the counts where the status is as it was', (t) => {
+        const { said, announcer } = listen(t);
+        announcer.status('live');
+        announcer.status('live');
+        announcer.counts('1 wrong');
+        t.mock.timers.tick(STATUS_EVERY_MS);
+        assert.deepEqual(said, ['live', '1 wrong']);
     });
 });
 

@@ -7,15 +7,13 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 
 import { launchChromium } from './lib/chromium.mjs';
-import { startDemo, startServer, temporaryFolder } from './lib/server.mjs';
+import { runLine, startDemo, startServer, temporaryFolder } from './lib/server.mjs';
 
 /** @import { Browser, Page } from 'playwright-core' */
 
 const SEEN_TIMEOUT_MS = 60_000;
 /** What the browser itself logs when a connection breaks, which here it is meant to. */
 const NETWORK_ERROR = /^Failed to load resource: net::/;
-/** What it logs where there is no demo. */
-const NO_DEMO = /^Failed to load resource: the server responded with a status of 404/;
 
 /** @type {Browser} */
 let browser;
@@ -68,6 +66,7 @@ suite('the page at the demo', () => {
         await page.keyboard.press('Enter');
         assert.equal(await page.locator('html').getAttribute('data-theme'), 'dark');
 
+        await page.locator('#network').waitFor();
         await page.locator('[name=preset][value=bad]').focus();
         const put = page.waitForResponse((response) => response.request().method() === 'PUT');
         await page.keyboard.press('ArrowLeft');
@@ -79,10 +78,7 @@ suite('the page at the demo', () => {
         const putBack = page.waitForResponse((response) => response.request().method() === 'PUT');
         await page.keyboard.press('ArrowRight');
         assert.equal((await putBack).status(), 200);
-        await page.locator('#next-wrong').waitFor({ timeout: SEEN_TIMEOUT_MS });
-        // Pressed where it stands: what is wrong now may be right again a moment later.
-        await page.locator('#next-wrong').press('Enter', { timeout: SEEN_TIMEOUT_MS });
-        await page.waitForFunction(() => document.activeElement?.matches('.pair'));
+        await pressUntilFocused(page, '#next-wrong', '.pair.is-wrong');
 
         await page.locator('#filter [value=all]').focus();
         await page.keyboard.press('ArrowRight');
@@ -100,8 +96,118 @@ suite('the page at the demo', () => {
             assert.equal(await isSeen('.log'), side === 'why');
             assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), side);
         }
+        // Where it can't be seen, what is wrong is shown first.
+        await page.locator('#switch [value=why]').check();
+        await pressUntilFocused(page, '#next-wrong', '.pair.is-wrong');
+        assert.equal(await page.locator('#switch :checked').inputValue(), 'both');
+        const [gauge, padding] = await page.evaluate(() => [
+            document.querySelector('.gauge')?.getBoundingClientRect().height ?? 0,
+            parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop),
+        ]);
+        assert.ok(gauge < padding, `the gauge takes ${gauge}, what is scrolled to stays clear of ${padding}`);
         assert.deepEqual(errors, []);
     });
+
+    test('on a low screen the reasons stay in their panel', async (t) => {
+        const { page } = await open(t, demo.url, { width: 1366, height: 640 });
+        await page.locator('#log li').nth(8).waitFor({ timeout: SEEN_TIMEOUT_MS });
+        await page.locator('.sides').evaluate((sides) => {
+            sides.scrollIntoView();
+            window.scrollBy(0, 200);
+        });
+        const bottom = (/** @type {string} */ selector) =>
+            page.locator(selector).evaluate((element) => Math.round(element.getBoundingClientRect().bottom));
+        assert.ok(await bottom('.scroll') <= await bottom('.middle'));
+        assert.ok(await bottom('.middle') <= 640);
+        assert.ok(await page.locator('.scroll').evaluate((log) => log.clientHeight) >= 120, 'and can be read');
+    });
+
+    test('each card says whose it is, also where columns show it', async (t) => {
+        const { page } = await open(t, demo.url);
+        for (const [name, side] of /** @type {const} */ ([['Naive', 'left'], ['Highwater', 'right']])) {
+            const card = page.getByRole('article', { name: new RegExp(`^${name}: \\w`) }).first();
+            await card.waitFor({ timeout: SEEN_TIMEOUT_MS });
+            assert.ok(await card.evaluate((element, side) => element.matches(`.is-${side}`), side));
+            assert.match(await card.ariaSnapshot(), new RegExp(name));
+            assert.notEqual(await card.locator('.whose').evaluate((whose) => getComputedStyle(whose).display), 'none');
+        }
+    });
+
+    test('nothing waits for the network to say how bad it is', async (t) => {
+        const { page, errors } = await open(t, demo.url, undefined, async (page) => {
+            await page.route('**/demo/faults', () => {});
+        });
+        await countReaches(page, 'applied', 1);
+        assert.equal(await page.locator('#network').isHidden(), true);
+        await page.locator('#theme').click();
+        assert.equal(await page.locator('#theme').textContent(), 'Theme: light');
+        assert.deepEqual(errors, []);
+    });
+
+    test('the sliders show what another window has set', async (t) => {
+        const { page } = await open(t, demo.url);
+        await page.locator('#network').waitFor();
+        const faults = { delay_ms: [50, 150], repeat: 0.1, reorder: 0.2, cut_every_ms: 9000 };
+        const answer = await fetch(`${demo.url}/demo/faults`, {
+            method: 'PUT',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(faults),
+        });
+        assert.equal(answer.status, 200);
+        await page.evaluate(() => window.dispatchEvent(new Event('focus')));
+        await page.waitForFunction(() => document.querySelector('output[for=delay-max]')?.textContent === '150 ms');
+        assert.equal(await page.locator('#network-summary').textContent(), 'as you set it');
+    });
+});
+
+test('a page that is empty says what to do, in words and in a command that does it', async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const { page, errors } = await open(t, server.url, { width: 1366, height: 640 });
+    const empty = page.locator('#empty');
+    await empty.waitFor({ timeout: SEEN_TIMEOUT_MS });
+    const box = await empty.boundingBox();
+    assert.ok(box && box.y + box.height <= 640 && box.width > 1000, JSON.stringify(box));
+    assert.match(await empty.innerText(), /now on\. Read from the beginning\n/);
+
+    await runLine(await empty.locator('code').innerText());
+    await countReaches(page, 'applied', 1);
+    assert.equal(await page.locator('.card.is-right .text').textContent(), 'text: hi');
+    assert.equal(await empty.isHidden(), true);
+    assert.deepEqual(errors, []);
+
+    const { page: other } = await open(t, `${server.url}/?after=earliest&topic=nothing:here`);
+    await other.locator('#empty').waitFor({ timeout: SEEN_TIMEOUT_MS });
+    assert.equal((await other.locator('#empty').innerText()).trim(), 'Nothing has arrived yet');
+});
+
+test('while it is paused the picture stands still, and nothing is lost', async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const { page } = await open(t, `${server.url}/?topic=page:notes:*&after=earliest`);
+    await append(server.url, 'page:notes:a', range(1, 5));
+    await countReaches(page, 'applied', 5);
+    await page.locator('#pause').press('Enter');
+    assert.equal(await focused(page), 'Go on');
+
+    await append(server.url, 'page:notes:a', range(6, 10));
+    // The same browser has them, and has had the time to draw them.
+    await page.evaluate(async () => {
+        const source = new EventSource('/v1/events?topic=page:notes:*&after=earliest');
+        for (let events = 0; events < 10; events += 1) {
+            await new Promise((resolve) => source.addEventListener('message', resolve, { once: true }));
+        }
+        source.close();
+        for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
+    });
+    assert.equal((await counts(page)).applied, 5);
+    assert.equal(await page.locator('.card.is-right .text').textContent(), 'text: note 5');
+
+    await page.locator('#pause').press('Enter');
+    assert.equal(await focused(page), 'Pause');
+    await countReaches(page, 'applied', 10);
+    assert.equal(await page.locator('.card.is-right .text').textContent(), 'text: note 10');
+    assert.equal(await page.locator('#log li').count(), 10);
 });
 
 test('a server that is killed and started again is followed without losing or repeating an event', async (t) => {
@@ -115,6 +221,13 @@ test('a server that is killed and started again is followed without losing or re
     await countReaches(page, 'applied', 35);
     await status(page, 'live');
 
+    const said = await page.evaluateHandle(() => {
+        /** @type {(string | null)[]} */
+        const said = [];
+        const region = /** @type {Element} */ (document.querySelector('#announcer'));
+        new MutationObserver(() => said.push(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true });
+        return said;
+    });
     await first.kill();
     await status(page, 'backing_off');
     const second = await startServer({ data, listen: new URL(first.url).host });
@@ -135,7 +248,12 @@ test('a server that is killed and started again is followed without losing or re
     const left = page.locator('[data-stream="page:notes:a"] .card.is-left');
     assert.equal(await left.locator('.text').textContent(), 'text: note 4');
     assert.equal(await page.locator('#score b').textContent(), '1');
-    assert.deepEqual(errors.filter((error) => !NO_DEMO.test(error)), []);
+    assert.deepEqual(errors, []);
+    await page.waitForFunction(
+        (said) => said.includes('Connection lost, trying again') && said.lastIndexOf('Live') > said.indexOf('Connection lost, trying again'),
+        said,
+        { timeout: SEEN_TIMEOUT_MS },
+    );
 });
 
 test('an address that asks for what cannot be is told in words', async (t) => {
@@ -171,8 +289,9 @@ test('a flood of streams leaves a page of bounded size', async (t) => {
  * @param {{ after: (close: () => Promise<void>) => void }} t
  * @param {string} url
  * @param {{ width: number, height: number }} [viewport]
+ * @param {(page: Page) => Promise<void>} [prepare]
  */
-async function open(t, url, viewport = { width: 1280, height: 900 }) {
+async function open(t, url, viewport = { width: 1280, height: 900 }, prepare = async () => {}) {
     const context = await browser.newContext({ viewport });
     t.after(() => context.close());
     const page = await context.newPage();
@@ -182,8 +301,26 @@ async function open(t, url, viewport = { width: 1280, height: 900 }) {
     page.on('console', (message) => {
         if (message.type() === 'error' && !NETWORK_ERROR.test(message.text())) errors.push(message.text());
     });
+    await prepare(page);
     await page.goto(url);
     return { page, errors };
+}
+
+/**
+ * Presses a button that does nothing while there is nothing to go to, again and again: what is wrong now may be right a
+ * moment later.
+ *
+ * @param {Page} page
+ * @param {string} button
+ * @param {string} wanted
+ */
+async function pressUntilFocused(page, button, wanted) {
+    const deadline = Date.now() + SEEN_TIMEOUT_MS;
+    for (;;) {
+        await page.locator(button).press('Enter');
+        if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), wanted)) return;
+        assert.ok(Date.now() < deadline, `nothing that is ${wanted} was gone to`);
+    }
 }
 
 /** @param {Page} page */

@@ -279,6 +279,9 @@ async fn the_browser_needs_the_proxy_only() {
     assert_eq!(demo.get("/healthz", "*/*", &[]).await.status(), StatusCode::OK);
     let state: Value = demo.get("/demo/state", "application/json", &[]).await.json().await.unwrap();
     assert_eq!(state["speed"], 4.0);
+    let script = demo.get("/demo.js", "*/*", &[]).await;
+    assert_eq!(script.headers()["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(script.text().await.unwrap(), "export const isDemo = true;\n");
     let unknown = demo.get("/nothing", "*/*", &[]).await;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     demo.terminate().await;

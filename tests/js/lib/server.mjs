@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -82,6 +82,20 @@ export async function run(args) {
         throw new Error(`highwater ${args[0]} ended with ${signal ?? code}`);
     }
     return output;
+}
+
+/**
+ * Runs a line as a person types it into a shell, where `highwater` is ours.
+ *
+ * @param {string} line
+ */
+export async function runLine(line) {
+    const env = { ...environment, PATH: [dirname(BINARY), environment.PATH].join(delimiter) };
+    const shell = spawn('sh', ['-c', line], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const [code, signal] = await once(shell, 'close');
+    if (code !== 0) {
+        throw new Error(`${line} ended with ${signal ?? code}`);
+    }
 }
 
 /** Makes a folder that is removed when the test's process ends. */

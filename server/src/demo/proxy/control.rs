@@ -3,6 +3,8 @@
 use axum::{
     Json,
     extract::{State, rejection::BytesRejection},
+    http::header,
+    response::IntoResponse,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -26,6 +28,12 @@ pub(super) struct Running {
 #[serde(deny_unknown_fields)]
 struct Settable {
     speed: f64,
+}
+
+/// The page's own word on whether this is the demo, in the place of the one that the server has.
+pub(super) async fn script() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, "export const isDemo = true;\n")
 }
 
 pub(super) async fn faults(State(proxy): State<Proxy>) -> Json<Faults> {

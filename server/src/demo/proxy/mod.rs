@@ -3,7 +3,8 @@
 //! Event streams are delayed, repeated, reordered and cut by whole frames; everything else passes as it is, in both
 //! directions, without being held. Frames keep their bytes: what a client makes of them is not made easier.
 //!
-//! `GET` and `PUT /demo/faults` read and set the [`Faults`], `GET` and `PUT /demo/state` the demo's speed.
+//! `GET` and `PUT /demo/faults` read and set the [`Faults`], `GET` and `PUT /demo/state` the demo's speed. By `GET
+//! /demo.js` the page knows that they are there.
 
 mod blocks;
 mod control;
@@ -64,6 +65,7 @@ impl Proxy {
     pub(super) fn router(&self) -> Router {
         Router::new()
             .route("/demo/faults", get(control::faults).put(control::set_faults))
+            .route("/demo.js", get(control::script))
             .route("/demo/state", get(control::state).put(control::set_state))
             .layer(DefaultBodyLimit::max(CONTROL_BYTES_MAX))
             .fallback(forward::forward)
