@@ -111,10 +111,7 @@ suite('the page at the demo', () => {
     test('on a low screen the reasons stay in their panel', async (t) => {
         const { page } = await open(t, demo.url, { width: 1366, height: 640 });
         await page.locator('#log li').nth(8).waitFor({ timeout: SEEN_TIMEOUT_MS });
-        await page.locator('.sides').evaluate((sides) => {
-            sides.scrollIntoView();
-            window.scrollBy(0, 200);
-        });
+        await page.locator('.sides').evaluate((sides) => sides.scrollIntoView());
         const bottom = (/** @type {string} */ selector) =>
             page.locator(selector).evaluate((element) => Math.round(element.getBoundingClientRect().bottom));
         assert.ok(await bottom('.scroll') <= await bottom('.middle'));
