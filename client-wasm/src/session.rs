@@ -220,10 +220,9 @@ fn tell(outputs: &mut Outputs, listened: u32, message: &Message<'_>, handled: Ha
         (Handled::Event(verdict), Message::Event(arrival)) => {
             tell_event(outputs, listened, verdict, arrival.position, data);
         }
-        (Handled::Control(ControlKind::Reset(_)), Message::Control { position, .. }) => match position {
-            Some(position) => outputs.push_at(Kind::Reset, *position, data),
-            None => outputs.push_bare(Kind::Broken),
-        },
+        (Handled::Control(ControlKind::Reset(_)), Message::Control { position: Some(position), .. }) => {
+            outputs.push_at(Kind::Reset, *position, data);
+        }
         (Handled::Control(ControlKind::Ready), _) => outputs.push(Kind::Ready, data),
         (Handled::Control(ControlKind::Goodbye), _) => outputs.push(Kind::Goodbye, data),
         (Handled::Control(ControlKind::Error), _) => outputs.push(Kind::Error, data),

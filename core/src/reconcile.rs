@@ -21,7 +21,7 @@ use self::{
     marks::Marks,
 };
 use crate::{
-    control::{ControlKind, ResetReason},
+    control::ControlKind,
     envelope::scan,
     version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
 };
@@ -49,6 +49,8 @@ pub struct Reconciler {
     lost: Option<Output>,
     reconnect: bool,
     attempt: Attempt,
+    /// Whether the present connection has reset the reader: it does so once, if at all.
+    was_reset: bool,
     counts: Counts,
 }
 
@@ -95,6 +97,7 @@ impl Reconciler {
             lost: None,
             reconnect: false,
             attempt: Attempt(0),
+            was_reset: false,
             counts: Counts::default(),
         }
     }
@@ -111,6 +114,7 @@ impl Reconciler {
         self.wanted = Sequence::ZERO;
         self.fetching = None;
         self.reconnect = false;
+        self.was_reset = false;
         self.attempt
     }
 
@@ -156,7 +160,8 @@ impl Reconciler {
     pub fn handle(&mut self, attempt: Attempt, message: &Message<'_>) -> Handled {
         match message {
             Message::Event(arrival) => self.event(attempt, arrival).map_or(Handled::Discarded, Handled::Event),
-            Message::Control { kind, position, prev } => self.control(attempt, *kind, *position, *prev),
+            _ if attempt != self.attempt => Handled::Discarded,
+            Message::Control { kind, position, prev } => self.control(*kind, *position, *prev),
             Message::Unplaced => Handled::Unplaced,
             Message::Unknown => Handled::Unknown,
         }
@@ -281,25 +286,22 @@ impl Reconciler {
         Some(Output::Fetch(missing))
     }
 
-    fn control(
-        &mut self,
-        attempt: Attempt,
-        kind: ControlKind,
-        position: Option<Position>,
-        prev: Option<Sequence>,
-    ) -> Handled {
-        if attempt != self.attempt {
-            return Handled::Discarded;
-        }
+    /// Takes a control frame of the present connection.
+    fn control(&mut self, kind: ControlKind, position: Option<Position>, prev: Option<Sequence>) -> Handled {
         match (kind, position) {
-            (ControlKind::Reset(reason), Some(position)) => self.reset(reason, position),
-            (ControlKind::Ready, Some(position)) if self.waiting && self.admit(attempt, position.epoch) => {
+            (ControlKind::Reset(_), _) if self.was_reset => return Handled::Discarded,
+            (ControlKind::Reset(_), Some(position)) => self.reset(position),
+            (ControlKind::Reset(_), None) => {
+                self.reconnect = true;
+                return Handled::Discarded;
+            }
+            (ControlKind::Ready, Some(position)) if self.waiting && self.admit(self.attempt, position.epoch) => {
                 self.cursor = position.sequence;
                 self.waiting = false;
             }
             (_, Some(position)) => {
                 if let Some(prev) = prev {
-                    self.caught_up(attempt, position, prev);
+                    self.caught_up(self.attempt, position, prev);
                 }
             }
             (_, None) => {}
@@ -308,10 +310,8 @@ impl Reconciler {
     }
 
     /// Forgets everything and goes on from a position. The application has to do the same with its state.
-    fn reset(&mut self, reason: ResetReason, position: Position) {
-        if reason == ResetReason::EpochChanged && self.epoch == Some(position.epoch) {
-            return; // told again
-        }
+    fn reset(&mut self, position: Position) {
+        self.was_reset = true;
         self.epoch = Some(position.epoch);
         self.cursor = position.sequence;
         self.waiting = false;

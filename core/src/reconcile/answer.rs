@@ -23,7 +23,8 @@ pub enum Verdict {
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handled {
-    /// It belongs to a superseded attempt or to another log, and means nothing.
+    /// It belongs to a superseded attempt or to another log, or is a `reset` told again or without its place, and means
+    /// nothing.
     Discarded,
     /// It was an event.
     Event(Verdict),
@@ -58,7 +59,7 @@ pub enum Output {
     },
     /// Fetch what is missing, hand it in, and say [`Reconciler::fetched`](super::Reconciler::fetched).
     Fetch(Missing),
-    /// The connection serves another log, or does not give what it says is there: connect anew.
+    /// The connection serves another log, or does not say or give what it should: connect anew.
     Reconnect,
 }
 

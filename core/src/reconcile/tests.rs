@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    control::ResetReason,
     envelope::scan_page,
     sse::{Decoder, encode_control, encode_event},
 };
@@ -106,6 +107,9 @@ fn a_superseded_attempt_means_nothing() {
     let attempt = reconciler.connect();
     assert_eq!(give(&mut reconciler, old, 0, &entry(1, "a:1", 1, 1)), None);
     reconciler.caught_up(old, at(50), Sequence::ZERO);
+    for message in [ready(50), reset("00000000-0"), Message::Unplaced, Message::Unknown] {
+        assert_eq!(reconciler.handle(old, &message), Handled::Discarded, "{message:?}");
+    }
     assert_eq!(give(&mut reconciler, attempt, 0, &entry(1, "a:1", 1, 1)), Some(Verdict::Apply));
     assert_eq!(reconciler.counts().discarded, 1);
 }
@@ -154,6 +158,11 @@ fn a_fetch_that_does_not_bring_what_is_said_to_be_there_ends_in_a_new_connection
 
 fn ready(sequence: u64) -> Message<'static> {
     Message::Control { kind: ControlKind::Ready, position: Some(at(sequence)), prev: Some(sequence_of(sequence)) }
+}
+
+fn reset(to: &str) -> Message<'static> {
+    let kind = ControlKind::Reset(ResetReason::EpochChanged);
+    Message::Control { kind, position: Some(to.parse().unwrap()), prev: Some(Sequence::ZERO) }
 }
 
 #[test]
@@ -262,19 +271,30 @@ fn a_reset_forgets_and_goes_on_and_is_not_heeded_twice() {
     let (mut reconciler, attempt) = started(After::Earliest);
     give(&mut reconciler, attempt, 0, &entry(1, "a:1", 1, 9));
     give(&mut reconciler, attempt, 5, &entry(6, "a:1", 2, 9));
-    let other: Position = "00000000-0".parse().unwrap();
-    let reset = Message::Control {
-        kind: ControlKind::Reset(ResetReason::EpochChanged),
-        position: Some(other),
-        prev: Some(Sequence::ZERO),
-    };
-    reconciler.handle(attempt, &reset);
+    let heeded = Handled::Control(ControlKind::Reset(ResetReason::EpochChanged));
+    assert_eq!(reconciler.handle(attempt, &reset("00000000-0")), heeded);
     assert_eq!((reconciler.held(), reconciler.counts().dropped, reconciler.mark("a:1")), (0, 1, None));
     let again = entry(1, "a:1", 1, 1).envelope();
     let arrival = Arrival { position: "00000000-1".parse().unwrap(), prev: Sequence::ZERO, envelope: &again };
     assert_eq!(reconciler.event(attempt, &arrival), Some(Verdict::Apply));
-    reconciler.handle(attempt, &reset);
-    assert_eq!(reconciler.resume().to_string(), "00000000-1");
+    for repeated in ["00000000-0", "11111111-0"] {
+        assert_eq!(reconciler.handle(attempt, &reset(repeated)), Handled::Discarded, "{repeated}");
+        assert_eq!((reconciler.resume().to_string().as_str(), reconciler.poll()), ("00000000-1", None));
+    }
+    assert!(reconciler.mark("a:1").is_some());
+    let attempt = reconciler.connect();
+    assert_eq!(reconciler.handle(attempt, &reset("11111111-0")), heeded, "each connection may reset once");
+    assert_eq!(reconciler.resume().to_string(), "11111111-0");
+}
+
+#[test]
+fn a_reset_that_does_not_say_where_to_asks_for_a_new_connection() {
+    let (mut reconciler, attempt) = started(After::Position(at(3)));
+    let kind = ControlKind::Reset(ResetReason::CursorAhead);
+    let nowhere = Message::Control { kind, position: None, prev: None };
+    assert_eq!(reconciler.handle(attempt, &nowhere), Handled::Discarded);
+    assert_eq!(reconciler.poll(), Some(Output::Reconnect));
+    assert_eq!(reconciler.resume(), After::Position(at(3)));
 }
 
 #[test]
