@@ -65,7 +65,7 @@ impl Show {
             Verdict::Unreadable => {
                 match position {
                     Some(position) => say(format_args!("the event at {position} can't be read and is left out")),
-                    None => say("an event of a fetched stream can't be read and is left out"),
+                    None => say("an event whose place nothing tells can't be read and is left out"),
                 }
                 Ok(ControlFlow::Continue(()))
             }
