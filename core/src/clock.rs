@@ -37,35 +37,35 @@ pub enum Causality {
     Concurrent,
 }
 
-/// Why a clock could not be read or moved.
+/// Why a clock could not be read or moved, as what is said of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClockError {
     /// An actor has no name.
-    #[error("a clock's actor must not be empty")]
+    #[error("names an actor that is empty")]
     ActorEmpty,
     /// An actor's name is above [`ACTOR_BYTES_MAX`].
-    #[error("a clock's actor has {bytes} bytes, more than the {ACTOR_BYTES_MAX} allowed")]
+    #[error("names an actor of {bytes} bytes, more than the {ACTOR_BYTES_MAX} allowed")]
     ActorTooLong {
         /// The bytes that it has.
         bytes: usize,
     },
     /// A counter is 0 or above [`COUNTER_MAX`].
-    #[error("the clock's counter of {actor:?} must be 1 to {COUNTER_MAX}")]
+    #[error("must have a counter of 1 to {COUNTER_MAX} for {actor:?}")]
     CounterOutOfRange {
         /// Whose counter it is.
         actor: Box<str>,
     },
     /// The clock would name more than [`ACTORS_MAX`] actors.
-    #[error("a clock holds at most {ACTORS_MAX} actors")]
+    #[error("names more than {ACTORS_MAX} actors")]
     Full,
     /// The same actor stands in a text twice.
-    #[error("the clock names {actor:?} twice")]
+    #[error("names {actor:?} twice")]
     ActorTwice {
         /// The actor.
         actor: Box<str>,
     },
     /// A text is not `actor=counter,actor=counter`.
-    #[error("the clock's text is wrong at byte {at}: {reason}")]
+    #[error("is wrong at byte {at}: {reason}")]
     Text {
         /// Where in the text, in bytes, the part begins that is wrong.
         at: usize,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 pub use attribute::{Actor, EventId, EventType, ExtensionName, ExtensionValue, InvalidAttribute, TEXT_BYTES_MAX};
 
 use crate::{
-    clock::VectorClock,
+    clock::{ACTORS_MAX, VectorClock},
     stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence, Version},
@@ -43,8 +43,9 @@ impl Default for Limits {
     }
 }
 
-/// How deep arrays and objects of JSON data may lie in each other: what every common parser still reads.
-pub const DATA_DEPTH_MAX: usize = 128;
+/// How deep arrays and objects of JSON data may lie in each other. A page of events adds three levels (itself, its array,
+/// the event), and some parsers read no more than 64 unless they are told to, such as .NET's; one is left over.
+pub const DATA_DEPTH_MAX: usize = 60;
 
 /// What an event says, beside its attributes.
 #[derive(Clone, Debug, Default)]
@@ -304,14 +305,14 @@ fn compact_json(text: &str) -> Option<String> {
     Some(compact)
 }
 
-/// Why something is no event that the log can take.
+/// Why something is no event that the log can take, as what is said of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEvent {
     /// It is not JSON, or not a JSON object.
     #[error("is not a CloudEvent in JSON: {0}")]
     Json(String),
     /// An attribute is missing or not what it must be.
-    #[error("attribute '{name}' {reason}")]
+    #[error("is wrong in attribute '{name}': it {reason}")]
     Attribute {
         /// The attribute's name on the wire.
         name: String,
@@ -326,6 +327,9 @@ pub enum InvalidEvent {
         /// What it may have.
         max: usize,
     },
+    /// A clock of more than [`ACTORS_MAX`] actors.
+    #[error("has a clock that names more than {ACTORS_MAX} actors")]
+    ClockFull,
     /// More extension attributes than [`Limits::extensions_max`].
     #[error("has more than {max} extension attributes")]
     TooManyExtensions {

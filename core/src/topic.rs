@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr};
 
 use crate::stream::{InvalidName, NAME_BYTES_MAX, SEGMENTS_MAX, SEGMENTS_MIN, StreamName, is_segment};
 
-/// The most topics of one request.
+/// The most topics of one request. It is no setting: a reader's cursor is of its set of topics, so a set that one server
+/// takes must be one that every server takes.
 pub const TOPICS_MAX: usize = 64;
 
 /// A filter over streams: an exact stream, or a pattern in which `*` stands for one segment and a final `**` for one
@@ -93,13 +94,13 @@ pub struct Topics(Box<[Topic]>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTopics {
     /// There is none.
-    #[error("name at least one topic, such as space:42:** (** is every stream)")]
+    #[error("no topic is named: name at least one, such as space:42:** (** is every stream)")]
     Empty,
     /// More than [`TOPICS_MAX`].
-    #[error("has more than {TOPICS_MAX} topics")]
+    #[error("more than {TOPICS_MAX} topics are named: use patterns, or ask in several requests")]
     TooMany,
     /// One of them is no topic.
-    #[error("'{topic}' {reason}")]
+    #[error("topic '{topic}' {reason}")]
     Topic {
         /// The text that is no topic.
         topic: String,

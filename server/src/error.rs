@@ -37,7 +37,7 @@ pub enum Problem {
     #[error("the stream's name {0}")]
     InvalidStream(InvalidName),
     /// The topics are none.
-    #[error("the request's topic {0}")]
+    #[error("{0}")]
     InvalidTopic(InvalidTopics),
     /// The body is larger than an append may be.
     #[error("the body is larger than the {max_bytes} bytes allowed: send several batches")]
@@ -119,6 +119,8 @@ impl Problem {
     }
 
     /// The table of all codes: status, code, title.
+        const CLOCK_FULL: (StatusCode, &str, &str) =
+            (StatusCode::CONFLICT, "clock_full", "A clock that can hold no more");
     fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         use CommitError as C;
         const TOO_LARGE: (StatusCode, &str, &str) =
@@ -127,6 +129,7 @@ impl Problem {
             (StatusCode::BAD_REQUEST, "invalid_event", "Not an event that the log can take");
         const CONFLICT: (StatusCode, &str, &str) =
             (StatusCode::PRECONDITION_FAILED, "revision_conflict", "The stream is not where it was believed");
+                InvalidEvent::ClockFull => CLOCK_FULL,
         const UNAVAILABLE: (StatusCode, &str, &str) =
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The log is not available");
         match self {
@@ -157,9 +160,7 @@ impl Problem {
             Self::Commit(C::ClockReused { .. }) => {
                 (StatusCode::CONFLICT, "clock_reused", "A counter that stands on another event")
             }
-            Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => {
-                (StatusCode::CONFLICT, "clock_full", "A clock that can hold no more")
-            }
+            Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => CLOCK_FULL,
             Self::Commit(C::IdConflict { .. }) => (StatusCode::CONFLICT, "id_conflict", "An id that is taken"),
             Self::Commit(C::Overloaded) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much to do"),
             Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => UNAVAILABLE,

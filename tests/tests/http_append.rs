@@ -230,7 +230,8 @@ async fn bad_input_gets_its_problem_and_stores_nothing() {
     };
     let large = "x".repeat(300 * 1024);
     let many: Vec<Value> = (0..1_001).map(|n| event(&n.to_string())).collect();
-    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let deep = format!("{}{}", "[".repeat(61), "]".repeat(61));
+    let crowded = (0..256).map(|actor| format!("a{actor}=1,")).collect::<String>() + "tester=8";
     let cases: Vec<Case> = vec![
         ("broken JSON", STREAM, EVENT, br#"{"specversion":"1.0","#.to_vec(), 400, "invalid_event"),
         ("not UTF-8", STREAM, EVENT, b"{\"id\":\"\xFF\"}".to_vec(), 400, "invalid_event"),
@@ -247,6 +248,15 @@ async fn bad_input_gets_its_problem_and_stores_nothing() {
         ("sets its revision", STREAM, EVENT, with(json!({ "revision": 9 })), 400, "invalid_event"),
         ("other subject", STREAM, EVENT, with(json!({ "subject": "s:other" })), 400, "invalid_event"),
         ("no subject", "/v1/events", EVENT, with(json!({})), 400, "invalid_event"),
+        (
+            "clock's counter too high",
+            STREAM,
+            EVENT,
+            with(json!({ "clock": "tester=9007199254740992" })),
+            400,
+            "invalid_event",
+        ),
+        ("clock of 257 actors", STREAM, EVENT, with(json!({ "clock": crowded })), 409, "clock_full"),
         ("white space in the subject", "/v1/events", EVENT, with(json!({ "subject": "s:a b" })), 400, "invalid_event"),
         ("white space in the path", "/v1/streams/space:1:no%20te", EVENT, with(json!({})), 400, "invalid_stream"),
         ("one segment", "/v1/streams/alone", EVENT, with(json!({})), 400, "invalid_stream"),

@@ -79,7 +79,10 @@ impl<'a> Fields<'a> {
             Some(Field::Json(json)) => json.get(),
             Some(Field::Text(text)) => text,
         };
-        digits.parse().map(Some).map_err(|error| InvalidEvent::attribute(name, error))
+        digits.parse().map(Some).map_err(|error| {
+            let quoted = if digits.starts_with('"') { ", not a string" } else { "" };
+            InvalidEvent::attribute(name, format_args!("{error}{quoted}"))
+        })
     }
 
     /// Short text without a type of its own.

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use crate::{
-    clock::VectorClock,
+    clock::{ClockError, VectorClock},
     event::{Data, Event, InvalidEvent, Limits, NewEvent},
     stream::StreamName,
     version::{Revision, Sequence},
@@ -154,7 +154,7 @@ fn proposed(
         stream: parse_stream(&mut fields, stream)?,
         time: fields.parsed("time")?,
         version: fields.number("version")?,
-        clock: fields.parsed::<VectorClock>("clock")?.filter(|clock| !clock.is_empty()),
+        clock: parse_clock(&mut fields)?,
         causation_id: fields.parsed("causationid")?,
         correlation_id: fields.parsed("correlationid")?,
         command_id: fields.parsed("commandid")?,
@@ -183,6 +183,15 @@ fn parse_stream(fields: &mut Fields<'_>, stream: Option<&StreamName>) -> Result<
         (Some(subject), _) => Ok(subject),
         (None, Some(stream)) => Ok(stream.clone()),
         (None, None) => Err(InvalidEvent::attribute("subject", "is missing: it names the event's stream")),
+    }
+}
+
+/// A clock that is empty says nothing. One that is too large is another problem than one that is wrong.
+fn parse_clock(fields: &mut Fields<'_>) -> Result<Option<VectorClock>, InvalidEvent> {
+    match fields.text("clock")?.unwrap_or_default().parse::<VectorClock>() {
+        Ok(clock) => Ok(Some(clock).filter(|clock| !clock.is_empty())),
+        Err(ClockError::Full) => Err(InvalidEvent::ClockFull),
+        Err(error) => Err(InvalidEvent::attribute("clock", error)),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    event::{Data, Event, InvalidEvent, Limits},
+    event::{DATA_DEPTH_MAX, Data, Event, InvalidEvent, Limits},
     stream::StreamName,
 };
 
@@ -99,6 +99,39 @@ fn limits_have_their_own_errors() {
         value[format!("extension{at}")] = json!(true);
     }
     assert!(matches!(proposed(&value), Err(InvalidEvent::TooManyExtensions { max: 32 })));
+    let mut value = good();
+    value["clock"] = json!((0..257).map(|actor| format!("a{actor}=1")).collect::<Vec<_>>().join(","));
+    assert_eq!(proposed(&value), Err(InvalidEvent::ClockFull));
+}
+
+#[test]
+fn what_is_wrong_is_told_in_a_sentence() {
+    for (name, bad, sentence) in [
+        ("version", json!("2"), "it must be a whole number of at most 2147483647, not a string"),
+        ("version", json!(1.5), "it must be a whole number of at most 2147483647"),
+        ("clock", json!("tester=1,tester=2"), "it names \"tester\" twice"),
+        ("clock", json!("tester"), "it is wrong at byte 0: a pair is actor=counter"),
+        ("source", Value::Null, "it is missing"),
+    ] {
+        let mut value = good();
+        value[name] = bad;
+        assert_eq!(proposed(&value).unwrap_err().to_string(), format!("is wrong in attribute '{name}': {sentence}"));
+    }
+}
+
+#[test]
+fn a_page_of_the_deepest_data_is_within_what_other_parsers_read() {
+    let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    assert!(Data::json(&nested(DATA_DEPTH_MAX + 1)).is_err());
+    let mut event = parse_event(EXAMPLE.as_bytes()).unwrap();
+    event.data = Data::json(&nested(DATA_DEPTH_MAX)).unwrap();
+    let page = format!(r#"{{"events":[{}],"prev":0}}"#, written(&event));
+    let mut depth = 0_usize;
+    let deepest = page.bytes().map(|byte| {
+        depth = if matches!(byte, b'{' | b'[') { depth + 1 } else { depth - usize::from(matches!(byte, b'}' | b']')) };
+        depth
+    });
+    assert!(deepest.max().is_some_and(|deepest| deepest < 64));
 }
 
 #[test]

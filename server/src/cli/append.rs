@@ -135,7 +135,7 @@ fn data(bytes: &[u8], content_type: &str) -> anyhow::Result<Data> {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || essence.ends_with("+json") {
         let text = str::from_utf8(bytes).context("the data is not UTF-8: give its --content-type")?;
-        return Ok(Data::json(text)?);
+        return Data::json(text).map_err(|error| anyhow!("the event {error}"));
     }
     Ok(Data::Binary(bytes.to_vec()))
 }

@@ -5,7 +5,7 @@ pub mod sqlite;
 use async_trait::async_trait;
 use bytes::Bytes;
 use highwater_core::{
-    clock::COUNTER_MAX,
+    clock::{ACTORS_MAX, COUNTER_MAX},
     envelope::Proposed,
     event::{EventId, InvalidEvent},
     stream::StreamName,
@@ -216,7 +216,7 @@ pub enum CommitError {
         counter: u64,
     },
     /// The clock derived would name too many actors.
-    #[error("event {index}: its clock would be too large: a clock names at most 256 actors")]
+    #[error("event {index}: its clock would name more than {ACTORS_MAX} actors")]
     ClockFull {
         /// Which event of the commit, from 0.
         index: usize,
