@@ -10,7 +10,7 @@ use highwater_core::{
     event::InvalidEvent,
     stream::{InvalidName, StreamName},
     topic::InvalidTopics,
-    version::{Position, Revision},
+    version::Position,
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -63,14 +63,6 @@ pub enum Problem {
     /// The store refuses the commit.
     #[error("{}", commit_detail(.0))]
     Commit(CommitError),
-    /// The precondition names a state that the stream is not in, and that it can't come to.
-    #[error("stream '{stream}' is at revision {current}, and nowhere that If-Match names: read it and decide anew")]
-    NoMatch {
-        /// The stream.
-        stream: StreamName,
-        /// Where it is.
-        current: Revision,
-    },
     /// The stream has no event.
     #[error("stream '{0}' has no event")]
     UnknownStream(StreamName),
@@ -119,8 +111,6 @@ impl Problem {
     }
 
     /// The table of all codes: status, code, title.
-        const CLOCK_FULL: (StatusCode, &str, &str) =
-            (StatusCode::CONFLICT, "clock_full", "A clock that can hold no more");
     fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         use CommitError as C;
         const TOO_LARGE: (StatusCode, &str, &str) =
@@ -129,7 +119,8 @@ impl Problem {
             (StatusCode::BAD_REQUEST, "invalid_event", "Not an event that the log can take");
         const CONFLICT: (StatusCode, &str, &str) =
             (StatusCode::PRECONDITION_FAILED, "revision_conflict", "The stream is not where it was believed");
-                InvalidEvent::ClockFull => CLOCK_FULL,
+        const CLOCK_FULL: (StatusCode, &str, &str) =
+            (StatusCode::CONFLICT, "clock_full", "A clock that can hold no more");
         const UNAVAILABLE: (StatusCode, &str, &str) =
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The log is not available");
         match self {
@@ -138,6 +129,7 @@ impl Problem {
             | Self::InvalidBatch(InvalidBatch::Event { error, .. })
             | Self::Commit(C::Invalid { error, .. }) => match error {
                 InvalidEvent::DataTooLarge { .. } => TOO_LARGE,
+                InvalidEvent::ClockFull => CLOCK_FULL,
                 InvalidEvent::Json(_) | InvalidEvent::Attribute { .. } | InvalidEvent::TooManyExtensions { .. } => {
                     INVALID_EVENT
                 }
@@ -150,7 +142,7 @@ impl Problem {
             Self::UnsupportedMediaType { .. } => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not CloudEvents")
             }
-            Self::Commit(C::RevisionConflict { .. }) | Self::NoMatch { .. } => CONFLICT,
+            Self::Commit(C::RevisionConflict { .. }) => CONFLICT,
             Self::Commit(C::StaleVersion { .. }) => {
                 (StatusCode::CONFLICT, "stale_version", "About a version that is superseded")
             }
@@ -194,7 +186,7 @@ impl Problem {
             Self::Commit(C::StaleVersion { index, current, .. } | C::VersionJump { index, current, .. }) => {
                 json!({ "index": index, "version": current })
             }
-            Self::Commit(C::RevisionConflict { stream, current, .. }) | Self::NoMatch { stream, current } => {
+            Self::Commit(C::RevisionConflict { stream, current, .. }) => {
                 json!({ "stream": stream, "revision": current })
             }
             Self::BodyTooLarge { max_bytes } => json!({ "max_bytes": max_bytes }),

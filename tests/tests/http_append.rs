@@ -109,6 +109,10 @@ async fn preconditions_hold_or_store_nothing() {
     let other_epoch = if etag.starts_with("\"00000000.") { "\"00000001.2\"" } else { "\"00000000.2\"" };
     let foreign = append("x", "if-match", other_epoch).await;
     assert_eq!((foreign.code(), &foreign.json["revision"]), ("revision_conflict", &json!(2)));
+    let detail = |answer: &Answer| answer.json["detail"].as_str().expect("a detail").to_owned();
+    assert!(detail(&foreign).contains("not at any that the precondition names"), "{foreign:?}");
+    let last = append("x", "if-match", &etag.replace(".1", ".2147483647")).await;
+    assert!(detail(&last).contains("is at revision 2, not 2147483647"), "{last:?}");
     let weak = format!("W/{}", etag.replace(".1", ".2"));
     assert_eq!(append("x", "if-match", &weak).await.code(), "revision_conflict");
     assert_eq!(append("x", "if-match", "nonsense").await.status, 400);
@@ -244,10 +248,6 @@ async fn bad_input_gets_its_problem_and_stores_nothing() {
         ("source is no URI", STREAM, EVENT, with(json!({ "source": "two words" })), 400, "invalid_event"),
         ("clock is an object", STREAM, EVENT, with(json!({ "clock": { "a": 1 } })), 400, "invalid_event"),
         ("clock without its actor", STREAM, EVENT, with(json!({ "clock": "other=1" })), 400, "invalid_event"),
-        ("attribute is an object", STREAM, EVENT, with(json!({ "extra": {} })), 400, "invalid_event"),
-        ("sets its revision", STREAM, EVENT, with(json!({ "revision": 9 })), 400, "invalid_event"),
-        ("other subject", STREAM, EVENT, with(json!({ "subject": "s:other" })), 400, "invalid_event"),
-        ("no subject", "/v1/events", EVENT, with(json!({})), 400, "invalid_event"),
         (
             "clock's counter too high",
             STREAM,
@@ -257,6 +257,10 @@ async fn bad_input_gets_its_problem_and_stores_nothing() {
             "invalid_event",
         ),
         ("clock of 257 actors", STREAM, EVENT, with(json!({ "clock": crowded })), 409, "clock_full"),
+        ("attribute is an object", STREAM, EVENT, with(json!({ "extra": {} })), 400, "invalid_event"),
+        ("sets its revision", STREAM, EVENT, with(json!({ "revision": 9 })), 400, "invalid_event"),
+        ("other subject", STREAM, EVENT, with(json!({ "subject": "s:other" })), 400, "invalid_event"),
+        ("no subject", "/v1/events", EVENT, with(json!({})), 400, "invalid_event"),
         ("white space in the subject", "/v1/events", EVENT, with(json!({ "subject": "s:a b" })), 400, "invalid_event"),
         ("white space in the path", "/v1/streams/space:1:no%20te", EVENT, with(json!({})), 400, "invalid_stream"),
         ("one segment", "/v1/streams/alone", EVENT, with(json!({})), 400, "invalid_stream"),

@@ -13,7 +13,7 @@ use super::{POSITION, StreamPath, body, precondition};
 use crate::{
     app::AppState,
     error::Problem,
-    store::{Commit, CommitError, Committed, Expectation, Placed},
+    store::{Commit, Committed, Expectation, Placed},
 };
 
 const REQUIRE: HeaderName = HeaderName::from_static("highwater-require");
@@ -53,13 +53,7 @@ async fn commit(
     expectations: Vec<Expectation>,
 ) -> Result<Committed, Problem> {
     let monotonic = is_monotonic(headers)?;
-    let refused = |error| match error {
-        CommitError::RevisionConflict { stream, expected: precondition::NEVER, current } => {
-            Problem::NoMatch { stream, current }
-        }
-        error => Problem::Commit(error),
-    };
-    state.store.commit(Commit { events, expectations, monotonic }).await.map_err(refused)
+    Ok(state.store.commit(Commit { events, expectations, monotonic }).await?)
 }
 
 fn is_monotonic(headers: &HeaderMap) -> Result<bool, Problem> {

@@ -10,12 +10,8 @@ use highwater_core::{
 use crate::{
     app::AppState,
     error::Problem,
-    store::{Expectation, ReadLimit},
+    store::{Expectation, Expected, ReadLimit},
 };
-
-/// What no append can meet: after the last revision there is none. It stands for a precondition that names no state of
-/// the stream, so that the store still recognises a retry before it refuses.
-pub(super) const NEVER: Revision = Revision::MAX;
 
 /// The stream's entity tag.
 pub(super) fn etag(epoch: Epoch, revision: Revision) -> HeaderValue {
@@ -28,10 +24,10 @@ pub(super) async fn expectations(
     stream: &StreamName,
     headers: &HeaderMap,
 ) -> Result<Vec<Expectation>, Problem> {
-    let mut revisions = Vec::new();
+    let mut all = Vec::new();
     match Tags::of(headers, header::IF_MATCH)? {
         None => {}
-        Some(Tags::Any) => revisions.extend(current(state, stream).await?.is_none().then_some(NEVER)),
+        Some(Tags::Any) => all.extend(current(state, stream).await?.is_none().then_some(Expected::Nowhere)),
         Some(Tags::Some(tags)) => {
             let epoch = state.store.epoch();
             let mut named: Vec<Revision> = tags.iter().filter_map(|tag| tag.strong_revision(epoch)).collect();
@@ -39,17 +35,17 @@ pub(super) async fn expectations(
                 let current = current(state, stream).await?.unwrap_or(Revision::ZERO);
                 named.retain(|revision| *revision == current);
             }
-            revisions.push(named.first().copied().unwrap_or(NEVER));
+            all.push(named.first().map_or(Expected::Nowhere, |revision| Expected::At(*revision)));
         }
     }
     match Tags::of(headers, header::IF_NONE_MATCH)? {
         None => {}
-        Some(Tags::Any) => revisions.push(Revision::ZERO),
+        Some(Tags::Any) => all.push(Expected::At(Revision::ZERO)),
         Some(Tags::Some(_)) => {
             return Err(Problem::InvalidRequest("If-None-Match on an append can only be *: the stream is new".into()));
         }
     }
-    Ok(revisions.into_iter().map(|revision| Expectation { stream: stream.clone(), revision }).collect())
+    Ok(all.into_iter().map(|expected| Expectation { stream: stream.clone(), expected }).collect())
 }
 
 /// Whether a reader has the stream as it is.

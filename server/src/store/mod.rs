@@ -2,6 +2,8 @@
 
 pub mod sqlite;
 
+use std::fmt;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use highwater_core::{
@@ -80,8 +82,27 @@ pub struct Commit {
 pub struct Expectation {
     /// The stream.
     pub stream: StreamName,
-    /// Its last revision; 0 for a stream that has no event.
-    pub revision: Revision,
+    /// Where it is.
+    pub expected: Expected,
+}
+
+/// Where a producer believes a stream to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// At this revision, its last one; 0 for a stream that has no event.
+    At(Revision),
+    /// Nowhere that it is or can come to. So a precondition that names no state of the stream fails like any other:
+    /// after the store has recognised a retry.
+    Nowhere,
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(revision) => revision.fmt(f),
+            Self::Nowhere => f.write_str("at any that the precondition names"),
+        }
+    }
 }
 
 /// The places of a commit's events.
@@ -181,7 +202,7 @@ pub enum CommitError {
         /// The stream.
         stream: StreamName,
         /// What was expected.
-        expected: Revision,
+        expected: Expected,
         /// What it is.
         current: Revision,
     },

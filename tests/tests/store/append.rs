@@ -1,7 +1,7 @@
 //! Places, expectations, versions and times.
 
 use highwater_core::event::{Data, ExtensionValue, InvalidEvent};
-use highwater_server::store::{Commit, CommitError, EventStore};
+use highwater_server::store::{Commit, CommitError, EventStore, Expected};
 
 use super::{append, append_if, event, expecting, head, name, named, places, read, recorded, revision, version};
 
@@ -67,7 +67,7 @@ pub(crate) async fn expectations_are_of_the_last_revision(store: &dyn EventStore
     for wrong in [0, 2] {
         let refused = append_if(store, event("a:1", "p"), expecting("a:1", wrong)).await;
         let Err(CommitError::RevisionConflict { stream, expected, current }) = refused else { panic!("{refused:?}") };
-        assert_eq!((stream, expected, current), (name("a:1"), revision(wrong), revision(1)));
+        assert_eq!((stream, expected, current), (name("a:1"), Expected::At(revision(wrong)), revision(1)));
     }
     append_if(store, event("a:1", "p"), expecting("a:1", 1)).await.unwrap();
     assert_eq!(head(store), 2);

@@ -16,7 +16,7 @@ use highwater_core::{
     topic::Topics,
     version::{Revision, Sequence, Version},
 };
-use highwater_server::store::{Commit, CommitError, Committed, EventStore, Expectation, ReadLimit};
+use highwater_server::store::{Commit, CommitError, Committed, EventStore, Expectation, Expected, ReadLimit};
 
 pub(crate) const NO_LIMIT: ReadLimit = ReadLimit { events: usize::MAX, bytes: usize::MAX };
 
@@ -48,7 +48,7 @@ pub(crate) fn version(number: u32) -> Version {
 }
 
 pub(crate) fn expecting(stream: &str, number: u32) -> Expectation {
-    Expectation { stream: name(stream), revision: revision(number) }
+    Expectation { stream: name(stream), expected: Expected::At(revision(number)) }
 }
 
 pub(crate) async fn append(

@@ -7,7 +7,7 @@ use highwater_core::{
     event::{Event, NewEvent, Recording},
     version::{Revision, Sequence, Version},
 };
-use highwater_server::store::Commit;
+use highwater_server::store::{Commit, Expected};
 
 use super::{revision, sequence};
 
@@ -42,11 +42,11 @@ impl Model {
         }
         let all_known = commit.events.iter().all(|proposed| self.find(&proposed.event).is_some());
         if !all_known {
-            let of_commit = commit.expectations.iter().map(|expected| (&expected.stream, expected.revision));
+            let of_commit = commit.expectations.iter().map(|expected| (&expected.stream, expected.expected));
             let new = commit.events.iter().filter(|proposed| self.find(&proposed.event).is_none());
-            let of_events = new.filter_map(|new| Some((&new.event.stream, new.expected_revision?)));
+            let of_events = new.filter_map(|new| Some((&new.event.stream, Expected::At(new.expected_revision?))));
             for (stream, expected) in of_commit.chain(of_events) {
-                if self.revision(stream.as_str()) != expected {
+                if Expected::At(self.revision(stream.as_str())) != expected {
                     return Err(format!("RevisionConflict {stream}"));
                 }
             }

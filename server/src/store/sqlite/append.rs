@@ -18,7 +18,7 @@ use super::{
     prepare::{Digest, Identity, Prepared, PreparedCommit},
     rows::{self, ActorId, Known, NewRow, StreamId, StreamMark},
 };
-use crate::store::{CommitError, Committed, Expectation, Placed, Unavailable};
+use crate::store::{CommitError, Committed, Expectation, Expected, Placed, Unavailable};
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug)]
@@ -125,24 +125,26 @@ impl Append<'_> {
 
     /// Whether the streams are where the commit expects them, and each of its events that the log has not got.
     fn check(&self, commit: &PreparedCommit, found: &[Found]) -> Result<(), Failure> {
-        for Expectation { stream, revision } in &commit.expectations {
-            self.expect(stream, *revision)?;
+        for Expectation { stream, expected } in &commit.expectations {
+            self.expect(stream, *expected)?;
         }
         for (Prepared { event, expected_revision, .. }, found) in commit.events.iter().zip(found) {
             match (expected_revision, found) {
                 (None, _) | (_, Found::InLog(_)) => {}
-                (Some(revision), Found::New | Found::InCommit(_)) => self.expect(&event.stream, *revision)?,
+                (Some(revision), Found::New | Found::InCommit(_)) => {
+                    self.expect(&event.stream, Expected::At(*revision))?
+                }
             }
         }
         Ok(())
     }
 
-    fn expect(&self, stream: &StreamName, expected: Revision) -> Result<(), Failure> {
+    fn expect(&self, stream: &StreamName, expected: Expected) -> Result<(), Failure> {
         let current = match rows::stream_id(self.database, stream.as_str())? {
             Some(id) => rows::last_mark(self.database, id)?.map_or(Revision::ZERO, |mark| mark.revision),
             None => Revision::ZERO,
         };
-        if current == expected {
+        if expected == Expected::At(current) {
             return Ok(());
         }
         Err(CommitError::RevisionConflict { stream: stream.clone(), expected, current }.into())

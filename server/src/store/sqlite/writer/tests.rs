@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::{
-    Commit, CommitError, Expectation,
+    Commit, CommitError, Expectation, Expected,
     sqlite::{
         prepare::prepare,
         queue::{Failing, Queue},
@@ -73,7 +73,7 @@ fn a_refused_commit_leaves_the_others_of_its_group() {
     let (mut writer, _folder) = writer();
     let stream = "a:1".parse().unwrap();
     let mut wrong = one("2");
-    wrong.expectations = vec![Expectation { stream, revision: 7_u64.try_into().unwrap() }];
+    wrong.expectations = vec![Expectation { stream, expected: Expected::At(7_u64.try_into().unwrap()) }];
     let mut outcomes = writer.store(vec![one("1"), wrong, one("3"), one("1")]).unwrap();
     assert!(matches!(outcomes.remove(1), Err(CommitError::RevisionConflict { .. })));
     assert_eq!(sequences(&outcomes), [1, 2, 1]);
