@@ -77,7 +77,7 @@ settings! {
     page_events_max ("HIGHWATER_PAGE_EVENTS_MAX"): usize = 1_000,
     /// The most bytes of a page's events; one event always fits
     page_bytes_max ("HIGHWATER_PAGE_BYTES_MAX"): usize = 1024 * 1024,
-    /// The most seconds that a reader may ask an empty page to be held back
+    /// The most seconds that a reader may ask an empty page to be held back; at most 30
     long_poll_max_s ("HIGHWATER_LONG_POLL_MAX_S"): u64 = 30,
     /// How long a read waits for the position that it asked for
     min_position_wait_ms ("HIGHWATER_MIN_POSITION_WAIT_MS"): u64 = 2_000,
@@ -90,7 +90,7 @@ settings! {
     subscriber_bytes_max ("HIGHWATER_SUBSCRIBER_BYTES_MAX"): usize = 256 * 1024,
     /// The most events that a subscription holds in memory
     subscriber_events_max ("HIGHWATER_SUBSCRIBER_EVENTS_MAX"): usize = 512,
-    /// How long subscribers shall wait before they come back after a shutdown
+    /// How long subscribers shall wait before they come back after a shutdown; at most 60000
     goodbye_retry_ms ("HIGHWATER_GOODBYE_RETRY_MS"): u64 = 1_000,
     /// The most connections at a time; who comes then is turned away
     connections_max ("HIGHWATER_CONNECTIONS_MAX"): usize = 10_000,
@@ -117,6 +117,12 @@ const EXTENSION_BYTES_MAX: usize = 64 + 6 * TEXT_BYTES_MAX + r#","":"""#.len();
 /// Until a stream is live and has said otherwise, clients wait 20 seconds for a sign of life.
 const HEARTBEAT_MS_CEILING: u64 = 15_000;
 
+/// How long a page may be held back by the protocol: clients and what lies between give up on an answer some time.
+const LONG_POLL_S_CEILING: u64 = 30;
+
+/// Nobody should be away for longer only because a server was started anew; a browser's timer could not count 2^31.
+const GOODBYE_RETRY_MS_CEILING: u64 = 60_000;
+
 /// A setting has a value that it can't have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be {rule}")]
@@ -134,6 +140,9 @@ impl Settings {
     /// [`InvalidSetting`] names the first that is wrong.
     pub fn check(&self) -> Result<(), InvalidSetting> {
         let at_least_one = [
+            ("data_bytes_max", self.data_bytes_max as u64),
+            ("batch_bytes_max", self.batch_bytes_max as u64),
+            ("batch_events_max", self.batch_events_max as u64),
             ("page_events_default", self.page_events_default as u64),
             ("page_events_max", self.page_events_max as u64),
             ("page_bytes_max", self.page_bytes_max as u64),
@@ -157,6 +166,15 @@ impl Settings {
             return Err(InvalidSetting {
                 name: "heartbeat_ms",
                 rule: "at most 15000: until a stream is live, clients wait 20 seconds for a sign of life",
+            });
+        }
+        if self.long_poll_max_s > LONG_POLL_S_CEILING {
+            return Err(InvalidSetting { name: "long_poll_max_s", rule: "at most 30, as the protocol says" });
+        }
+        if self.goodbye_retry_ms > GOODBYE_RETRY_MS_CEILING {
+            return Err(InvalidSetting {
+                name: "goodbye_retry_ms",
+                rule: "at most 60000: clients stay away that long",
             });
         }
         if self.head_heartbeat_ms > 1_000 {
@@ -216,6 +234,20 @@ mod tests {
         assert!(rule.contains(&HEARTBEAT_MS_CEILING.to_string()), "{rule}");
         let late = Settings { head_heartbeat_ms: 1_001, ..Settings::default() };
         assert_eq!(late.check().unwrap_err().name, "head_heartbeat_ms");
+        let forever = Settings { long_poll_max_s: u64::MAX, ..Settings::default() };
+        assert_eq!(
+            forever.check().unwrap_err().to_string(),
+            "long_poll_max_s must be at most 30, as the protocol says"
+        );
+        let never = Settings { goodbye_retry_ms: GOODBYE_RETRY_MS_CEILING + 1, ..Settings::default() };
+        assert_eq!(never.check().unwrap_err().name, "goodbye_retry_ms");
+        for (name, nothing) in [
+            ("data_bytes_max", Settings { data_bytes_max: 0, ..Settings::default() }),
+            ("batch_bytes_max", Settings { batch_bytes_max: 0, ..Settings::default() }),
+            ("batch_events_max", Settings { batch_events_max: 0, ..Settings::default() }),
+        ] {
+            assert_eq!(nothing.check(), Err(InvalidSetting { name, rule: "at least 1" }));
+        }
         for too_large in [
             Settings { data_bytes_max: 512 * 1024, ..Settings::default() },
             Settings { data_bytes_max: usize::MAX, ..Settings::default() },
