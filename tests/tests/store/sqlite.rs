@@ -176,6 +176,7 @@ async fn a_folder_that_is_a_file_is_refused_by_name() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = refused(file.path());
     assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
+    assert!(std::error::Error::source(&error).is_none(), "its text says it all: {error}");
 }
 
 #[tokio::test]

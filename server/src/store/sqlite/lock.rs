@@ -22,7 +22,7 @@ impl FolderLock {
     /// [`OpenError::Locked`] while another server holds it, in this process or any other.
     pub(super) fn acquire(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE_NAME);
-        let failed = |path: PathBuf, source| OpenError::File { path, source };
+        let failed = |path: PathBuf, error| OpenError::File { path, error };
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         let file = opened.map_err(|error| failed(path.clone(), error))?;
         match file.try_lock() {

@@ -69,7 +69,7 @@ impl Default for StoreOptions {
     }
 }
 
-/// Why a log could not be opened.
+/// Why a log could not be opened. Its text holds the cause, which is therefore not told as its source again.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another server has the folder.
@@ -100,21 +100,29 @@ pub enum OpenError {
         /// The database.
         path: PathBuf,
     },
+    /// SQLite keeps no write-ahead log for the database, without which readers are in the writer's way.
+    #[error("the log {} can't have a write-ahead log (its journal mode stays '{mode}'): put it on a local disk", path.display())]
+    NoWriteAheadLog {
+        /// The database.
+        path: PathBuf,
+        /// The journal mode that it has instead.
+        mode: String,
+    },
     /// The database is damaged, or can't be used.
-    #[error("the log {} can't be opened: {source}", path.display())]
+    #[error("the log {} can't be opened: {error}", path.display())]
     Database {
         /// The database.
         path: PathBuf,
         /// What SQLite says.
-        source: rusqlite::Error,
+        error: rusqlite::Error,
     },
     /// A file or folder can't be made, read or written.
-    #[error("{} can't be used: {source}", path.display())]
+    #[error("{} can't be used: {error}", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
         /// What the operating system says.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -155,7 +163,9 @@ impl SqliteStore {
         Ok(Self::new(path, epoch, options, head, queue, Some(thread), lock))
     }
 
-    /// Opens a log that is there, to read it with no server running. Commits are refused; the epoch stays as it is.
+    /// Opens a log that is there, to read it with no server running. Commits are refused; the epoch stays as it is, with a
+    /// warning where a server would renew it. The folder must be writable: the lock is there, and reading may mean to
+    /// recover what a crash left.
     ///
     /// # Errors
     /// [`OpenError`] says which file is in the way, and how; [`OpenError::NoLog`] where there is none.
@@ -167,8 +177,11 @@ impl SqliteStore {
         let lock = FolderLock::acquire(folder)?;
         let database = schema::open_existing(&path)?;
         let epoch = schema::epoch(&database).map_err(|error| database_error(&path, error))?;
-        let head = watch::Sender::new(tail(&database, &path)?.sequence);
-        Ok(Self::new(path, epoch, options, head, Queue::closed(), None, lock))
+        let head = tail(&database, &path)?.sequence;
+        if let Some(reason) = distrust(folder, epoch, head)? {
+            tracing::warn!("a server will not serve this log as {epoch} any more: {reason}");
+        }
+        Ok(Self::new(path, epoch, options, watch::Sender::new(head), Queue::closed(), None, lock))
     }
 
     fn new(
@@ -273,17 +286,22 @@ fn tail(database: &Connection, path: &Path) -> Result<Tail, OpenError> {
 fn settle_epoch(folder: &Path, database: &Connection, head: Sequence) -> Result<Epoch, OpenError> {
     let failed = |error| database_error(&schema::path(folder), error);
     let epoch = schema::epoch(database).map_err(failed)?;
-    let reason = match Witness::testimony(folder)? {
-        Some(testimony) if testimony.epoch != epoch => "the witness is of another log",
-        Some(testimony) if testimony.served > head => "more was served than the log holds",
-        Some(_) => return Ok(epoch),
-        None if head == Sequence::ZERO => return Ok(epoch),
-        None => "there is no witness that can be read",
-    };
+    let Some(reason) = distrust(folder, epoch, head)? else { return Ok(epoch) };
     let renewed = new_epoch();
     tracing::warn!("the log gets the epoch {renewed} in place of {epoch}: {reason}");
     schema::set_epoch(database, renewed).map_err(failed)?;
     Ok(renewed)
+}
+
+/// Why a log can't be what was served under its epoch, if it can't: the witness disagrees.
+fn distrust(folder: &Path, epoch: Epoch, head: Sequence) -> Result<Option<&'static str>, OpenError> {
+    Ok(match Witness::testimony(folder)? {
+        Some(testimony) if testimony.epoch != epoch => Some("the witness is of another log"),
+        Some(testimony) if testimony.served > head => Some("more was served than the log holds"),
+        Some(_) => None,
+        None if head == Sequence::ZERO => None,
+        None => Some("there is no witness that can be read"),
+    })
 }
 
 /// 40 random bits: those of a UUID that hold neither its version nor its variant.
@@ -300,10 +318,10 @@ fn sync_folder(folder: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn file_error(path: &Path, source: io::Error) -> OpenError {
-    OpenError::File { path: path.to_owned(), source }
+fn file_error(path: &Path, error: io::Error) -> OpenError {
+    OpenError::File { path: path.to_owned(), error }
 }
 
-fn database_error(path: &Path, source: rusqlite::Error) -> OpenError {
-    OpenError::Database { path: path.to_owned(), source }
+fn database_error(path: &Path, error: rusqlite::Error) -> OpenError {
+    OpenError::Database { path: path.to_owned(), error }
 }

@@ -40,6 +40,8 @@ const TABLES: &str = "
     CREATE UNIQUE INDEX events_by_identity ON events (identity);
 ";
 
+/// The journal mode that a log has.
+const WRITE_AHEAD_LOG: &str = "wal";
 /// The most distinct statements that a connection keeps ready: all there are.
 const STATEMENTS_MAX: usize = 64;
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
@@ -57,22 +59,21 @@ pub(super) fn path(folder: &Path) -> PathBuf {
 /// Opens the database for writing, and makes it where there is none.
 ///
 /// # Errors
-/// [`OpenError`] where the file is no database, another program's, of an unknown version, or can't be used.
+/// [`OpenError`] where the file is no database, another program's, of an unknown version, can't be used, or can't have a
+/// write-ahead log.
 pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> Result<Connection, OpenError> {
-    let unusable = |source| OpenError::Database { path: path.to_owned(), source };
-    let opened = || {
-        let mut database = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        let kind = Kind::of(&database)?;
-        if matches!(kind, Kind::New | Kind::Log) {
-            prepare_for_writing(&database)?;
-        }
-        if matches!(kind, Kind::New) {
-            create(&mut database, new_epoch())?;
-        }
-        Ok((database, kind))
-    };
-    let (database, kind) = opened().map_err(unusable)?;
+    let unusable = |error| OpenError::Database { path: path.to_owned(), error };
+    let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut database = connect(path, access).map_err(unusable)?;
+    let kind = Kind::of(&database).map_err(unusable)?;
     kind.accept(path)?;
+    let mode = prepare_for_writing(&database).map_err(unusable)?;
+    if mode != WRITE_AHEAD_LOG {
+        return Err(OpenError::NoWriteAheadLog { path: path.to_owned(), mode });
+    }
+    if matches!(kind, Kind::New) {
+        create(&mut database, new_epoch()).map_err(unusable)?;
+    }
     Ok(database)
 }
 
@@ -82,7 +83,7 @@ pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> 
 /// As [`open_or_create`]; and where there is none.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
     let opened = open_reader(path).and_then(|database| Ok((Kind::of(&database)?, database)));
-    let (kind, database) = opened.map_err(|source| OpenError::Database { path: path.to_owned(), source })?;
+    let (kind, database) = opened.map_err(|error| OpenError::Database { path: path.to_owned(), error })?;
     match kind {
         Kind::New => Err(OpenError::NoLog { path: path.to_owned() }),
         kind => kind.accept(path).map(|()| database),
@@ -118,12 +119,15 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
     Ok(database)
 }
 
-fn prepare_for_writing(database: &Connection) -> Result<()> {
-    database.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+/// Returns the journal mode that the database has now: SQLite answers with the old one where the file system can't have
+/// the new one.
+fn prepare_for_writing(database: &Connection) -> Result<String> {
+    let mode = database.pragma_update_and_check(None, "journal_mode", WRITE_AHEAD_LOG, |row| row.get(0))?;
     database.pragma_update(None, "synchronous", "FULL")?;
     database.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     database.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES_MAX, |_| Ok(()))?;
-    database.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))
+    database.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+    Ok(mode)
 }
 
 fn create(database: &mut Connection, epoch: Epoch) -> Result<()> {
@@ -168,5 +172,16 @@ impl Kind {
             Self::Unknown { version } => Err(OpenError::UnknownSchema { path, version, known: SCHEMA_VERSION }),
             Self::Foreign => Err(OpenError::Foreign { path }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_without_a_write_ahead_log_is_refused() {
+        let refused = open_or_create(Path::new(":memory:"), || Epoch::from_bits(7)).expect_err("it has no file");
+        assert!(matches!(&refused, OpenError::NoWriteAheadLog { mode, .. } if mode == "memory"), "{refused}");
     }
 }

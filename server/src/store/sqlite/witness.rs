@@ -51,7 +51,7 @@ impl Witness {
         match File::open(&path).and_then(|file| file.take(RECORD_BYTES_MAX).read_to_end(&mut record)) {
             Ok(_) => Ok(Testimony::parse(&record)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(OpenError::File { path, source }),
+            Err(error) => Err(OpenError::File { path, error }),
         }
     }
 
@@ -69,7 +69,7 @@ impl Witness {
             witness.sync()?;
             Ok(witness)
         };
-        established().map_err(|source| OpenError::File { path: path.clone(), source })
+        established().map_err(|error| OpenError::File { path: path.clone(), error })
     }
 
     /// Notes that everything up to here is about to be served.
