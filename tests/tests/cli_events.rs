@@ -5,10 +5,13 @@ use std::process::Stdio;
 use highwater_tests::{
     command::{CuttingProxy, highwater, highwater_with_input, json_lines, ran, start},
     http::{BATCH, client, event_to, post},
-    server::Server,
+    server::{PATIENCE, Server},
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
 
 fn append(stream: &str) -> Vec<&str> {
     vec!["append", stream, "--type", "note.taken.v1", "--source", "tester"]
@@ -56,6 +59,28 @@ async fn refusals_say_why_and_store_nothing() {
 
     let error = highwater(&url, &with(&[])).await.error();
     assert!(error.contains("cannot reach") && error.contains("highwater serve"), "{error}");
+}
+
+#[tokio::test]
+async fn wrong_usage_has_its_own_exit_code() {
+    let many: Vec<String> = (0..65).map(|number| format!("a:{number}")).collect();
+    let many: Vec<&str> = std::iter::once("tail").chain(many.iter().map(String::as_str)).collect();
+    for (url, arguments, reason) in [
+        ("http://127.0.0.1:1", &["tail", "a b"][..], "must have 2 to 8 segments"),
+        ("http://127.0.0.1:1", &["export", "--topic", "a:**:b"], "may use '*' only"),
+        ("http://127.0.0.1:1", &many, "more than 64 topics"),
+        ("ftp://here", &["tail", "a:b"], "must begin with http://"),
+        ("here", &["export"], "must be a URL"),
+        (
+            "http://127.0.0.1:1",
+            &["append", "a:b", "--type", "t.v1", "--source", "s", "--clock", "s"],
+            "is wrong at byte 0",
+        ),
+    ] {
+        let ran = highwater(url, arguments).await;
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(reason), "{arguments:?}: {}", ran.stderr);
+    }
 }
 
 #[tokio::test]
@@ -118,9 +143,11 @@ async fn a_tail_ends_in_peace_when_nobody_reads_it() {
     let server = Server::start().await;
     let url = server.url("");
     let mut tail = start(&url, &["tail", "space:**", "--after", "earliest"], Stdio::null());
-    drop(tail.stdout.take());
+    let mut shown = BufReader::new(tail.stdout.take().expect("it is piped")).lines();
     highwater(&url, &append("space:1")).await.output();
-    let tail = ran(tail).await;
+    assert!(shown.next_line().await.expect("it is text").is_some());
+    drop(shown);
+    let tail = timeout(PATIENCE, ran(tail)).await.expect("it needs no event to notice");
     assert_eq!((tail.code, tail.stderr.as_str()), (Some(0), ""));
     server.stop().await;
 }

@@ -82,7 +82,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
-    let remote = Remote::new(&args.server.url)?;
+    let remote = Remote::at(args.server.url.clone())?;
     let monotonic = args.monotonic;
     let expected = if args.if_new { Some(Revision::ZERO) } else { args.if_revision };
     let mut body = Vec::new();

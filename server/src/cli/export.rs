@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use highwater_core::{
     envelope::{scan, scan_page},
-    topic::Topics,
+    topic::{Topic, Topics},
     version::{After, Position, Sequence},
 };
 use indicatif::HumanCount;
@@ -38,7 +38,7 @@ const PAGE: ReadLimit = ReadLimit { events: 1_000, bytes: 1024 * 1024 };
 pub(super) struct Arguments {
     /// Only these topics, such as space:42:**; may be repeated
     #[arg(long = "topic", value_name = "TOPIC", default_value = "**")]
-    topics: Vec<String>,
+    topics: Vec<Topic>,
     /// Only what comes after this: earliest, or a position such as k3x9q7ma-42
     #[arg(long, default_value = "earliest")]
     after: After,
@@ -53,10 +53,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
-    let topics = Topics::new(args.topics.iter().map(String::as_str))?;
+    let topics = Topics::new(args.topics.iter().map(Topic::as_str))?;
     let source = match &args.data {
         Some(folder) => Source::Folder(SqliteStore::open_read_only(folder, StoreOptions::default())?),
-        None => Source::Server(Remote::new(&args.server.url)?),
+        None => Source::Server(Remote::at(args.server.url)?),
     };
     let mut output = Output::create(&args.output)?;
     let exported = match &source {

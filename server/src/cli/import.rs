@@ -70,7 +70,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
-    let remote = Remote::new(&args.server.url)?;
+    let remote = Remote::at(args.server.url)?;
     let limits = BatchLimits { events_max: args.batch_events, bytes_max: args.batch_bytes };
     let templates = match (args.stream, args.kind, args.source) {
         (Some(stream), Some(kind), Some(source)) => {

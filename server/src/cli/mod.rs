@@ -14,9 +14,11 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use highwater_core::topic::InvalidTopics;
+use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::DEFAULT_URL;
+use crate::{config::DEFAULT_URL, remote::parse_url};
 
 /// Which log lines are wanted, e.g. `debug` or `highwater_server=trace,warn`.
 const LOG_VARIABLE: &str = "HIGHWATER_LOG";
@@ -46,8 +48,8 @@ enum Command {
 #[derive(clap::Args)]
 struct ServerArgs {
     /// The server
-    #[arg(long, env = "HIGHWATER_URL", default_value = DEFAULT_URL)]
-    url: String,
+    #[arg(long, env = "HIGHWATER_URL", default_value = DEFAULT_URL, value_parser = parse_url)]
+    url: Url,
 }
 
 /// Runs the command that the process was started with.
@@ -82,7 +84,9 @@ async fn run(command: Command) -> ExitCode {
         Command::Import(arguments) => import::run(*arguments).await,
         Command::Export(arguments) => export::run(arguments).await,
     };
-    ended.map_or_else(|error| failed(&error, 1), |()| ExitCode::SUCCESS)
+    // How many topics there may be is all that is found out only after the arguments were read.
+    let code = |error: &anyhow::Error| if error.is::<InvalidTopics>() { 2 } else { 1 };
+    ended.map_or_else(|error| failed(&error, code(&error)), |()| ExitCode::SUCCESS)
 }
 
 fn failed(error: &anyhow::Error, code: u8) -> ExitCode {

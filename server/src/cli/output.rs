@@ -2,11 +2,14 @@
 
 use std::{
     fmt::Display,
+    future::pending,
     io::{self, ErrorKind, Write},
     ops::ControlFlow,
+    thread,
 };
 
 use anyhow::Context;
+use tokio::sync::oneshot;
 use unicode_width::UnicodeWidthChar;
 
 /// What writing means for the command: go on; or, where the reader has gone, end in peace; or fail.
@@ -16,6 +19,45 @@ pub(super) fn until_closed(written: io::Result<()>) -> anyhow::Result<ControlFlo
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
         Err(error) => Err(error).context("cannot write the output"),
     }
+}
+
+/// Comes back once nobody reads standard output any more, where that can be noticed without writing to it.
+pub(super) async fn stdout_closed() {
+    let (closed, is_closed) = oneshot::channel();
+    // The thread waits for as long as somebody reads, and ends with the process.
+    let watching = thread::Builder::new().name("stdout-watch".to_owned()).spawn(move || {
+        if hangs_up() {
+            let _ = closed.send(());
+        }
+    });
+    if watching.is_err() || is_closed.await.is_err() {
+        pending().await
+    }
+}
+
+/// Blocks until the reader has gone. `false` where the system does not tell.
+#[cfg(unix)]
+fn hangs_up() -> bool {
+    use rustix::{
+        event::{PollFd, PollFlags, poll},
+        io::Errno,
+    };
+
+    let stdout = io::stdout();
+    // Errors and hang-ups are told whatever else is asked for.
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    loop {
+        match poll(&mut watched, None) {
+            Ok(_) => return true,
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn hangs_up() -> bool {
+    false
 }
 
 /// Tells the person at the terminal something. What others wrote may be part of it, so nothing in it leads the terminal

@@ -4,10 +4,16 @@ mod show;
 
 use std::{future::ready, pin::pin, sync::Arc};
 
-use highwater_core::{topic::Topics, version::After};
+use highwater_core::{
+    topic::{Topic, Topics},
+    version::After,
+};
 
 use self::show::Show;
-use super::{ServerArgs, output::say};
+use super::{
+    ServerArgs,
+    output::{say, stdout_closed},
+};
 use crate::remote::{Follower, Remote, Told};
 
 /// Show the events of some topics as they come
@@ -20,7 +26,7 @@ use crate::remote::{Follower, Remote, Told};
 pub(super) struct Arguments {
     /// Streams, or patterns such as space:42:** (** is every stream)
     #[arg(required = true, value_name = "TOPIC")]
-    topics: Vec<String>,
+    topics: Vec<Topic>,
     /// Where to start: earliest, latest, or after a position such as k3x9q7ma-42
     #[arg(long, default_value = "latest")]
     after: After,
@@ -35,8 +41,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
-    let topics = Topics::new(args.topics.iter().map(String::as_str))?;
-    let remote = Arc::new(Remote::new(&args.server.url)?);
+    let topics = Topics::new(args.topics.iter().map(Topic::as_str))?;
+    let remote = Arc::new(Remote::at(args.server.url)?);
     let show = Show::new(args.count, args.stale);
     if show.is_done() {
         return Ok(());
@@ -44,6 +50,7 @@ pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
     tokio::select! {
         ended = follow(Follower::new(remote, topics, args.after), show) => ended,
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        () = stdout_closed() => Ok(()),
     }
 }
 

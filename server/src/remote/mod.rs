@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use highwater_core::{
     topic::Topics,
@@ -88,13 +88,21 @@ pub(crate) enum Form {
     Batch,
 }
 
+/// Reads the URL of a server.
+pub(crate) fn parse_url(text: &str) -> anyhow::Result<Url> {
+    let url: Url = text.parse().context("must be a URL such as http://127.0.0.1:4848")?;
+    ensure!(matches!(url.scheme(), "http" | "https"), "must begin with http:// or https://");
+    Ok(url)
+}
+
 impl Remote {
     /// A server at this URL. It is not asked anything yet.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let base: Url = url.parse().with_context(|| format!("'{url}' is not a URL such as http://127.0.0.1:4848"))?;
-        if !matches!(base.scheme(), "http" | "https") {
-            bail!("'{url}' must begin with http:// or https://");
-        }
+        Self::at(parse_url(url)?)
+    }
+
+    /// A server at this URL. It is not asked anything yet.
+    pub(crate) fn at(base: Url) -> anyhow::Result<Self> {
         // Where a provider is installed already, that one serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = Client::builder().connect_timeout(CONNECT_TIMEOUT);
