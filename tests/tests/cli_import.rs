@@ -1,13 +1,14 @@
 //! `highwater import` and `highwater export`: what goes in comes out, once, in order, whatever happens on the way.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use highwater_server::config::Settings;
 use highwater_tests::{
-    command::{CuttingProxy, argument, highwater, highwater_with_input, json_lines},
+    command::{CuttingProxy, argument, highwater, highwater_with_input, json_lines, ran, start},
     server::Server,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 const TEMPLATES: [&str; 6] = ["--stream", "log:{host}", "--type", "line.read.v1", "--source", "{host}"];
 
@@ -69,6 +70,38 @@ async fn answers_that_are_lost_do_no_harm() {
     let exported = json_lines(&highwater(&server.url(""), &["export"]).await.output());
     let numbers: Vec<u64> = exported.iter().map(|event| event["data"]["n"].as_u64().expect("a number")).collect();
     assert_eq!(numbers, (0..30).collect::<Vec<_>>());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn batches_that_are_too_large_for_a_server_are_sent_in_parts() {
+    let settings = Settings { batch_events_max: 7, batch_bytes_max: 2_000, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let url = server.url("");
+    let summary = highwater_with_input(&url, &import(&[]), lines(0..40).as_bytes()).await.output();
+    assert!(summary.starts_with("read 40 lines: 40 stored, 0 already there"), "{summary}");
+    let exported = json_lines(&highwater(&url, &["export"]).await.output());
+    let numbers: Vec<u64> = exported.iter().map(|event| event["data"]["n"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers, (0..40).collect::<Vec<_>>());
+
+    let large = format!("{}{{\"host\":\"{}\"}}\n", lines(40..42), "x".repeat(3_000));
+    let error = highwater_with_input(&url, &import(&[]), large.as_bytes()).await.error();
+    assert!(error.contains("refuses line 3") && error.contains("2 stored"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_export_whose_reader_leaves_does_not_claim_to_be_whole() {
+    let server = Server::start().await;
+    let url = server.url("");
+    highwater_with_input(&url, &import(&[]), lines(0..2_500).as_bytes()).await.output();
+    let mut export = start(&url, &["export"], Stdio::null());
+    let mut lines = BufReader::new(export.stdout.take().expect("it is piped")).lines();
+    assert!(lines.next_line().await.expect("it is text").is_some());
+    drop(lines);
+    let export = ran(export).await;
+    assert_eq!(export.code, Some(0), "{}", export.stderr);
+    assert!(export.stderr.contains("stopped") && !export.stderr.contains("position"), "{}", export.stderr);
     server.stop().await;
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
     let bar = ProgressBar::no_length();
     let input = Input::open(&args.file, &bar)?;
     let started = Instant::now();
-    let mut import = Import { tally, remote, bar };
+    let mut import = Import { tally, remote, bar, events_max: usize::MAX };
     import.show_progress();
     let mut batches = read::start(input, Mapping::new(templates), limits)?;
     let outcome = loop {
@@ -107,6 +107,8 @@ struct Import {
     remote: Remote,
     bar: ProgressBar,
     tally: Tally,
+    /// The most events sent at once, as the server or what lies between has taught.
+    events_max: usize,
 }
 
 impl Import {
@@ -119,13 +121,31 @@ impl Import {
         self.bar.enable_steady_tick(Duration::from_millis(100));
     }
 
-    /// Sends a batch. One that is refused for one of its events is sent up to that event, so that everything before the
-    /// line that is named is stored.
+    /// Sends a batch, in halves where it is too much at once.
     async fn send(&mut self, batch: Batch) -> anyhow::Result<()> {
-        let failure = match self.append(&batch).await {
-            Ok(()) => return Ok(()),
-            Err(failure) => failure,
-        };
+        let mut waiting = vec![batch];
+        while let Some(batch) = waiting.pop() {
+            if batch.len() > self.events_max {
+                let (first, rest) = batch.split_at(self.events_max);
+                waiting.extend([rest, first]);
+                continue;
+            }
+            match self.append(&batch).await {
+                Ok(()) => {}
+                Err(failure) if failure.asks_for_less() && batch.len() > 1 => {
+                    self.events_max = batch.len() / 2;
+                    self.tell(&format!("{failure}; sending at most {} events at once", self.events_max));
+                    waiting.push(batch);
+                }
+                Err(failure) => return self.refused(batch, failure).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a batch is refused for one of its events, what comes before that is sent, so that everything before the line
+    /// that is named is stored.
+    async fn refused(&mut self, batch: Batch, failure: Failure) -> anyhow::Result<()> {
         let Failure::Refused(problem) = &failure else { return Err(failure.into()) };
         let lines = |first: u64, last: u64| match first == last {
             true => format!("line {first}"),
@@ -134,7 +154,7 @@ impl Import {
         let last = batch.line(batch.len().saturating_sub(1)).unwrap_or_default();
         match problem.index.and_then(|index| Some((index, batch.line(index)?))) {
             Some((index, line)) => {
-                let before = batch.split_before(index);
+                let (before, _) = batch.split_at(index);
                 if !before.is_empty() {
                     self.append(&before).await?;
                 }
@@ -146,12 +166,20 @@ impl Import {
 
     async fn append(&mut self, batch: &Batch) -> Result<(), Failure> {
         let body = batch.body();
-        let tell = |message: &str| self.bar.suspend(|| say(message));
-        let appended =
-            self.remote.persist(tell, async || self.remote.append(body.clone(), Form::Batch, false).await).await?;
+        // What a smaller batch may mend is not tried again as it is.
+        let divisible = batch.len() > 1;
+        let request = async || match self.remote.append(body.clone(), Form::Batch, false).await {
+            Err(failure) if divisible && failure.asks_for_less() => Ok(Err(failure)),
+            answer => answer.map(Ok),
+        };
+        let appended = self.remote.persist(|message| self.tell(message), request).await??;
         self.tally.count(&appended);
         self.bar.set_message(self.tally.to_string());
         Ok(())
+    }
+
+    fn tell(&self, message: &str) {
+        self.bar.suspend(|| say(message));
     }
 }
 
@@ -201,8 +229,49 @@ impl std::fmt::Display for Tally {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post};
+    use highwater_core::event::NewEvent;
+    use serde_json::{Value, json};
+    use tokio::net::TcpListener;
+
     use super::*;
     use crate::remote::Placed;
+
+    #[tokio::test]
+    async fn a_batch_that_takes_too_long_is_sent_in_smaller_ones() {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let append = {
+            let sent = Arc::clone(&sent);
+            async move |Json(events): Json<Vec<Value>>| {
+                sent.lock().unwrap().push(events.len());
+                if events.len() > 3 {
+                    return (StatusCode::REQUEST_TIMEOUT, Json(json!({ "code": "body_timeout" }))).into_response();
+                }
+                let places: Vec<_> = events.iter().map(|_| json!({ "sequence": 1 })).collect();
+                Json(json!({ "position": "k3x9q7ma-1", "events": places })).into_response()
+            }
+        };
+        let router = Router::new().route("/v1/events", post(append));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let remote = Remote::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+
+        let limits = BatchLimits { events_max: NonZeroUsize::MAX, bytes_max: usize::MAX };
+        let batch = |events: u64| {
+            let mut batch = Batch::default();
+            let event = NewEvent::new("a:b".parse().unwrap(), "c".parse().unwrap(), "d.v1".parse().unwrap());
+            (0..events).for_each(|line| assert!(batch.push(&event, line, limits).is_none()));
+            batch
+        };
+        let mut import = Import { remote, bar: ProgressBar::hidden(), tally: Tally::default(), events_max: usize::MAX };
+        import.send(batch(10)).await.unwrap();
+        assert_eq!(*sent.lock().unwrap(), [10, 5, 2, 2, 1, 2, 2, 1]);
+        import.send(batch(3)).await.unwrap();
+        assert_eq!(sent.lock().unwrap()[8..], [2, 1], "what was learnt counts from then on");
+        assert_eq!((import.tally.stored, import.tally.known), (1, 12));
+    }
 
     #[test]
     fn what_is_above_everything_seen_is_new() {

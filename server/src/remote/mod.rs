@@ -96,7 +96,7 @@ pub(crate) fn parse_url(text: &str) -> anyhow::Result<Url> {
 }
 
 impl Remote {
-    /// A server at this URL. It is not asked anything yet.
+    /// A server at the URL that this text is.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         Self::at(parse_url(url)?)
     }
@@ -268,8 +268,13 @@ impl Failure {
         match self {
             Self::Unreachable { .. } | Self::Broken { .. } | Self::Leaving { .. } => true,
             Self::Unintelligible { .. } => false,
-            Self::Refused(problem) => matches!(problem.status, 429 | 500 | 502..=504),
+            Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500 | 502..=504),
         }
+    }
+
+    /// Whether a smaller request may be taken where this one was not: its body came too slowly, or was too large as a whole.
+    pub(crate) fn asks_for_less(&self) -> bool {
+        matches!(self, Self::Refused(Problem { status: 408 | 413, index: None, .. }))
     }
 
     /// Whether the log is not the one that a cursor is of, or does not reach from there: a subscription tells how to go
@@ -348,7 +353,7 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again() {
         let refused = |status| Failure::Refused(Problem { status, ..Problem::default() }).may_pass();
-        assert!([429, 500, 502, 503, 504].into_iter().all(refused));
+        assert!([408, 429, 500, 502, 503, 504].into_iter().all(refused));
         assert!(![400, 404, 409, 412, 413, 501].into_iter().any(refused));
     }
 }

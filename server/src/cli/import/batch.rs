@@ -58,11 +58,20 @@ impl Batch {
         Some(std::mem::take(self))
     }
 
-    /// The events before this one.
-    pub(super) fn split_before(mut self, index: usize) -> Self {
-        self.events.truncate(index);
-        self.body.truncate(self.events.last().map_or(0, |(_, end)| *end));
-        self
+    /// The events before this one, and the others.
+    pub(super) fn split_at(mut self, index: usize) -> (Self, Self) {
+        let index = index.min(self.len());
+        let mut events = self.events.split_off(index);
+        let cut = self.events.last().map_or(0, |(_, end)| *end);
+        let mut body = self.body.split_off(cut);
+        // What was between the events begins an array now.
+        if let Some(comma) = body.first_mut() {
+            *comma = b'[';
+        }
+        for (_, end) in &mut events {
+            *end -= cut;
+        }
+        (self, Self { body, events })
     }
 
     /// What is sent.
@@ -117,14 +126,20 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_can_end_before_a_bad_event() {
+    fn a_batch_can_be_split_before_any_event() {
         let limits = BatchLimits { events_max: NonZeroUsize::MAX, bytes_max: usize::MAX };
         let mut batch = Batch::default();
         for (actor, line) in ["a", "b", "c"].iter().zip(1..) {
             batch.push(&event(actor), line, limits);
         }
-        let batch = batch.split_before(2);
-        assert_eq!(actors(&batch), ["a", "b"]);
-        assert!(batch.split_before(0).is_empty());
+        let (before, rest) = batch.split_at(2);
+        assert_eq!((actors(&before), actors(&rest)), (vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]));
+        assert_eq!((before.line(1), rest.line(0)), (Some(2), Some(3)));
+        let (nothing, all) = before.split_at(0);
+        assert!(nothing.is_empty());
+        let (one, other) = all.split_at(1);
+        assert_eq!((actors(&one), actors(&other)), (vec!["a".to_owned()], vec!["b".to_owned()]));
+        let (all, nothing) = one.split_at(7);
+        assert_eq!((actors(&all), nothing.is_empty()), (vec!["a".to_owned()], true));
     }
 }
