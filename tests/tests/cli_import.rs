@@ -143,6 +143,11 @@ async fn a_folder_is_exported_once_its_server_is_gone() {
     let by_folder = highwater(&url, &["export", "--data", argument(data.path())]).await.output();
     assert_eq!(by_folder.lines().count(), 2_500);
     assert!(by_folder == by_url, "the same bytes either way");
+    let witness = fs::read(data.path().join("witness")).expect("there is a witness");
+    fs::remove_file(data.path().join("witness")).expect("it can be removed");
+    let warned = highwater(&url, &["export", "--data", argument(data.path())]).await;
+    assert!(warned.stderr.contains("there is no witness") && warned.output() == by_folder);
+    fs::write(data.path().join("witness"), witness).expect("it can be put back");
 
     let folder = data.path().to_owned();
     let server = Server::start_on(data, Settings::default()).await;
