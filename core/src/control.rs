@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::envelope::text_member;
+use crate::{envelope::text_member, version::Sequence};
 
 /// The body of a control frame.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +18,14 @@ pub enum Control<'a> {
     },
     /// The reader has been sent everything up to the frame's id.
     Heartbeat,
+    /// The reader was too slow and chose to lose events rather than time: none of those after `from` up to `to`, which is
+    /// the frame's id, is sent.
+    Skipped {
+        /// Where the reader was.
+        from: Sequence,
+        /// Where the stream goes on.
+        to: Sequence,
+    },
     /// The reader's cursor is of no use; the stream goes on from the frame's id.
     Reset {
         /// Why.
@@ -36,7 +44,7 @@ pub enum Control<'a> {
 }
 
 /// Why a cursor is of no use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResetReason {
     /// The log is another one than the cursor is of.
@@ -130,7 +138,9 @@ mod tests {
 
     #[test]
     fn what_a_later_protocol_says_is_passed_over() {
-        for body in [r#"{"kind":"compacted"}"#, r#"{"kind":"reset","reason":"bored"}"#, "{}", "", "[1"] {
+        let skipped = Control::Skipped { from: Sequence::ZERO, to: Sequence::MAX }.to_json();
+        assert_eq!(skipped, r#"{"kind":"skipped","from":0,"to":9007199254740991}"#);
+        for body in [&*skipped, r#"{"kind":"compacted"}"#, r#"{"kind":"reset","reason":"bored"}"#, "{}", "", "[1"] {
             assert_eq!(ControlKind::scan(body), None, "{body}");
         }
     }

@@ -128,6 +128,12 @@ impl Topics {
         if set.is_empty() { Err(InvalidTopics::Empty) } else { Ok(Self(set.into())) }
     }
 
+    /// The set of one topic: every stream.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self([Topic("**".into())].into())
+    }
+
     /// Whether a stream of this name belongs to the set.
     #[must_use]
     pub fn matches(&self, stream: &str) -> bool {
@@ -199,6 +205,7 @@ mod tests {
         assert_eq!(set.to_string(), "a:1 b:**");
         assert_eq!(set.as_streams(), None);
         assert_eq!(Topics::new(["a:1"]).unwrap().as_streams().unwrap()[0].as_str(), "a:1");
+        assert_eq!(Topics::everything(), Topics::new(["**"]).unwrap());
         assert_eq!(Topics::new([]), Err(InvalidTopics::Empty));
         assert_eq!(Topics::new(std::iter::repeat_n("a:1", TOPICS_MAX + 1)), Err(InvalidTopics::TooMany));
     }
