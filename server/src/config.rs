@@ -90,6 +90,14 @@ settings! {
     subscriber_bytes_max ("HIGHWATER_SUBSCRIBER_BYTES_MAX"): usize = 256 * 1024,
     /// The most events that a subscription holds in memory
     subscriber_events_max ("HIGHWATER_SUBSCRIBER_EVENTS_MAX"): usize = 512,
+    /// The most bytes kept ready for the subscribers of one set of topics; who is slower reads the log
+    ring_bytes_max ("HIGHWATER_RING_BYTES_MAX"): usize = 4 * 1024 * 1024,
+    /// The most bytes kept ready for all subscribers together
+    rings_bytes_max ("HIGHWATER_RINGS_BYTES_MAX"): usize = 64 * 1024 * 1024,
+    /// The most minutes that a subscription lasts before its client has to come back; up to a fifth less, by chance
+    subscription_max_min ("HIGHWATER_SUBSCRIPTION_MAX_MIN"): u64 = 60,
+    /// How long a subscriber may take nothing of what waits for it before it is given up
+    stall_timeout_ms ("HIGHWATER_STALL_TIMEOUT_MS"): u64 = 120_000,
     /// How long subscribers shall wait before they come back after a shutdown; at most 60000
     goodbye_retry_ms ("HIGHWATER_GOODBYE_RETRY_MS"): u64 = 1_000,
     /// The most connections at a time; who comes then is turned away
@@ -152,6 +160,8 @@ impl Settings {
             ("head_heartbeat_ms", self.head_heartbeat_ms),
             ("subscriber_bytes_max", self.subscriber_bytes_max as u64),
             ("subscriber_events_max", self.subscriber_events_max as u64),
+            ("subscription_max_min", self.subscription_max_min),
+            ("stall_timeout_ms", self.stall_timeout_ms),
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(InvalidSetting { name, rule: "at least 1" });

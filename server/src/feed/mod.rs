@@ -1,37 +1,37 @@
-//! The feed: history, then live, for a set of topics, as a stream of [`Item`]s that knows nothing of HTTP.
+//! The feed: history, then live, for a set of topics.
 //!
-//! History and live are joined without a hole because they are one thing: the log, read on from a cursor whenever its
-//! head has moved beyond it. A reader that does not poll costs nothing but its cursor, and loses nothing.
+//! The end of the log is read once for everybody ([`tail`]), and what a set of topics gets of it is made ready once, in a
+//! ring that all its subscribers share ([`ring`]). History comes from the log, and so does what a slow subscriber missed
+//! in its ring ([`subscription`]). Both sides of the seam are known by sequence, so nothing is lost or repeated there; and
+//! what a subscriber costs is its place, however slow it is.
 
-use std::sync::Arc;
+mod batch;
+mod index;
+mod ring;
+mod subscription;
+mod tail;
 
-use futures_util::{Stream, stream};
+use std::{str::FromStr, sync::Arc, time::Duration};
+
 use highwater_core::{
     control::ResetReason,
     topic::Topics,
     version::{After, Sequence},
 };
-use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::store::{EventStore, ReadLimit, Stored, Unavailable};
-
-/// What a feed has to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// The next events, at least one.
-    Events {
-        /// The sequence of the event before the first of these in this set of topics; the cursor, if there was none
-        /// since the feed began.
-        prev: Sequence,
-        /// The events, in the order of the log.
-        events: Vec<Stored>,
-    },
-    /// Every event up to here has been handed out, and the log goes on: a long search that has found nothing lately.
-    Scanned(Sequence),
-    /// Every event up to here has been handed out, and the log ended here when it was last read. Comes once history is
-    /// done, and then whenever the head has moved.
-    CaughtUp(Sequence),
-}
+pub(crate) use self::{
+    batch::{Batch, chunk_of},
+    ring::{BatchNumber, Due, RingId},
+    subscription::{Ending, Next, Subscription},
+    tail::Listener,
+};
+use self::{subscription::Bounds, tail::Tail};
+use crate::{
+    config::Settings,
+    store::{EventStore, ReadLimit},
+};
 
 /// A cursor that is of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,56 +61,114 @@ pub fn locate(store: &dyn EventStore, after: After) -> Result<Sequence, Lost> {
     }
 }
 
-/// Follows these topics from a cursor on, for as long as the log can be read: only an error ends it. Each item holds at
-/// most `limit`.
-///
-/// It keeps hold of the store and hears of nothing but the log. Who shuts a server down has to drop it.
-pub fn follow(
-    store: Arc<dyn EventStore>,
-    topics: Topics,
-    cursor: Sequence,
-    limit: ReadLimit,
-) -> impl Stream<Item = Result<Item, Unavailable>> + Send {
-    let head = store.head();
-    let reader = Reader { store, topics, limit, head, cursor, last: cursor, at_end: false, told_end: false };
-    stream::try_unfold(reader, |mut reader| async move { Ok(Some((reader.next().await?, reader))) })
+/// What happens to a subscriber who is slower than what its ring keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lagging {
+    /// It gets everything, from the log.
+    #[default]
+    CatchUp,
+    /// It goes on at the end, and is told what it missed.
+    Latest,
+    /// It is sent away, to come back with its cursor.
+    Disconnect,
 }
 
-struct Reader {
-    store: Arc<dyn EventStore>,
-    topics: Topics,
-    limit: ReadLimit,
-    head: watch::Receiver<Sequence>,
-    /// Up to here the log has been read.
-    cursor: Sequence,
-    /// The last event handed out, or where the feed began.
-    last: Sequence,
-    /// The log ended at the cursor when it was read.
-    at_end: bool,
-    /// And that has been told.
-    told_end: bool,
+/// The text is no policy for slow subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be catch_up, latest or disconnect")]
+pub struct InvalidLagging;
+
+impl FromStr for Lagging {
+    type Err = InvalidLagging;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLagging> {
+        match text {
+            "catch_up" => Ok(Self::CatchUp),
+            "latest" => Ok(Self::Latest),
+            "disconnect" => Ok(Self::Disconnect),
+            _ => Err(InvalidLagging),
+        }
+    }
 }
 
-impl Reader {
-    async fn next(&mut self) -> Result<Item, Unavailable> {
-        if self.at_end && !self.told_end {
-            self.told_end = true;
-            return Ok(Item::CaughtUp(self.cursor));
+/// How a [`Feed`] works.
+#[derive(Clone, Debug)]
+pub(crate) struct FeedOptions {
+    /// How much of the log is read at a time.
+    limit: ReadLimit,
+    /// The most that all rings together hold.
+    rings_bytes_max: usize,
+    /// The most that one ring holds.
+    ring_bytes_max: usize,
+    /// The longest silence of a subscription.
+    heartbeat: Duration,
+    /// How soon a quiet subscription learns that the log has grown.
+    head_heartbeat: Duration,
+    /// How long subscribers that are sent away shall wait.
+    goodbye_retry_ms: u64,
+}
+
+impl From<&Settings> for FeedOptions {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            limit: ReadLimit { events: settings.subscriber_events_max, bytes: settings.subscriber_bytes_max },
+            rings_bytes_max: settings.rings_bytes_max,
+            ring_bytes_max: settings.ring_bytes_max,
+            heartbeat: Duration::from_millis(settings.heartbeat_ms),
+            head_heartbeat: Duration::from_millis(settings.head_heartbeat_ms),
+            goodbye_retry_ms: settings.goodbye_retry_ms,
         }
-        let cursor = self.cursor;
-        if self.at_end && self.head.wait_for(|head| *head > cursor).await.is_err() {
-            return Err(Unavailable { reason: "it is not written any more".into() });
-        }
-        let page = self.store.read_log(&self.topics, cursor, self.limit).await?;
-        self.cursor = page.next;
-        self.at_end = page.next >= page.head;
-        self.told_end = false;
-        if let Some(newest) = page.events.last() {
-            let prev = std::mem::replace(&mut self.last, newest.sequence);
-            return Ok(Item::Events { prev, events: page.events });
-        }
-        self.told_end = self.at_end;
-        Ok(if self.at_end { Item::CaughtUp(page.next) } else { Item::Scanned(page.next) })
+    }
+}
+
+/// Hands out subscriptions to one log. Its tail runs as long as it or one of them is there, and no longer than the server.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    tail: Arc<Tail>,
+    shutdown: CancellationToken,
+    /// Stops the tail with the last of those who need it.
+    _running: Arc<DropGuard>,
+}
+
+impl Feed {
+    /// Starts the feed of this log on the runtime that is running. Subscriptions end with `shutdown`. The listener is told
+    /// of every ring that has something new.
+    pub(crate) fn start(
+        store: Arc<dyn EventStore>,
+        options: FeedOptions,
+        listener: Option<Arc<dyn Listener>>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let tail = Arc::new(Tail::new(store, options, listener));
+        let stop = shutdown.child_token();
+        tokio::spawn(Arc::clone(&tail).run(stop.clone()));
+        Self { tail, shutdown, _running: Arc::new(stop.drop_guard()) }
+    }
+
+    /// Subscribes to these topics, until `ends_at` at the latest.
+    pub(crate) fn subscribe(
+        &self,
+        topics: Topics,
+        after: After,
+        lagging: Lagging,
+        ends_at: Option<Instant>,
+    ) -> Subscription {
+        let membership = self.tail.join(topics);
+        // Asked first, so that who starts at the head has no history.
+        let live_from = *self.tail.store.head().borrow();
+        let start = locate(&*self.tail.store, after);
+        let bounds = Bounds { shutdown: self.shutdown.clone(), ends_at };
+        Subscription::new(membership, start, live_from, lagging, bounds, Arc::clone(&self._running))
+    }
+
+    /// How many subscriptions there are.
+    pub(crate) fn subscriptions(&self) -> usize {
+        self.tail.members()
+    }
+
+    /// How many rings there are, and how many bytes they hold.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        self.tail.size()
     }
 }
 
