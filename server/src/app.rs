@@ -9,22 +9,35 @@ use highwater_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Settings, routes, store::EventStore};
+use crate::{broker::EventBroker, config::Settings, routes, store::EventStore};
 
 /// What every route may use.
 #[derive(Clone)]
 pub struct AppState {
+    /// For reading pages. What is appended or followed goes through the broker.
     pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) broker: EventBroker,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
 }
 
 impl AppState {
-    /// Serves this store. Once `shutdown` is cancelled, subscribers get their `goodbye` and who waits an answer.
+    /// Serves this store, on the runtime that is running. Once `shutdown` is cancelled, subscribers get their `goodbye` and
+    /// who waits an answer.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) -> Self {
-        Self { store, limits: settings.limits(), settings: Arc::new(settings), shutdown }
+        let broker = EventBroker::connect(Arc::clone(&store), &settings, &shutdown);
+        Self { store, broker, limits: settings.limits(), settings: Arc::new(settings), shutdown }
+    }
+
+    /// For programs that mount the routes: where they append and subscribe themselves.
+    #[must_use]
+    pub fn broker(&self) -> &EventBroker {
+        &self.broker
     }
 
     /// The last durable event's place.

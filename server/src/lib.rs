@@ -3,6 +3,7 @@
 //! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
 
 pub mod app;
+pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -15,4 +16,5 @@ mod page;
 mod remote;
 mod routes;
 pub mod serve;
+mod sockets;
 pub mod store;

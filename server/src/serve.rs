@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::{AppState, app},
     config::Settings,
+    sockets::{Slot, Sockets, TakeSocket},
     store::EventStore,
 };
 
@@ -30,9 +31,10 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub async fn run(listener: TcpListener, store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) {
     let bounds =
         Bounds { connections_max: settings.connections_max, grace: Duration::from_millis(settings.shutdown_grace_ms) };
-    let router = app(AppState::new(Arc::clone(&store), settings, shutdown.clone()));
-    serve(listener, router, bounds, shutdown).await;
-    store.close().await;
+    let state = AppState::new(store, settings, shutdown.clone());
+    let broker = state.broker().clone();
+    serve(listener, app(state), broker.sockets(), bounds, shutdown).await;
+    broker.close().await;
 }
 
 /// What [`serve`] keeps within.
@@ -45,8 +47,15 @@ pub struct Bounds {
     pub grace: Duration,
 }
 
-/// Serves any routes until `shutdown` is cancelled and the connections have ended, or the grace is over.
-pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, shutdown: CancellationToken) {
+/// Serves any routes until `shutdown` is cancelled and the connections have ended, or the grace is over. Sockets that the
+/// routes have no more use for go to `sockets`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    sockets: Option<Sockets>,
+    bounds: Bounds,
+    shutdown: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut is_full = false;
@@ -63,7 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, shutdo
                 }
                 Ok((socket, _)) => {
                     is_full = false;
-                    connections.spawn(connection(socket, router.clone(), &graceful));
+                    connections.spawn(connection(socket, router.clone(), sockets.clone(), &graceful));
                 }
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
@@ -73,21 +82,32 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, shutdo
         }
     }
     drop(listener);
-    if timeout(bounds.grace, graceful.shutdown()).await.is_err() {
+    let ended = async {
+        graceful.shutdown().await;
+        if let Some(sockets) = &sockets {
+            sockets.closed().await;
+        }
+    };
+    if timeout(bounds.grace, ended).await.is_err() {
         tracing::warn!(connections = connections.len(), "requests still under way are cut off");
     }
     connections.shutdown().await;
 }
 
 /// One connection: its requests one after the other, until either side ends it. An idle one ends with the server.
-fn connection(socket: TcpStream, router: Router, graceful: &GracefulShutdown) -> impl Future<Output = ()> + use<> {
+fn connection(
+    socket: TcpStream,
+    router: Router,
+    sockets: Option<Sockets>,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + use<> {
     // What is written is whole frames: they shall not wait for more.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!("a connection keeps its delay: {error}");
     }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
+    let (io, slot) = Slot::new(socket, Box::new(()));
+    let service = TowerToHyperService::new(TakeSocket::new(router, slot, sockets));
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(io), service);
     let connection = graceful.watch(connection);
     async move {
         if let Err(error) = connection.await {

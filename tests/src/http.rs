@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Once};
 
 use highwater_core::sse::{CONTROL_EVENT, Decoder};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -115,6 +115,44 @@ impl Frame {
     }
 }
 
+/// Who sends an event stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The reactor, on the socket that hyper gave away.
+    Socket,
+    /// hyper, as a body: asked for in HTTP/1.0, whose connections are not given away.
+    Body,
+}
+
+impl Half {
+    fn version(self) -> Version {
+        match self {
+            Self::Socket => Version::HTTP_11,
+            Self::Body => Version::HTTP_10,
+        }
+    }
+}
+
+/// Makes each of these functions a test for both ways that an event stream is sent.
+#[macro_export]
+macro_rules! on_both_halves {
+    ($($test:ident),* $(,)?) => {$(
+        mod $test {
+            use $crate::http::Half;
+
+            #[tokio::test]
+            async fn socket() {
+                super::$test(Half::Socket).await;
+            }
+
+            #[tokio::test]
+            async fn body() {
+                super::$test(Half::Body).await;
+            }
+        }
+    )*};
+}
+
 /// An open event stream.
 pub struct Subscription {
     response: Response,
@@ -125,13 +163,20 @@ pub struct Subscription {
 impl Subscription {
     /// Opens an event stream, from a position on if one is given.
     pub async fn open(client: &Client, url: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = client.get(url).header("accept", "text/event-stream");
+        Self::open_on(Half::Socket, client, url, last_event_id).await
+    }
+
+    /// Opens an event stream that is sent in one of the two ways.
+    pub async fn open_on(half: Half, client: &Client, url: &str, last_event_id: Option<&str>) -> Self {
+        let mut request = client.get(url).version(half.version()).header("accept", "text/event-stream");
         if let Some(position) = last_event_id {
             request = request.header("last-event-id", position);
         }
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let is_taken = response.headers().get("connection").is_some_and(|value| value == "close");
+        assert_eq!(is_taken, half == Half::Socket, "{:?}", response.headers());
         Self { response, decoder: Decoder::new(), frames: VecDeque::new() }
     }
 

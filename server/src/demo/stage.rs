@@ -75,7 +75,7 @@ impl Stage {
         let proxy = Proxy::new(upstream, setting.faults, setting.pace, setting.seed, shutdown.clone())?;
         let running = [
             tokio::spawn(serve::run(own, store, settings, shutdown.clone())),
-            tokio::spawn(serve::serve(listener, proxy.router(), bounds, shutdown.clone())),
+            tokio::spawn(serve::serve(listener, proxy.router(), None, bounds, shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })
     }

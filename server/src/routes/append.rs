@@ -53,7 +53,7 @@ async fn commit(
     expectations: Vec<Expectation>,
 ) -> Result<Committed, Problem> {
     let monotonic = is_monotonic(headers)?;
-    Ok(state.store.commit(Commit { events, expectations, monotonic }).await?)
+    Ok(state.broker.publish(Commit { events, expectations, monotonic }).await?)
 }
 
 fn is_monotonic(headers: &HeaderMap) -> Result<bool, Problem> {

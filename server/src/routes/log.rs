@@ -32,9 +32,10 @@ pub(super) async fn read(State(state): State<AppState>, uri: Uri, headers: Heade
     let named = query.one::<After>("after")?;
     let after = last_event_id(&headers)?.map(After::Position).or(named);
     let mut response = if accept::wants_event_stream(&headers) {
+        let lagging = query.one("lagging")?.unwrap_or_default();
         query.finish()?;
         read::reach_min_position(&state, &headers).await?;
-        subscribe::response(state, topics, after.unwrap_or(After::Latest))
+        subscribe::response(&state, topics, after.unwrap_or(After::Latest), lagging)
     } else {
         let limit = read::page_limit(&state, &mut query)?;
         let wait = wait(&state, &mut query)?;

@@ -297,7 +297,7 @@ async fn spawn(router: Router, shutdown: CancellationToken) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let bounds = Bounds { connections_max: 100, grace: Duration::ZERO };
-    tokio::spawn(serve(listener, router, bounds, shutdown));
+    tokio::spawn(serve(listener, router, None, bounds, shutdown));
     base
 }
 
