@@ -20,6 +20,8 @@ pub struct AppState {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
+    /// Cancelled when no more requests should be sent here; `shutdown` may follow later.
+    pub(crate) draining: CancellationToken,
 }
 
 impl AppState {
@@ -31,13 +33,20 @@ impl AppState {
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) -> Self {
         let broker = EventBroker::connect(Arc::clone(&store), &settings, &shutdown);
-        Self { store, broker, limits: settings.limits(), settings: Arc::new(settings), shutdown }
+        let draining = shutdown.clone();
+        Self { store, broker, limits: settings.limits(), settings: Arc::new(settings), shutdown, draining }
     }
 
     /// For programs that mount the routes: where they append and subscribe themselves.
     #[must_use]
     pub fn broker(&self) -> &EventBroker {
         &self.broker
+    }
+
+    /// Is not ready any more from when `draining` is cancelled, although it serves until `shutdown` is.
+    #[must_use]
+    pub fn draining_from(self, draining: CancellationToken) -> Self {
+        Self { draining, ..self }
     }
 
     /// The last durable event's place.

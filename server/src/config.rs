@@ -1,6 +1,6 @@
 //! What can be set: [`Settings`], each with its unit in its name, and [`Overrides`], what one source says of them.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
 use highwater_core::{
     event::{Limits, TEXT_BYTES_MAX},
@@ -96,8 +96,6 @@ settings! {
     rings_bytes_max ("HIGHWATER_RINGS_BYTES_MAX"): usize = 64 * 1024 * 1024,
     /// The most minutes that a subscription lasts before its client has to come back; up to a fifth less, by chance
     subscription_max_min ("HIGHWATER_SUBSCRIPTION_MAX_MIN"): u64 = 60,
-    /// How long a subscriber may take nothing of what waits for it before it is given up
-    stall_timeout_ms ("HIGHWATER_STALL_TIMEOUT_MS"): u64 = 120_000,
     /// How long subscribers shall wait before they come back after a shutdown; at most 60000
     goodbye_retry_ms ("HIGHWATER_GOODBYE_RETRY_MS"): u64 = 1_000,
     /// The most connections at a time; who comes then is turned away
@@ -106,13 +104,37 @@ settings! {
     body_timeout_ms ("HIGHWATER_BODY_TIMEOUT_MS"): u64 = 30_000,
     /// How long a shutdown waits for requests under way
     shutdown_grace_ms ("HIGHWATER_SHUTDOWN_GRACE_MS"): u64 = 10_000,
+
+    /// PEM file of the certificate chain, the server's own first; with it and its key, TLS is all that is spoken
+    tls_cert ("HIGHWATER_TLS_CERT"): PathBuf = PathBuf::new(),
+    /// PEM file of the certificate's private key
+    tls_key ("HIGHWATER_TLS_KEY"): PathBuf = PathBuf::new(),
+    /// The most connections of one address (with IPv6: of one /64) at a time; 0 for no such bound, as behind a proxy
+    connections_per_address_max ("HIGHWATER_CONNECTIONS_PER_ADDRESS_MAX"): usize = 0,
+    /// How long a new connection may take to come to its first whole request head, through the TLS handshake
+    header_timeout_ms ("HIGHWATER_HEADER_TIMEOUT_MS"): u64 = 15_000,
+    /// The most bytes of a request's head
+    header_bytes_max ("HIGHWATER_HEADER_BYTES_MAX"): usize = 16 * 1024,
+    /// How long a connection may be without a request under way
+    idle_timeout_ms ("HIGHWATER_IDLE_TIMEOUT_MS"): u64 = 75_000,
+    /// How long a client may leave what it was sent unread, or its receipt unsaid, before its connection is cut
+    stall_timeout_ms ("HIGHWATER_STALL_TIMEOUT_MS"): u64 = 120_000,
+    /// The most requests under way on one HTTP/2 connection
+    http2_streams_max ("HIGHWATER_HTTP2_STREAMS_MAX"): u32 = 100,
+    /// How often an HTTP/2 connection is asked whether it lives
+    http2_ping_ms ("HIGHWATER_HTTP2_PING_MS"): u64 = 30_000,
+    /// How long a shutdown says that it is not ready before it turns anybody away
+    drain_delay_ms ("HIGHWATER_DRAIN_DELAY_MS"): u64 = 0,
 }
 
 /// A flag's help: what the setting is, and what it is unless set.
 #[cfg(feature = "cli")]
 fn help(doc: &str, default: impl std::fmt::Debug) -> String {
     let default = format!("{default:?}");
-    format!("{} [default: {}]", doc.trim(), default.trim_matches('"'))
+    match default.trim_matches('"') {
+        "" => doc.trim().to_owned(),
+        default => format!("{} [default: {default}]", doc.trim()),
+    }
 }
 
 /// What a frame needs beside data and extensions: the fullest clock (256 actors of 255 bytes that are all
@@ -130,6 +152,9 @@ const LONG_POLL_S_CEILING: u64 = 30;
 
 /// Nobody should be away for longer only because a server was started anew; a browser's timer could not count 2^31.
 const GOODBYE_RETRY_MS_CEILING: u64 = 60_000;
+
+/// Room for a browser's usual head at least, and a bound that is one.
+const HEADER_BYTES_RANGE: RangeInclusive<usize> = 1024..=1024 * 1024;
 
 /// A setting has a value that it can't have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -161,7 +186,11 @@ impl Settings {
             ("subscriber_bytes_max", self.subscriber_bytes_max as u64),
             ("subscriber_events_max", self.subscriber_events_max as u64),
             ("subscription_max_min", self.subscription_max_min),
+            ("header_timeout_ms", self.header_timeout_ms),
+            ("idle_timeout_ms", self.idle_timeout_ms),
             ("stall_timeout_ms", self.stall_timeout_ms),
+            ("http2_streams_max", self.http2_streams_max.into()),
+            ("http2_ping_ms", self.http2_ping_ms),
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(InvalidSetting { name, rule: "at least 1" });
@@ -190,7 +219,14 @@ impl Settings {
         if self.head_heartbeat_ms > 1_000 {
             return Err(InvalidSetting { name: "head_heartbeat_ms", rule: "at most 1000: readers count on it" });
         }
-        Ok(())
+        if !HEADER_BYTES_RANGE.contains(&self.header_bytes_max) {
+            return Err(InvalidSetting { name: "header_bytes_max", rule: "1024 to 1048576" });
+        }
+        match (self.tls_cert.as_os_str().is_empty(), self.tls_key.as_os_str().is_empty()) {
+            (false, true) => Err(InvalidSetting { name: "tls_key", rule: "given with tls_cert" }),
+            (true, false) => Err(InvalidSetting { name: "tls_cert", rule: "given with tls_key" }),
+            _ => Ok(()),
+        }
     }
 
     /// No frame of an event within these settings is larger.
@@ -257,6 +293,12 @@ mod tests {
             ("batch_events_max", Settings { batch_events_max: 0, ..Settings::default() }),
         ] {
             assert_eq!(nothing.check(), Err(InvalidSetting { name, rule: "at least 1" }));
+        }
+        let half = Settings { tls_cert: "chain.pem".into(), ..Settings::default() };
+        assert_eq!(half.check().unwrap_err().to_string(), "tls_key must be given with tls_cert");
+        for bytes in [HEADER_BYTES_RANGE.start() - 1, HEADER_BYTES_RANGE.end() + 1] {
+            let head = Settings { header_bytes_max: bytes, ..Settings::default() };
+            assert_eq!(head.check().unwrap_err().name, "header_bytes_max");
         }
         for too_large in [
             Settings { data_bytes_max: 512 * 1024, ..Settings::default() },

@@ -14,7 +14,10 @@ use highwater_core::{
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
-use crate::store::{CommitError, Unavailable};
+use crate::{
+    serve::Full,
+    store::{CommitError, Unavailable},
+};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -91,6 +94,9 @@ pub enum Problem {
     /// The log can't be read.
     #[error("{0}")]
     Unavailable(#[from] Unavailable),
+    /// There is no place for one more.
+    #[error("{0}: retry after the seconds that Retry-After says")]
+    Full(#[from] Full),
     /// The server is about to end.
     #[error("the server is shutting down: retry, and be answered by its successor")]
     ShuttingDown,
@@ -154,7 +160,9 @@ impl Problem {
             }
             Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => CLOCK_FULL,
             Self::Commit(C::IdConflict { .. }) => (StatusCode::CONFLICT, "id_conflict", "An id that is taken"),
-            Self::Commit(C::Overloaded) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much to do"),
+            Self::Commit(C::Overloaded) | Self::Full(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much to do")
+            }
             Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => UNAVAILABLE,
             Self::UnknownStream(_) => (StatusCode::NOT_FOUND, "unknown_stream", "No such stream"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Once};
 
 use highwater_core::sse::{CONTROL_EVENT, Decoder};
-use reqwest::{Client, Response, StatusCode, Version};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -20,10 +20,16 @@ pub const BATCH: &str = "application/cloudevents-batch+json";
 /// Where the system gives it no resources.
 #[must_use]
 pub fn client() -> Client {
+    client_builder().build().expect("a client")
+}
+
+/// Such a client, before it is made.
+#[must_use]
+pub fn client_builder() -> ClientBuilder {
     static TLS: Once = Once::new();
     // Not used for http URLs, but the client asks for it. Fails only where one is installed, which is as good.
     TLS.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    Client::builder().no_proxy().build().expect("a client")
+    Client::builder().no_proxy()
 }
 
 /// An event to append to the stream that the URL names.
@@ -184,6 +190,12 @@ impl Subscription {
     #[must_use]
     pub fn headers(&self) -> &reqwest::header::HeaderMap {
         self.response.headers()
+    }
+
+    /// The version of HTTP that it comes over.
+    #[must_use]
+    pub fn version(&self) -> reqwest::Version {
+        self.response.version()
     }
 
     /// The next frame; `None` at the stream's end.

@@ -4,3 +4,5 @@ pub mod command;
 pub mod data;
 pub mod http;
 pub mod server;
+pub mod socket;
+pub mod tls;

@@ -10,7 +10,7 @@ use std::{
 
 use highwater_server::{
     config::Settings,
-    serve,
+    serve::{self, Connections, Listener, Tls},
     store::sqlite::{SqliteStore, StoreOptions},
 };
 use tempfile::TempDir;
@@ -30,6 +30,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Server {
     url: String,
     data: TempDir,
+    connections: Connections,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
 }
@@ -47,13 +48,28 @@ impl Server {
 
     /// Starts one on the log of an earlier one.
     pub async fn start_on(data: TempDir, settings: Settings) -> Self {
+        Self::begin(data, settings, None).await
+    }
+
+    /// Starts one with an empty log that speaks TLS.
+    pub async fn start_tls(settings: Settings, tls: Tls) -> Self {
+        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls)).await
+    }
+
+    async fn begin(data: TempDir, settings: Settings, tls: Option<Tls>) -> Self {
         let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
         let store = Arc::new(SqliteStore::open(data.path(), options).expect("the log opens"));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("the port's address"));
-        let shutdown = CancellationToken::new();
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = socket.local_addr().expect("the port's address");
+        let mut listener = Listener::new(socket, &settings);
+        let mut url = format!("http://{address}");
+        if let Some(tls) = tls {
+            listener = listener.with_tls(tls);
+            url = format!("https://{address}");
+        }
+        let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
         let running = tokio::spawn(serve::run(listener, store, settings, shutdown.clone()));
-        Self { url, data, shutdown, running }
+        Self { url, data, connections, shutdown, running }
     }
 
     /// The URL of a path on it.
@@ -65,7 +81,23 @@ impl Server {
     /// Its address and port.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").trim_start_matches("https://")
+    }
+
+    /// The connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// Waits until that many connections are open.
+    ///
+    /// # Panics
+    /// Where it does not come to that.
+    pub async fn until_open(&self, count: usize) {
+        let mut open = self.connections.watch();
+        let reached = timeout(PATIENCE, open.wait_for(|open| *open == count)).await;
+        assert!(reached.is_ok(), "{} connections are open, not {count}", self.connections.open());
     }
 
     /// Begins the shutdown, without waiting for its end.
@@ -92,7 +124,18 @@ pub struct Process {
 impl Process {
     /// Starts `highwater serve` on a folder, with more flags if need be, and waits until it listens.
     pub async fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut command = Command::from(command());
+        Self::start_as(command(), data, flags).await
+    }
+
+    /// Starts it with a limit of open files that it can't raise.
+    pub async fn start_with_files(files_max: u32, data: &Path, flags: &[&str]) -> Self {
+        let mut limited = command_of(Path::new("sh"));
+        limited.args(["-c", &format!(r#"ulimit -n {files_max}; exec "$0" "$@""#)]).arg(binary());
+        Self::start_as(limited, data, flags).await
+    }
+
+    async fn start_as(command: process::Command, data: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::from(command);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the binary starts");
         let mut output = BufReader::new(child.stdout.take().expect("it was piped")).lines();
@@ -111,7 +154,7 @@ impl Process {
     /// Its address and port.
     #[must_use]
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").trim_start_matches("https://")
     }
 
     /// Ends it as a crash would (SIGKILL).
@@ -120,15 +163,25 @@ impl Process {
     }
 
     /// Asks it to end (SIGTERM) and waits until it has.
-    pub async fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(self) -> ExitStatus {
         self.signal_terminate();
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it can be waited for")
     }
 
     /// Asks it to end (SIGTERM), without waiting for that.
     pub fn signal_terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it has not ended").to_string();
-        let sent = process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is a kill command");
+        let sent = process::Command::new("kill").args(["-s", name, &pid]).status().expect("there is a kill command");
         assert!(sent.success());
     }
 }
@@ -136,7 +189,11 @@ impl Process {
 /// A command of the binary, which hears nothing of the settings in the environment of who runs the tests.
 #[must_use]
 pub fn command() -> process::Command {
-    let mut command = process::Command::new(binary());
+    command_of(binary())
+}
+
+fn command_of(program: &Path) -> process::Command {
+    let mut command = process::Command::new(program);
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("HIGHWATER_") {
             command.env_remove(name);

@@ -1,40 +1,19 @@
-//! What a connection may cost: an append that never ends is answered, and connections are counted.
+//! What a request may cost: a body that never ends is given up, a head is of a bounded size.
 
 use highwater_server::config::Settings;
 use highwater_tests::{
     http::{EVENT, client, event, post},
-    server::{PATIENCE, Server},
+    server::Server,
+    socket::answer_to,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
-
-/// Everything up to the end of the connection, which must come. A reset is one.
-async fn until_closed(socket: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("the server closes it");
-    String::from_utf8(answer).expect("text")
-}
-
-/// Asks a connection for something small, and whether it was answered.
-async fn is_served(socket: &mut TcpStream) -> bool {
-    let mut answer = [0; 512];
-    // Writing to a connection that is closed already may fail, and reading from it then does.
-    let _ = socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    timeout(PATIENCE, socket.read(&mut answer)).await.expect("an answer or the end").is_ok_and(|bytes| bytes > 0)
-}
 
 #[tokio::test]
 async fn a_body_that_never_ends_is_given_up() {
     let settings = Settings { body_timeout_ms: 100, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
-    let mut socket = TcpStream::connect(server.address()).await.unwrap();
     let head =
         format!("POST /v1/streams/s:a HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: 100\r\n\r\n{{");
-    socket.write_all(head.as_bytes()).await.unwrap();
-    let answer = until_closed(&mut socket).await;
+    let answer = answer_to(server.address(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains(r#""code":"body_timeout""#) && answer.contains(r#""timeout_ms":100"#), "{answer}");
     assert_eq!(
@@ -44,19 +23,23 @@ async fn a_body_that_never_ends_is_given_up() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_closed_and_the_next_is_served() {
-    let server = Server::start_with(Settings { connections_max: 2, ..Settings::default() }).await;
-    let mut first = TcpStream::connect(server.address()).await.unwrap();
-    let mut second = TcpStream::connect(server.address()).await.unwrap();
-    assert!(is_served(&mut first).await && is_served(&mut second).await);
-    let mut third = TcpStream::connect(server.address()).await.unwrap();
-    assert!(!is_served(&mut third).await);
-    assert!(is_served(&mut first).await, "those before it stay");
-
-    drop(second);
-    let next = async {
-        // The server hears of the end in its own time.
-        while !is_served(&mut TcpStream::connect(server.address()).await.unwrap()).await {}
-    };
-    timeout(PATIENCE, next).await.expect("a place has become free");
+async fn a_head_may_have_so_many_bytes_and_fields() {
+    let settings = Settings { header_bytes_max: 4096, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let with = |fields: String| format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n");
+    let long = |bytes: usize| with(format!("x: {}\r\n", "y".repeat(bytes)));
+    let frame = long(0).len();
+    let many = |fields: usize| with("x: y\r\n".repeat(fields));
+    for (request, status) in [
+        (long(4096 - frame), "200"),
+        (long(4097 - frame), "431"),
+        (long(1024 * 1024), "431"),
+        // Beside the two of every request.
+        (many(98), "200"),
+        (many(99), "431"),
+    ] {
+        let answer = answer_to(server.address(), request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{} bytes: {answer}", request.len());
+    }
+    server.until_open(0).await;
 }

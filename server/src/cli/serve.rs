@@ -12,9 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{InvalidSetting, Overrides, Settings},
-    serve,
+    serve::{self, Listener, Tls, TlsError},
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
 };
+
+/// Open files that are no connections: the log, those to be refused, and what the process itself needs.
+const OTHER_FILES: u64 = 128;
 
 /// Flags win over environment variables, those over the file, and that over the defaults.
 #[derive(clap::Args)]
@@ -35,6 +38,8 @@ pub(super) enum ServeError {
     ConfigInvalid { path: PathBuf, error: Box<toml::de::Error> },
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
+    #[error("{0}; see --tls-cert and --tls-key")]
+    Tls(#[from] TlsError),
     #[error("cannot listen on {address}: {error}{}", listen_advice(.error))]
     Listen { address: String, error: io::Error },
     #[error(transparent)]
@@ -46,7 +51,7 @@ pub(super) enum ServeError {
 impl ServeError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) => 2,
+            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) | Self::Tls(_) => 2,
             Self::Listen { .. } => 3,
             Self::Open(_) => 4,
             Self::Signals(_) => 1,
@@ -59,14 +64,40 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let settings = settings(arguments)?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(ServeError::Signals)?;
+    let tls = match settings.tls_cert.as_os_str().is_empty() {
+        true => None,
+        false => Some(Tls::load(&settings.tls_cert, &settings.tls_key)?),
+    };
     let listening = |error| ServeError::Listen { address: settings.listen.clone(), error };
-    let listener = TcpListener::bind(&settings.listen).await.map_err(listening)?;
-    let address = listener.local_addr().map_err(listening)?;
+    let socket = TcpListener::bind(&settings.listen).await.map_err(listening)?;
+    let address = socket.local_addr().map_err(listening)?;
     let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
     let store = SqliteStore::open(&settings.data, options)?;
-    announce(&format!("listening on http://{address}"));
+    raise_open_files_limit(settings.connections_max);
+    let mut listener = Listener::new(socket, &settings);
+    let mut scheme = "http";
+    if let Some(tls) = tls {
+        reload_on_hangup(tls.clone()).map_err(ServeError::Signals)?;
+        listener = listener.with_tls(tls);
+        scheme = "https";
+    }
+    announce(&format!("listening on {scheme}://{address}"));
     serve::run(listener, Arc::new(store), settings, shutdown).await;
     Ok(())
+}
+
+/// Lets the process have as many open files as it may, and says where these are too few for its connections.
+fn raise_open_files_limit(connections_max: usize) {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files_max) if files_max < connections_max as u64 + OTHER_FILES => tracing::warn!(
+            files_max,
+            connections_max,
+            "the system allows too few open files for that many connections: raise its limit (ulimit -Hn, or systemd's \
+             LimitNOFILE), or lower connections_max"
+        ),
+        Ok(files_max) => tracing::info!(files_max, "open files"),
+        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
+    }
 }
 
 fn settings(arguments: Arguments) -> Result<Settings, ServeError> {
@@ -97,7 +128,8 @@ fn announce(line: &str) {
     }
 }
 
-/// Cancels at the first SIGTERM or SIGINT. Listening for them begins before this returns.
+/// Cancels at the first SIGTERM or SIGINT, and ends the process at the second. Listening for them begins before this
+/// returns.
 #[cfg(unix)]
 pub(super) fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -105,23 +137,60 @@ pub(super) fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let mut signalled = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        signalled().await;
         tracing::info!("shutting down");
         shutdown.cancel();
+        signalled().await;
+        end_at_once();
     });
     Ok(())
 }
 
-/// Cancels at the first Ctrl-C.
+/// Cancels at the first Ctrl-C, and ends the process at the second.
 #[cfg(not(unix))]
 pub(super) fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             shutdown.cancel();
         }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            end_at_once();
+        }
     });
+    Ok(())
+}
+
+/// What was acknowledged is durable: there is nothing that could be lost.
+fn end_at_once() -> ! {
+    tracing::warn!("ended before everything was over");
+    std::process::exit(1)
+}
+
+/// Takes up a renewed certificate at SIGHUP.
+#[cfg(unix)]
+fn reload_on_hangup(tls: Tls) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!("the certificate stays as it was: {error}"),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+fn reload_on_hangup(_: Tls) -> io::Result<()> {
     Ok(())
 }

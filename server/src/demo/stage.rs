@@ -1,6 +1,6 @@
 //! [`Stage`]: everything the demo plays on: the log, the server before it, the proxy before that.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
 use tempfile::TempDir;
@@ -13,13 +13,13 @@ use super::{
 };
 use crate::{
     config::Settings,
-    serve::{self, Bounds},
+    serve::{self, Listener},
     store::sqlite::{SqliteStore, StoreOptions},
 };
 
 const LOOPBACK: &str = "127.0.0.1:0";
 /// How long the end waits for what is under way.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE_MS: u64 = 2_000;
 
 /// How a stage is set up.
 pub(super) struct Setting {
@@ -64,18 +64,19 @@ impl Stage {
             (None, data) => data.unwrap_or_default(),
         };
         let defaults = Settings::default();
-        let bounds = Bounds { connections_max: defaults.connections_max, grace: GRACE };
         let settings = Settings {
             heartbeat_ms: setting.heartbeat_ms.unwrap_or(defaults.heartbeat_ms),
             data: data.clone(),
+            shutdown_grace_ms: GRACE_MS,
             ..defaults
         };
         let store = Arc::new(SqliteStore::open(&data, StoreOptions::default())?);
         let upstream = format!("http://{server_address}").parse().context("an address makes a URL")?;
         let proxy = Proxy::new(upstream, setting.faults, setting.pace, setting.seed, shutdown.clone())?;
+        let (page, server) = (Listener::new(listener, &settings), Listener::new(own, &settings));
         let running = [
-            tokio::spawn(serve::run(own, store, settings, shutdown.clone())),
-            tokio::spawn(serve::serve(listener, proxy.router(), None, bounds, shutdown.clone())),
+            tokio::spawn(serve::run(server, store, settings, shutdown.clone())),
+            tokio::spawn(serve::serve(page, proxy.router(), None, shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })
     }

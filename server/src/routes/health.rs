@@ -11,7 +11,7 @@ pub(super) async fn alive() -> &'static str {
 
 /// Ready is who can read the log's last event, can append to it, and is not about to end.
 pub(super) async fn ready(State(state): State<AppState>) -> Result<&'static str, Problem> {
-    if state.shutdown.is_cancelled() {
+    if state.draining.is_cancelled() {
         return Err(Problem::ShuttingDown);
     }
     state.store.check_writable().await?;

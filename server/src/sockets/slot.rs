@@ -108,14 +108,18 @@ fn lock(content: &Mutex<Content>) -> MutexGuard<'_, Content> {
 #[derive(Clone)]
 pub(crate) struct TakeSocket<S> {
     service: S,
-    slot: Slot,
-    sockets: Option<Sockets>,
+    from: Option<(Slot, Sockets)>,
 }
 
 impl<S> TakeSocket<S> {
-    /// The service of one connection, whose socket is in the slot.
-    pub(crate) fn new(service: S, slot: Slot, sockets: Option<Sockets>) -> Self {
-        Self { service, slot, sockets }
+    /// The service of a connection whose socket stays where it is.
+    pub(crate) fn new(service: S) -> Self {
+        Self { service, from: None }
+    }
+
+    /// The service of the connection whose socket is in the slot.
+    pub(crate) fn from(self, slot: Slot, sockets: Option<Sockets>) -> Self {
+        Self { from: sockets.map(|sockets| (slot, sockets)), ..self }
     }
 }
 
@@ -135,16 +139,14 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let can_take =
             request.version() == Version::HTTP_11 && request.method() == Method::GET && request.body().is_end_stream();
-        let sockets = self.sockets.clone().filter(|_| can_take);
-        let slot = self.slot.clone();
+        let from = self.from.clone().filter(|_| can_take);
         let response = self.service.call(request);
         Box::pin(async move {
             let mut response = response.await?;
-            if let Some(sockets) = sockets
+            if let Some((slot, sockets)) = from
                 && response.status() == StatusCode::OK
-                && let Some(taken) = Ticket::redeem(&mut response, || slot.take())
+                && let Some((subscription, (socket, guard))) = Ticket::redeem(&mut response, || slot.take())
             {
-                let (subscription, (socket, guard)) = taken;
                 let (head, _) = response.into_parts();
                 sockets.adopt(socket, &head, subscription, guard);
                 // For nobody: the slot is empty.

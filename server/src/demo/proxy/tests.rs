@@ -18,8 +18,9 @@ use super::{
     mangle::{Mangler, Sending},
 };
 use crate::{
+    config::Settings,
     demo::pace::Pace,
-    serve::{Bounds, serve},
+    serve::{Listener, serve},
 };
 
 const WORST: Faults =
@@ -294,10 +295,10 @@ impl Running {
 }
 
 async fn spawn(router: Router, shutdown: CancellationToken) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let bounds = Bounds { connections_max: 100, grace: Duration::ZERO };
-    tokio::spawn(serve(listener, router, None, bounds, shutdown));
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", socket.local_addr().unwrap());
+    let settings = Settings { shutdown_grace_ms: 0, ..Settings::default() };
+    tokio::spawn(serve(Listener::new(socket, &settings), router, None, shutdown));
     base
 }
 

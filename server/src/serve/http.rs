@@ -1,0 +1,203 @@
+//! HTTP on one connection: HTTP/1.1 (and 1.0), or HTTP/2 where a client over TLS prefers it.
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, HttpBody},
+};
+use hyper::{
+    Request, Response,
+    body::{Frame, Incoming, SizeHint},
+    server::conn::{http1, http2},
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpStream, time::sleep};
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    connection::{Connection, UnderWay},
+    tls,
+};
+use crate::{
+    config::Settings,
+    sockets::{Slot, Sockets, TakeSocket},
+};
+
+/// What is read ahead, or held back to be written, of an HTTP/1.1 connection.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// What a client may send ahead of its being read, in one HTTP/2 stream and in all of a connection.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// What is held back to be written of one HTTP/2 stream.
+const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// How long an HTTP/2 client may take to say that it lives.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the ends of an unused connection may take to part.
+const PARTING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a connection's bytes go through.
+pub(super) enum Transport {
+    /// Nothing.
+    Plain(TcpStream),
+    /// Encryption.
+    Tls(TlsStream<TcpStream>),
+}
+
+/// Serves connections, one by one, until `shutdown` is cancelled.
+pub(super) struct HttpServer {
+    router: Router,
+    sockets: Option<Sockets>,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+    shutdown: CancellationToken,
+}
+
+impl HttpServer {
+    pub(super) fn new(
+        router: Router,
+        sockets: Option<Sockets>,
+        settings: &Settings,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .max_header_size(settings.header_bytes_max)
+            .max_buf_size(BUFFER_BYTES_MAX.max(settings.header_bytes_max))
+            // Its clock would run between requests too: `Connection` has a better one.
+            .header_read_timeout(None);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(settings.header_bytes_max).unwrap_or(u32::MAX))
+            .max_concurrent_streams(settings.http2_streams_max)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(STREAM_BUFFER_BYTES_MAX)
+            .keep_alive_interval(Duration::from_millis(settings.http2_ping_ms))
+            .keep_alive_timeout(PING_TIMEOUT);
+        Self { router, sockets, http1, http2, shutdown }
+    }
+
+    /// One connection: its requests until either side ends it. One without requests ends with the server.
+    pub(super) async fn serve(&self, transport: Transport, connection: Connection) {
+        let router = TakeSocket::new(self.router.clone());
+        match transport {
+            Transport::Plain(socket) => {
+                let (io, slot) = Slot::new(socket, Box::new(connection.clone()));
+                let service = service(router.from(slot, self.sockets.clone()), connection.clone());
+                let http = self.http1.serve_connection(TokioIo::new(io), service).with_upgrades();
+                self.drive(http, &connection).await;
+            }
+            // On the heap, so that the others need not be as large.
+            Transport::Tls(stream) if tls::is_http2(&stream) => {
+                let service = service(router, connection.clone());
+                let http = self.http2.serve_connection(TokioIo::new(stream), service);
+                Box::pin(self.drive(http, &connection)).await;
+            }
+            Transport::Tls(stream) => {
+                let service = service(router, connection.clone());
+                let http = self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
+                self.drive(http, &connection).await;
+            }
+        }
+    }
+
+    async fn drive(&self, http: impl Graceful, connection: &Connection) {
+        let mut http = pin!(http);
+        let (mut is_ending, mut is_overdue) = (false, false);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = http.as_mut() => break ended,
+                () = self.shutdown.cancelled(), if !is_ending => is_ending = true,
+                () = connection.overdue(), if !is_overdue => is_overdue = true,
+                () = sleep(PARTING_TIMEOUT), if is_overdue => {
+                    if connection.is_at_rest() {
+                        break Ok(());
+                    }
+                    continue;
+                }
+            }
+            http.as_mut().graceful_shutdown();
+        };
+        if let Err(error) = ended {
+            tracing::debug!("a connection broke: {error}");
+        }
+    }
+}
+
+/// A connection that can be asked to end after what is under way.
+trait Graceful: Future<Output = hyper::Result<()>> {
+    fn graceful_shutdown(self: Pin<&mut Self>);
+}
+
+impl<I, S> Graceful for http1::UpgradeableConnection<I, S>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible>,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S> Graceful for http2::Connection<I, S, TokioExecutor>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send + 'static>,
+{
+    fn graceful_shutdown(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// The routes, as one connection sees them.
+fn service(
+    router: TakeSocket<Router>,
+    connection: Connection,
+) -> impl Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send + 'static> {
+    let router = TowerToHyperService::new(router);
+    service_fn(move |mut request: Request<Incoming>| {
+        let under_way = connection.begin();
+        request.extensions_mut().insert(connection.clone());
+        let answer = router.call(request);
+        async move { Ok(answer.await?.map(|body| Answer { body, _under_way: under_way })) }
+    })
+}
+
+/// An answer's body. Until it is on its way, or its connection has broken, the request is under way.
+struct Answer {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
