@@ -25,22 +25,13 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Serves this store, on the runtime that is running. Once `shutdown` is cancelled, subscribers get their `goodbye` and
-    /// who waits an answer.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime.
+    /// Serves what this broker is connected to. Once the broker closes, subscribers get their `goodbye` and who waits an
+    /// answer.
     #[must_use]
-    pub fn new(store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) -> Self {
-        let broker = EventBroker::connect(Arc::clone(&store), &settings, &shutdown);
+    pub fn new(broker: EventBroker, settings: Settings) -> Self {
+        let (store, shutdown) = (Arc::clone(broker.store()), broker.closing().clone());
         let draining = shutdown.clone();
         Self { store, broker, limits: settings.limits(), settings: Arc::new(settings), shutdown, draining }
-    }
-
-    /// For programs that mount the routes: where they append and subscribe themselves.
-    #[must_use]
-    pub fn broker(&self) -> &EventBroker {
-        &self.broker
     }
 
     /// Is not ready any more from when `draining` is cancelled, although it serves until `shutdown` is.

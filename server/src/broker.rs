@@ -39,7 +39,7 @@ pub struct EventBroker {
     store: Arc<dyn EventStore>,
     feed: Feed,
     sockets: Option<Sockets>,
-    /// Its own: closing the broker is not yet closing the server.
+    /// Cancelled when subscriptions are to end.
     closing: CancellationToken,
 }
 
@@ -114,13 +114,13 @@ pub struct Events {
 }
 
 impl EventBroker {
-    /// Connects to a log, on the runtime that is running. The broker closes with `shutdown`, or by [`close`](Self::close).
+    /// Connects to a log, on the runtime that is running.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
     #[must_use]
-    pub fn connect(store: Arc<dyn EventStore>, settings: &Settings, shutdown: &CancellationToken) -> Self {
-        let closing = shutdown.child_token();
+    pub fn connect(store: Arc<dyn EventStore>, settings: &Settings) -> Self {
+        let closing = CancellationToken::new();
         let sockets = Sockets::start(Duration::from_millis(settings.stall_timeout_ms), &closing);
         let sockets = sockets.inspect_err(|error| tracing::warn!("subscribers stay with HTTP: {error}")).ok();
         let listener = sockets.as_ref().map(Sockets::listener);
@@ -152,6 +152,16 @@ impl EventBroker {
         ends_at: Option<Instant>,
     ) -> Subscription {
         self.feed.subscribe(topics, after, lagging, ends_at)
+    }
+
+    /// For reading pages of the log.
+    pub(crate) fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    /// Cancelled when subscriptions are to end. What is appended until [`close`](Self::close) is still taken.
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.closing
     }
 
     /// Where sockets of subscribers can go.

@@ -96,6 +96,8 @@ settings! {
     rings_bytes_max ("HIGHWATER_RINGS_BYTES_MAX"): usize = 64 * 1024 * 1024,
     /// The most minutes that a subscription lasts before its client has to come back; up to a fifth less, by chance
     subscription_max_min ("HIGHWATER_SUBSCRIPTION_MAX_MIN"): u64 = 60,
+    /// The most subscriptions of one WebSocket
+    socket_subscriptions_max ("HIGHWATER_SOCKET_SUBSCRIPTIONS_MAX"): usize = 32,
     /// How long subscribers shall wait before they come back after a shutdown; at most 60000
     goodbye_retry_ms ("HIGHWATER_GOODBYE_RETRY_MS"): u64 = 1_000,
     /// The most connections at a time; who comes then is turned away
@@ -191,6 +193,7 @@ impl Settings {
             ("stall_timeout_ms", self.stall_timeout_ms),
             ("http2_streams_max", self.http2_streams_max.into()),
             ("http2_ping_ms", self.http2_ping_ms),
+            ("socket_subscriptions_max", self.socket_subscriptions_max as u64),
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(InvalidSetting { name, rule: "at least 1" });

@@ -9,6 +9,7 @@ use std::{
 };
 
 use highwater_server::{
+    broker::EventBroker,
     config::Settings,
     serve::{self, Connections, Listener, Tls},
     store::sqlite::{SqliteStore, StoreOptions},
@@ -30,6 +31,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Server {
     url: String,
     data: TempDir,
+    broker: EventBroker,
     connections: Connections,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
@@ -68,8 +70,9 @@ impl Server {
             url = format!("https://{address}");
         }
         let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
-        let running = tokio::spawn(serve::run(listener, store, settings, shutdown.clone()));
-        Self { url, data, connections, shutdown, running }
+        let broker = EventBroker::connect(store, &settings);
+        let running = tokio::spawn(serve::run(listener, broker.clone(), settings, shutdown.clone()));
+        Self { url, data, broker, connections, shutdown, running }
     }
 
     /// The URL of a path on it.
@@ -82,6 +85,12 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_start_matches("https://")
+    }
+
+    /// What it publishes and subscribes through.
+    #[must_use]
+    pub fn broker(&self) -> &EventBroker {
+        &self.broker
     }
 
     /// The connections that are open.
@@ -155,6 +164,16 @@ impl Process {
     #[must_use]
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://").trim_start_matches("https://")
+    }
+
+    /// How much of its memory is in use, in MiB, as Linux counts it.
+    #[must_use]
+    pub fn resident_mib(&self) -> u64 {
+        let id = self.child.id().expect("it has not ended");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells of processes");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("and of their memory");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("in kilobytes");
+        kib / 1024
     }
 
     /// Ends it as a crash would (SIGKILL).

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    broker::EventBroker,
     config::{InvalidSetting, Overrides, Settings},
     serve::{self, Listener, Tls, TlsError},
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
@@ -82,7 +83,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
         scheme = "https";
     }
     announce(&format!("listening on {scheme}://{address}"));
-    serve::run(listener, Arc::new(store), settings, shutdown).await;
+    let broker = EventBroker::connect(Arc::new(store), &settings);
+    serve::run(listener, broker, settings, shutdown).await;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use super::{
     proxy::{Faults, Proxy},
 };
 use crate::{
+    broker::EventBroker,
     config::Settings,
     serve::{self, Listener},
     store::sqlite::{SqliteStore, StoreOptions},
@@ -74,8 +75,9 @@ impl Stage {
         let upstream = format!("http://{server_address}").parse().context("an address makes a URL")?;
         let proxy = Proxy::new(upstream, setting.faults, setting.pace, setting.seed, shutdown.clone())?;
         let (page, server) = (Listener::new(listener, &settings), Listener::new(own, &settings));
+        let broker = EventBroker::connect(store, &settings);
         let running = [
-            tokio::spawn(serve::run(server, store, settings, shutdown.clone())),
+            tokio::spawn(serve::run(server, broker, settings, shutdown.clone())),
             tokio::spawn(serve::serve(page, proxy.router(), None, shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })

@@ -9,6 +9,7 @@ mod log;
 mod precondition;
 mod query;
 mod read;
+mod socket;
 mod stream;
 mod subscribe;
 
@@ -29,6 +30,7 @@ pub(crate) fn router(state: AppState) -> Router {
     Router::new()
         .route("/v1/events", get(log::read).post(append::to_log))
         .route("/v1/streams/{stream}", get(stream::read).post(append::to_stream))
+        .route("/v1/ws", get(socket::upgrade))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(page::serve)

@@ -9,13 +9,15 @@ use axum::{
 use highwater_core::{topic::Topics, version::After};
 use tokio::time::Instant;
 
-use crate::{app::AppState, feed::Lagging, sockets::Ticket};
+use crate::{
+    app::AppState,
+    feed::{Lagging, Subscription},
+    sockets::Ticket,
+};
 
 /// Subscribes to these topics. A cursor that is of no use is told in the stream, which goes on from where it can.
 pub(super) fn response(state: &AppState, topics: Topics, after: After, lagging: Lagging) -> Response {
-    let ends_at = Instant::now() + lifetime(state.settings.subscription_max_min);
-    let subscription = state.broker.frames(topics, after, lagging, Some(ends_at));
-    let (ticket, body) = Ticket::new(subscription);
+    let (ticket, body) = Ticket::new(to(state, topics, after, lagging));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
@@ -24,6 +26,12 @@ pub(super) fn response(state: &AppState, topics: Topics, after: After, lagging: 
     let mut response = (headers, body).into_response();
     response.extensions_mut().insert(ticket);
     response
+}
+
+/// A subscription that lasts as long as one may.
+pub(super) fn to(state: &AppState, topics: Topics, after: After, lagging: Lagging) -> Subscription {
+    let ends_at = Instant::now() + lifetime(state.settings.subscription_max_min);
+    state.broker.frames(topics, after, lagging, Some(ends_at))
 }
 
 /// Up to a fifth less than the longest, so that those who came together don't come back together.

@@ -51,7 +51,7 @@ pub(super) enum Transport {
     /// Nothing.
     Plain(TcpStream),
     /// Encryption.
-    Tls(TlsStream<TcpStream>),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Serves connections, one by one, until `shutdown` is cancelled.

@@ -33,18 +33,18 @@ use self::{
 };
 use crate::{
     app::{AppState, app},
+    broker::EventBroker,
     config::Settings,
     sockets::Sockets,
-    store::EventStore,
 };
 
-/// Serves the store until `shutdown` is cancelled. Then it is not ready any more, and after `drain_delay_ms` it says
-/// goodbye to subscribers, finishes the requests under way as long as `shutdown_grace_ms` allows, and closes the store.
-pub async fn run(listener: Listener, store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) {
-    let ending = CancellationToken::new();
+/// Serves what a broker is connected to, until `shutdown` is cancelled. Then it is not ready any more, and after
+/// `drain_delay_ms` it says goodbye to subscribers, finishes the requests under way as long as `shutdown_grace_ms` allows,
+/// and closes the broker.
+pub async fn run(listener: Listener, broker: EventBroker, settings: Settings, shutdown: CancellationToken) {
+    let ending = broker.closing().clone();
     let drain_delay = Duration::from_millis(settings.drain_delay_ms);
-    let state = AppState::new(store, settings, ending.clone()).draining_from(shutdown.clone());
-    let broker = state.broker().clone();
+    let state = AppState::new(broker.clone(), settings).draining_from(shutdown.clone());
     let delayed = async {
         shutdown.cancelled().await;
         sleep(drain_delay).await;
@@ -123,7 +123,7 @@ impl Server {
             Some(tls) => {
                 let handshake = self.shutdown.run_until_cancelled(timeout_at(first_by, tls.accept(socket)));
                 match Box::pin(handshake).await {
-                    Some(Ok(Ok(stream))) => Transport::Tls(stream),
+                    Some(Ok(Ok(stream))) => Transport::Tls(Box::new(stream)),
                     Some(Ok(Err(error))) => return tracing::debug!(%peer, "no TLS with a client: {error}"),
                     Some(Err(_)) | None => return,
                 }

@@ -28,7 +28,8 @@ pub(super) struct Mailbox {
 #[derive(Default)]
 pub(super) struct Mail {
     /// New sockets.
-    pub(super) members: Vec<Member>,
+    #[expect(clippy::vec_box, reason = "boxed is how the reactor keeps them")]
+    pub(super) members: Vec<Box<Member>>,
     /// Rings that have something new.
     pub(super) rings: Vec<RingId>,
     /// It is over: nothing is taken any more.
@@ -44,7 +45,7 @@ impl Mailbox {
     }
 
     /// Hands a socket over, or back where the reactor has stopped.
-    pub(super) fn add(&self, member: Member) -> Result<(), Member> {
+    pub(super) fn add(&self, member: Box<Member>) -> Result<(), Box<Member>> {
         let mut mail = self.lock();
         if mail.stopped {
             return Err(member);

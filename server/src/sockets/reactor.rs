@@ -61,14 +61,15 @@ enum Standing {
 pub(super) struct Reactor {
     poll: Poll,
     context: Arc<Context>,
-    members: Slab<Member>,
+    /// Boxed, so that making room for more does not copy those that are there.
+    members: Slab<Box<Member>>,
     rings: HashMap<RingId, Vec<usize>>,
 }
 
 impl Member {
-    pub(super) fn new(socket: StdStream, next: BatchNumber, subscriber: Subscriber) -> Self {
+    pub(super) fn new(socket: StdStream, next: BatchNumber, subscriber: Subscriber) -> Box<Self> {
         let socket = TcpStream::from_std(socket);
-        Self { socket, subscriber, next, unsent: None, blocked_since: None, place: 0 }
+        Box::new(Self { socket, subscriber, next, unsent: None, blocked_since: None, place: 0 })
     }
 
     pub(super) fn leave(self) -> (StdStream, Subscriber) {
@@ -216,7 +217,7 @@ impl Reactor {
 }
 
 impl Reactor {
-    fn add(&mut self, mut member: Member, now: Instant) {
+    fn add(&mut self, mut member: Box<Member>, now: Instant) {
         let entry = self.members.vacant_entry();
         let (key, both) = (entry.key(), Interest::READABLE | Interest::WRITABLE);
         if let Err(error) = self.poll.registry().register(&mut member.socket, Token(key), both) {
@@ -231,7 +232,7 @@ impl Reactor {
     }
 
     /// Takes a member out; its socket is no longer watched.
-    fn remove(&mut self, key: usize) -> Option<Member> {
+    fn remove(&mut self, key: usize) -> Option<Box<Member>> {
         let mut member = self.members.try_remove(key)?;
         let ring = member.ring();
         if let Some(keys) = self.rings.get_mut(&ring) {

@@ -1,0 +1,233 @@
+//! Many subscribers and slow ones: everybody gets everything, and nobody costs more than a place.
+
+use highwater_core::sse::{CONTROL_EVENT, Decoder};
+use highwater_server::config::Settings;
+use highwater_tests::{
+    http::{BATCH, EVENT, Half, Subscription, client, event, event_to, post},
+    on_both_halves,
+    server::{PATIENCE, Process, Server},
+    socket::connect,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
+
+on_both_halves!(
+    who_stops_reading_for_long_gets_everything_and_costs_no_memory,
+    many_who_come_and_go_leave_nothing_behind,
+    subscribers_of_one_ring_at_any_pace_get_the_same,
+    a_client_that_half_closes_or_talks_is_gone,
+);
+
+/// The largest part of a server's memory that may be due to a reader.
+const READER_MIB_MAX: u64 = 48;
+
+/// An event stream by hand, which reads only when it is told to.
+struct Raw {
+    socket: TcpStream,
+    decoder: Decoder,
+    /// What is left of the present chunk, where the body comes in chunks.
+    chunk: Option<Vec<u8>>,
+}
+
+impl Raw {
+    async fn open(half: Half, address: &str, query: &str) -> Self {
+        let mut socket = connect(address).await;
+        let version = if half == Half::Socket { "1.1" } else { "1.0" };
+        let request = format!("GET /v1/events?{query} HTTP/{version}\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("the server takes a request");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(timeout(PATIENCE, socket.read_u8()).await.expect("a head").expect("a whole head"));
+        }
+        let head = String::from_utf8(head).expect("a head is text").to_ascii_lowercase();
+        assert!(head.contains(" 200 ok\r\n"), "{head}");
+        let chunk = head.contains("transfer-encoding: chunked").then(Vec::new);
+        assert_eq!(chunk.is_some(), half == Half::Socket, "{head}");
+        Self { socket, decoder: Decoder::new(), chunk }
+    }
+
+    /// Reads until there is an event, and gives its sequence.
+    async fn event(&mut self) -> u64 {
+        loop {
+            while let Some(frame) = self.decoder.next_frame().expect("frames of a good size") {
+                if frame.event != CONTROL_EVENT {
+                    let id = frame.id.expect("events have an id");
+                    return id.split_once('-').and_then(|(_, sequence)| sequence.parse().ok()).expect("a position");
+                }
+            }
+            let mut bytes = vec![0; 64 * 1024];
+            let read = timeout(PATIENCE, self.socket.read(&mut bytes)).await.expect("the server goes on");
+            let read = read.expect("the connection holds");
+            assert!(read > 0, "the stream ends");
+            match &mut self.chunk {
+                None => self.decoder.push(&bytes[..read]),
+                Some(chunks) => {
+                    chunks.extend_from_slice(&bytes[..read]);
+                    while let Some((data, whole)) = first_chunk(chunks) {
+                        self.decoder.push(&chunks[data]);
+                        chunks.drain(..whole);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the data of the first chunk is, and where the chunk ends.
+fn first_chunk(bytes: &[u8]) -> Option<(std::ops::Range<usize>, usize)> {
+    let line = bytes.windows(2).position(|end| end == b"\r\n")?;
+    let size = usize::from_str_radix(str::from_utf8(&bytes[..line]).expect("a size"), 16).expect("a size");
+    let data = line + 2..line + 2 + size;
+    (bytes.len() >= data.end + 2).then_some((data.clone(), data.end + 2))
+}
+
+fn batch(stream: &str, first: usize, count: usize) -> Value {
+    json!((first..first + count).map(|number| event_to(stream, &number.to_string())).collect::<Vec<_>>())
+}
+
+/// A hundred thousand events pass while it reads nothing.
+async fn who_stops_reading_for_long_gets_everything_and_costs_no_memory(half: Half) {
+    const EVENTS: usize = 100_000;
+    let data = tempfile::tempdir().unwrap();
+    let server = Process::start(data.path(), &["--ring-bytes-max", "1000000"]).await;
+    let mut reader = Raw::open(half, server.address(), "topic=**").await;
+    let (client, url) = (client(), server.url("/v1/events"));
+    assert_eq!(post(&client, &url, BATCH, &batch("s:a", 0, 1_000)).await.status, 201);
+    let before = server.resident_mib();
+    for first in (1_000..EVENTS).step_by(1_000) {
+        assert_eq!(post(&client, &url, BATCH, &batch("s:a", first, 1_000)).await.status, 201);
+    }
+    let grown = server.resident_mib().saturating_sub(before);
+    assert!(grown < READER_MIB_MAX, "{grown} MiB more than before");
+    for expected in 1..=EVENTS as u64 {
+        assert_eq!(reader.event().await, expected);
+    }
+    let grown = server.resident_mib().saturating_sub(before);
+    assert!(grown < READER_MIB_MAX, "{grown} MiB more than before");
+}
+
+async fn many_who_come_and_go_leave_nothing_behind(half: Half) {
+    const ROUNDS: usize = 5;
+    const CLIENTS: usize = 200;
+    let server = Server::start().await;
+    for round in 0..ROUNDS {
+        let mut clients = JoinSet::new();
+        for number in 0..CLIENTS {
+            let address = server.address().to_owned();
+            clients.spawn(async move {
+                // Some leave at once, some read first.
+                let mut reader = Raw::open(half, &address, &format!("topic=s:{}&after=earliest", number % 7)).await;
+                if round > 0 && number % 2 == 0 {
+                    reader.event().await;
+                }
+            });
+        }
+        clients.join_all().await;
+        let streams: Vec<Value> = (0..7).map(|stream| event_to(&format!("s:{stream}"), &round.to_string())).collect();
+        assert_eq!(post(&client(), &server.url("/v1/events"), BATCH, &json!(streams)).await.status, 201);
+    }
+    server.until_open(0).await;
+    assert_eq!(server.broker().status().subscriptions, 0);
+    assert_eq!(server.broker().status().rings, 0);
+}
+
+async fn subscribers_of_one_ring_at_any_pace_get_the_same(half: Half) {
+    const EVENTS: usize = 600;
+    let settings = Settings { ring_bytes_max: 200_000, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let mut readers = JoinSet::new();
+    for pause in [0, 1, 50, 599] {
+        let address = server.address().to_owned();
+        let mut reader = Raw::open(half, &address, "topic=s:*").await;
+        let wait = server.broker().clone();
+        readers.spawn(async move {
+            let mut read = Vec::new();
+            while read.len() < EVENTS {
+                if read.len() == pause {
+                    // Not before everything is in the log, and most of it no longer in the ring.
+                    while wait.status().head.sequence.get() < EVENTS as u64 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                read.push(reader.event().await);
+            }
+            read
+        });
+    }
+    for number in 0..EVENTS {
+        let mut large = event(&number.to_string());
+        large["data"] = "x".repeat(10_000).into();
+        assert_eq!(post(&client(), &server.url("/v1/streams/s:a"), EVENT, &large).await.status, 201);
+    }
+    while let Some(read) = readers.join_next().await {
+        assert_eq!(read.unwrap(), (1..=EVENTS as u64).collect::<Vec<_>>());
+    }
+}
+
+async fn a_client_that_half_closes_or_talks_is_gone(half: Half) {
+    let server = Server::start().await;
+    let mut closing = Raw::open(half, server.address(), "topic=**").await;
+    closing.socket.shutdown().await.expect("its half can be closed");
+    server.until_open(0).await;
+    if half == Half::Socket {
+        let mut talking = Raw::open(half, server.address(), "topic=**").await;
+        let babble = vec![b'x'; 64 * 1024];
+        while talking.socket.write_all(&babble).await.is_ok() {}
+        server.until_open(0).await;
+    }
+    assert_eq!(server.broker().status().subscriptions, 0);
+}
+
+/// What was asked for before, on the same connection, is answered first.
+#[tokio::test]
+async fn a_stream_can_follow_other_requests_on_a_connection() {
+    let server = Server::start().await;
+    let mut socket = connect(server.address()).await;
+    let small = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    let stream = "GET /v1/events?topic=** HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n";
+    socket.write_all([small, small, stream].concat().as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    while !answers.contains("\"ready\"") {
+        let mut bytes = vec![0; 4096];
+        let read = timeout(PATIENCE, socket.read(&mut bytes)).await.expect("answers").unwrap();
+        assert!(read > 0, "it ends after {answers}");
+        answers += str::from_utf8(&bytes[..read]).unwrap();
+    }
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+    let places: Vec<_> = ["\"head\"", "text/event-stream"].iter().map(|part| answers.find(part)).collect();
+    assert!(places[0] < places[1], "{answers}");
+}
+
+#[tokio::test]
+async fn who_is_too_slow_may_choose_what_it_misses() {
+    let settings = Settings { ring_bytes_max: 1_000, ..Settings::default() };
+    let server = Server::start_with(settings).await;
+    let client = client();
+    let answer = client.get(server.url("/v1/events?topic=**&lagging=behind")).header("accept", "text/event-stream");
+    assert_eq!(answer.send().await.unwrap().status(), 400);
+    let url = server.url("/v1/events?topic=**&lagging=latest");
+    let mut stream = Subscription::open(&client, &url, None).await;
+    stream.expect("ready").await;
+    for number in 0..400 {
+        let mut large = event(&number.to_string());
+        large["data"] = "x".repeat(100_000).into();
+        assert_eq!(post(&client, &server.url("/v1/streams/s:a"), EVENT, &large).await.status, 201);
+    }
+    let mut known = 0;
+    loop {
+        let frame = stream.next().await.expect("the stream goes on");
+        if frame.kind() == Some("skipped") {
+            assert_eq!((frame.data["from"].as_u64(), frame.prev), (Some(known), Some(known)));
+            assert_eq!(frame.data["to"].as_u64(), frame.sequence());
+            assert!(frame.sequence() > Some(known), "{frame:?}");
+            return;
+        }
+        known = frame.sequence().unwrap();
+        assert!(known < 400, "nothing was skipped");
+    }
+}
