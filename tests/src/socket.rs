@@ -36,11 +36,19 @@ pub async fn answer_to(address: &str, request: &[u8]) -> String {
 
 /// Asks a connection for something small, and whether it was served.
 pub async fn is_served(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> bool {
-    let mut answer = [0; 12];
     // Writing to a connection that is closed already may fail, and reading from it then does.
     let _ = socket.write_all(GET_HEALTH).await;
-    let read = timeout(PATIENCE, socket.read_exact(&mut answer)).await.expect("an answer or the end");
-    read.is_ok() && answer == *b"HTTP/1.1 200"
+    let mut answer = Vec::new();
+    let served = async {
+        while !answer.ends_with(b"\r\n\r\nalive\n") {
+            match socket.read_buf(&mut answer).await {
+                Ok(0) | Err(_) => return false,
+                Ok(_) => {}
+            }
+        }
+        true
+    };
+    timeout(PATIENCE, served).await.expect("an answer or the end")
 }
 
 /// Sends one byte after the other, and again from the beginning, until the server has had enough of it.

@@ -175,7 +175,7 @@ async fn an_event_stream_is_never_compressed() {
 
 #[tokio::test]
 async fn while_it_drains_it_serves_but_is_not_ready() {
-    let settings = Settings { drain_delay_ms: 1_000, ..Settings::default() };
+    let settings = Settings { drain_delay_ms: 3_000, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
     let mut stream = Subscription::open(&client, &server.url("/v1/events?topic=s:a"), None).await;
     stream.expect("ready").await;

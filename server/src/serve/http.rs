@@ -44,7 +44,7 @@ const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// How long an HTTP/2 client may take to say that it lives.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the ends of an unused connection may take to part.
-const PARTING_TIMEOUT: Duration = Duration::from_secs(2);
+const PARTING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a connection's bytes go through.
 pub(super) enum Transport {
