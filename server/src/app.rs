@@ -9,7 +9,7 @@ use highwater_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Settings, routes, store::EventStore};
+use crate::{auth::Auth, config::Settings, routes, store::EventStore};
 
 /// What every route may use.
 #[derive(Clone)]
@@ -18,13 +18,25 @@ pub struct AppState {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) auth: Auth,
+    /// Whether only this machine can connect.
+    pub(crate) on_loopback: bool,
 }
 
 impl AppState {
     /// Serves this store. Once `shutdown` is cancelled, subscribers get their `goodbye` and who waits an answer.
+    ///
+    /// Where the settings ask for tokens, nobody gets in until their keys are given by [`with_auth`](Self::with_auth).
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) -> Self {
-        Self { store, limits: settings.limits(), settings: Arc::new(settings), shutdown }
+        let auth = Auth::without_keys(&settings);
+        Self { store, limits: settings.limits(), settings: Arc::new(settings), shutdown, auth, on_loopback: false }
+    }
+
+    /// Has requests judged by these keys.
+    #[must_use]
+    pub fn with_auth(self, auth: Auth) -> Self {
+        Self { auth, ..self }
     }
 
     /// The last durable event's place.

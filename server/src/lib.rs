@@ -3,6 +3,7 @@
 //! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
 
 pub mod app;
+pub mod auth;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod feed;
+pub mod guard;
 mod page;
 #[cfg(feature = "cli")]
 mod remote;

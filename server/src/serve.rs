@@ -25,13 +25,20 @@ use crate::{
 /// How long to let be when the system has no socket for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves the store until `shutdown` is cancelled; then says goodbye to subscribers, finishes the requests under way as
-/// long as `shutdown_grace_ms` allows, and closes the store.
+/// Serves the store as [`run_app`] does, to whoever can connect.
 pub async fn run(listener: TcpListener, store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) {
+    run_app(listener, AppState::new(store, settings, shutdown)).await;
+}
+
+/// Serves a store until the shutdown begins; then says goodbye to subscribers, finishes the requests under way as long as
+/// `shutdown_grace_ms` allows, and closes the store.
+pub async fn run_app(listener: TcpListener, mut state: AppState) {
+    let settings = &state.settings;
     let bounds =
         Bounds { connections_max: settings.connections_max, grace: Duration::from_millis(settings.shutdown_grace_ms) };
-    let router = app(AppState::new(Arc::clone(&store), settings, shutdown.clone()));
-    serve(listener, router, bounds, shutdown).await;
+    let (store, shutdown) = (Arc::clone(&state.store), state.shutdown.clone());
+    state.on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    serve(listener, app(state), bounds, shutdown).await;
     store.close().await;
 }
 
