@@ -41,7 +41,7 @@ pub(super) async fn read(
     let mut response = if accept::wants_event_stream(&headers) {
         query.finish()?;
         read::reach_min_position(&state, &headers).await?;
-        subscribe::response(state, topics, after.unwrap_or(After::Latest))
+        subscribe::response(state, &access, topics, after.unwrap_or(After::Latest))
     } else {
         let limit = read::page_limit(&state, &mut query)?;
         let wait = wait(&state, &mut query)?;

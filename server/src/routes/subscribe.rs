@@ -1,6 +1,6 @@
 //! The event stream: what the feed tells, as SSE frames, with the control frames of the protocol.
 
-use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -18,18 +18,20 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     app::AppState,
+    auth::Access,
     error::Problem,
     feed::{self, Item, Lost},
     store::{ReadLimit, Stored, Unavailable},
 };
 
-/// Subscribes to these topics. A cursor that is of no use is told in the stream, which goes on from where it can.
-pub(super) fn response(state: AppState, topics: Topics, after: After) -> Response {
+/// Subscribes to these topics, for as long as access to them lasts. A cursor that is of no use is told in the stream, which
+/// goes on from where it can.
+pub(super) fn response(state: AppState, access: &Access, topics: Topics, after: After) -> Response {
     let (cursor, lost) = match feed::locate(&*state.store, after) {
         Ok(cursor) => (cursor, None),
         Err(lost) => (lost.resume, Some(lost)),
     };
-    let session = Session::new(state, topics, cursor, lost);
+    let session = Session { expires_at: access.expires_at(), ..Session::new(state, topics, cursor, lost) };
     let frames = stream::unfold(session, |mut session| async {
         let frames = session.next_frames().await?;
         Some((Ok::<_, Infallible>(Bytes::from(frames)), session))
@@ -58,6 +60,8 @@ struct Session {
     ready: bool,
     /// When something must be said at the latest.
     heartbeat_at: Instant,
+    /// When the token ends, and the connection with it.
+    expires_at: Option<Instant>,
     ended: bool,
 }
 
@@ -76,6 +80,7 @@ impl Session {
             through: cursor,
             ready: false,
             heartbeat_at,
+            expires_at: None,
             ended: false,
         }
     }
@@ -92,6 +97,7 @@ impl Session {
             tokio::select! {
                 biased;
                 () = self.state.shutdown.cancelled() => return Some(self.goodbye()),
+                () = until(self.expires_at) => return Some(self.goodbye()),
                 // Before the feed, which a search through a long log may keep busy.
                 () = sleep_until(self.heartbeat_at) => return Some(self.heartbeat()),
                 item = self.feed.next() => match item? {
@@ -187,5 +193,13 @@ impl Session {
         let id = self.state.position(position);
         encode_control(&mut frame, Some(&id), Some(self.last.get()), control.to_json());
         frame
+    }
+}
+
+/// Waits for a time that may never come.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => future::pending().await,
     }
 }
