@@ -16,7 +16,10 @@ use std::{
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::DEFAULT_URL;
+use crate::{
+    config::DEFAULT_URL,
+    remote::{Remote, Token},
+};
 
 /// Which log lines are wanted, e.g. `debug` or `highwater_server=trace,warn`.
 const LOG_VARIABLE: &str = "HIGHWATER_LOG";
@@ -48,6 +51,16 @@ struct ServerArgs {
     /// The server
     #[arg(long, env = "HIGHWATER_URL", default_value = DEFAULT_URL)]
     url: String,
+    /// The token that says who asks. Others on this machine can see a command's arguments: better give it by the
+    /// environment
+    #[arg(long, env = "HIGHWATER_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
+}
+
+impl ServerArgs {
+    fn remote(&self) -> anyhow::Result<Remote> {
+        Remote::with_token(&self.url, self.token.as_ref())
+    }
 }
 
 /// Runs the command that the process was started with.

@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    app::AppState,
+    auth::{Auth, InvalidKeys},
     config::{InvalidSetting, Overrides, Settings},
     serve,
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
@@ -35,6 +37,8 @@ pub(super) enum ServeError {
     ConfigInvalid { path: PathBuf, error: Box<toml::de::Error> },
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
+    #[error("auth_keys: {0}")]
+    Keys(#[from] InvalidKeys),
     #[error("cannot listen on {address}: {error}{}", listen_advice(.error))]
     Listen { address: String, error: io::Error },
     #[error(transparent)]
@@ -46,7 +50,7 @@ pub(super) enum ServeError {
 impl ServeError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) => 2,
+            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) | Self::Keys(_) => 2,
             Self::Listen { .. } => 3,
             Self::Open(_) => 4,
             Self::Signals(_) => 1,
@@ -57,15 +61,17 @@ impl ServeError {
 /// Serves until a signal ends it. The first line on standard output says where, once that is so.
 pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let settings = settings(arguments)?;
+    let auth = Auth::load(&settings)?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(ServeError::Signals)?;
+    reload_on_signal(auth.clone()).map_err(ServeError::Signals)?;
     let listening = |error| ServeError::Listen { address: settings.listen.clone(), error };
     let listener = TcpListener::bind(&settings.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
     let store = SqliteStore::open(&settings.data, options)?;
     announce(&format!("listening on http://{address}"));
-    serve::run(listener, Arc::new(store), settings, shutdown).await;
+    serve::run_app(listener, AppState::new(Arc::new(store), settings, shutdown).with_auth(auth)).await;
     Ok(())
 }
 
@@ -112,6 +118,31 @@ pub(super) fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
         tracing::info!("shutting down");
         shutdown.cancel();
     });
+    Ok(())
+}
+
+/// Reads the keys again at every SIGHUP, where there are any.
+#[cfg(unix)]
+fn reload_on_signal(auth: Auth) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    if auth.asks_for_tokens() {
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match auth.reload() {
+                    Ok(()) => tracing::info!("the keys have been read again"),
+                    Err(error) => tracing::error!("{error}; the keys of before stay"),
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Keys are read at the start only: there is no such signal here.
+#[cfg(not(unix))]
+fn reload_on_signal(_: Auth) -> io::Result<()> {
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use highwater_core::{topic::Topics, version::After};
 
 use self::show::Show;
 use super::{ServerArgs, output::say};
-use crate::remote::{Follower, Remote, Told};
+use crate::remote::{Follower, Told};
 
 /// Show the events of some topics as they come
 ///
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
     let topics = Topics::new(args.topics.iter().map(String::as_str))?;
-    let remote = Arc::new(Remote::new(&args.server.url)?);
+    let remote = Arc::new(args.server.remote()?);
     let show = Show::new(args.count, args.stale);
     if show.is_done() {
         return Ok(());

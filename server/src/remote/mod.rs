@@ -2,6 +2,7 @@
 
 mod backoff;
 mod follow;
+mod token;
 
 use std::{
     error::Error,
@@ -21,6 +22,7 @@ use serde::Deserialize;
 pub(crate) use self::{
     backoff::Backoff,
     follow::{Follower, Told, Via},
+    token::Token,
 };
 
 /// The most bytes of an answer that are taken into memory; no server sends as much unless its settings are extreme.
@@ -89,8 +91,13 @@ pub(crate) enum Form {
 }
 
 impl Remote {
-    /// A server at this URL. It is not asked anything yet.
+    /// A server at this URL that asks for no token. It is not asked anything yet.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+        Self::with_token(url, None)
+    }
+
+    /// A server at this URL, which is told by a token who asks.
+    pub(crate) fn with_token(url: &str, token: Option<&Token>) -> anyhow::Result<Self> {
         let base: Url = url.parse().with_context(|| format!("'{url}' is not a URL such as http://127.0.0.1:4848"))?;
         if !matches!(base.scheme(), "http" | "https") {
             bail!("'{url}' must begin with http:// or https://");
@@ -100,6 +107,9 @@ impl Remote {
         let mut http = Client::builder().connect_timeout(CONNECT_TIMEOUT);
         if is_loopback(&base) {
             http = http.no_proxy();
+        }
+        if let Some(authorization) = token.map(Token::authorization).transpose()?.flatten() {
+            http = http.default_headers([(header::AUTHORIZATION, authorization)].into_iter().collect());
         }
         Ok(Self { base, http: http.build().context("cannot make an HTTP client")?, reached: AtomicBool::new(false) })
     }
