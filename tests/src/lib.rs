@@ -4,3 +4,4 @@ pub mod command;
 pub mod data;
 pub mod http;
 pub mod server;
+pub mod token;

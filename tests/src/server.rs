@@ -9,6 +9,8 @@ use std::{
 };
 
 use highwater_server::{
+    app::AppState,
+    auth::Auth,
     config::Settings,
     serve,
     store::sqlite::{SqliteStore, StoreOptions},
@@ -52,7 +54,9 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("the port's address"));
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(serve::run(listener, store, settings, shutdown.clone()));
+        let auth = Auth::load(&settings).expect("good keys");
+        let state = AppState::new(store, settings, shutdown.clone()).with_auth(auth);
+        let running = tokio::spawn(serve::run_app(listener, state));
         Self { url, data, shutdown, running }
     }
 

@@ -22,7 +22,7 @@ async fn until_closed(socket: &mut TcpStream) -> String {
 async fn is_served(socket: &mut TcpStream) -> bool {
     let mut answer = [0; 512];
     // Writing to a connection that is closed already may fail, and reading from it then does.
-    let _ = socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let _ = socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     timeout(PATIENCE, socket.read(&mut answer)).await.expect("an answer or the end").is_ok_and(|bytes| bytes > 0)
 }
 
@@ -31,8 +31,9 @@ async fn a_body_that_never_ends_is_given_up() {
     let settings = Settings { body_timeout_ms: 100, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
     let mut socket = TcpStream::connect(server.address()).await.unwrap();
-    let head =
-        format!("POST /v1/streams/s:a HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: 100\r\n\r\n{{");
+    let head = format!(
+        "POST /v1/streams/s:a HTTP/1.1\r\nhost: localhost\r\ncontent-type: {EVENT}\r\ncontent-length: 100\r\n\r\n{{"
+    );
     socket.write_all(head.as_bytes()).await.unwrap();
     let answer = until_closed(&mut socket).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
