@@ -104,7 +104,7 @@ settings! {
     /// How long a shutdown waits for requests under way
     shutdown_grace_ms ("HIGHWATER_SHUTDOWN_GRACE_MS"): u64 = 10_000,
 
-    /// File of the keys that tokens are signed with: a public key (PEM), a JWKS, or a secret; without it everyone on this machine may do everything
+    /// File of the keys that sign tokens: a public key (PEM), a JWKS or a secret; without it everyone may do everything
     auth_keys ("HIGHWATER_AUTH_KEYS"): PathBuf = PathBuf::new(),
     /// The issuer that tokens must name
     auth_issuer ("HIGHWATER_AUTH_ISSUER"): String = String::new(),
@@ -203,8 +203,8 @@ impl Settings {
         if !self.cors_origins.iter().all(|origin| guard::is_origin(origin)) {
             return Err(InvalidSetting {
                 name: "cors_origins",
-                rule: "origins such as https://app.example.com, without a path; '*' would let every page act for whoever \
-                       sees it",
+                rule: "origins such as https://app.example.com, without a path; '*' would let every page act for \
+                       whoever sees it",
             });
         }
         if self.hosts.iter().any(|host| host.contains(['/', ':'])) {

@@ -90,9 +90,9 @@ impl Hosts {
         Self(uri.authority().cloned().into_iter().chain(named).collect())
     }
 
-    /// On a loopback address a request is for this machine, or for a name that is set. Otherwise a page of any site could
-    /// have its own name resolve to this machine, and read here as if the answers were its own (DNS rebinding). Browsers
-    /// always name a host.
+    /// On a loopback address a request is for this machine, or for a name that is set. Otherwise a page of any site
+    /// could have its own name resolve to this machine, and read here as if the answers were its own (DNS rebinding).
+    /// Browsers always name a host.
     fn check(&self, names: &[String]) -> Result<(), Problem> {
         let is_ours = |host: &str| is_loopback(host) || names.iter().any(|name| name.eq_ignore_ascii_case(host));
         match self.0.iter().find(|host| !is_ours(host.host())) {
@@ -108,8 +108,8 @@ impl Hosts {
     }
 }
 
-/// Whether a request that may change something, or opens a WebSocket, is no other site's doing. Browsers say whose it is in
-/// `Sec-Fetch-Site`, older ones by `Origin`; what comes without either is from no browser.
+/// Whether a request that may change something, or opens a WebSocket, is no other site's doing. Browsers say whose it
+/// is in `Sec-Fetch-Site`, older ones by `Origin`; what comes without either is from no browser.
 /// (The algorithm of Go's `net/http.CrossOriginProtection`.)
 fn check_origin(request: &Request, hosts: &Hosts, allowed: &[String]) -> Result<(), Problem> {
     let headers = request.headers();

@@ -96,7 +96,12 @@ pub struct Process {
 impl Process {
     /// Starts `highwater serve` on a folder, with more flags if need be, and waits until it listens.
     pub async fn start(data: &Path, flags: &[&str]) -> Self {
-        let mut command = Command::from(command());
+        Self::spawn(command(), data, flags).await
+    }
+
+    /// The same with a command that is prepared otherwise.
+    pub async fn spawn(command: process::Command, data: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::from(command);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the binary starts");
         let mut output = BufReader::new(child.stdout.take().expect("it was piped")).lines();
@@ -131,8 +136,17 @@ impl Process {
 
     /// Asks it to end (SIGTERM), without waiting for that.
     pub fn signal_terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Has it read its keys again (SIGHUP), without waiting for that.
+    pub fn signal_hangup(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it has not ended").to_string();
-        let sent = process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is a kill command");
+        let sent = process::Command::new("kill").args([name, &pid]).status().expect("there is a kill command");
         assert!(sent.success());
     }
 }

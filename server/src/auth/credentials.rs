@@ -1,5 +1,5 @@
-//! Where a request carries its token: the `Authorization` header, or a cookie, which a browser sends along unasked and which
-//! therefore authorises reading only.
+//! Where a request carries its token: the `Authorization` header, or a cookie, which a browser sends along unasked and
+//! which therefore authorises reading only.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! [`Keys`]: what tokens may be signed with, read from one file. A key has one algorithm, whatever a token says of itself.
+//! [`Keys`]: what tokens may be signed with, read from one file. A key has one algorithm, whatever a token says of
+//! itself.
 
 use std::{
     collections::HashSet,
@@ -71,8 +72,8 @@ pub enum KeyFault {
     Private,
     /// PEM that holds no public key, or more than one.
     #[error(
-        "PEM must hold one public key, RSA, P-256 or Ed25519, as 'openssl pkey -pubout' writes it; several keys go into a \
-         JWKS file"
+        "PEM must hold one public key, RSA, P-256 or Ed25519, as 'openssl pkey -pubout' writes it; several keys go \
+         into a JWKS file"
     )]
     Pem,
     /// An RSA key that can be broken, or is beyond all measure.
@@ -227,7 +228,7 @@ impl Key {
             Algorithm::HS256 if bytes.len() < SECRET_BYTES_MIN => {
                 return Err(KeyFault::ShortSecret { bytes: bytes.len() });
             }
-            // In DER a few bytes stand around the modulus: what is too small by those is told by every signature.
+            // A few bytes of DER may stand around the modulus. ring is exact, but only once there is a signature.
             Algorithm::RS256 if !(RSA_BYTES_MIN..=4 * RSA_BYTES_MIN + 64).contains(&bytes.len()) => {
                 return Err(KeyFault::RsaSize);
             }

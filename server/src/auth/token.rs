@@ -1,5 +1,5 @@
-//! Tokens: JWTs whose claims say what their bearer may. `sub` is who that is, `exp` when it ends, and `highwater` holds the
-//! rights.
+//! Tokens: JWTs whose claims say what their bearer may. `sub` is who that is, `exp` when it ends, and `highwater` holds
+//! the rights.
 
 use std::{
     path::PathBuf,
@@ -174,7 +174,8 @@ fn actors(granted: &[String]) -> Result<Sources, Unauthorized> {
     granted.iter().map(actor).collect::<Result<_, _>>().map(Sources::Only)
 }
 
-/// How long a token still is good. (Whole seconds, in which the other times are judged, would let one live on for another.)
+/// How long a token is still good. It is judged to more than the second, so that one whose connection has just ended
+/// opens no other.
 fn remaining(exp: f64, leeway: Duration) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let end = Duration::try_from_secs_f64(exp).unwrap_or(Duration::MAX).saturating_add(leeway);
