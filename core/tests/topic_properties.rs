@@ -4,7 +4,7 @@ use highwater_core::{
     stream::{SEGMENTS_MAX, SEGMENTS_MIN},
     topic::{Topic, Topics},
 };
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 /// Few segments, so that patterns and streams meet often. `z` stands in streams only: for all that no pattern names.
 fn segment() -> impl Strategy<Value = &'static str> {
@@ -13,8 +13,8 @@ fn segment() -> impl Strategy<Value = &'static str> {
 
 fn topic() -> impl Strategy<Value = Topic> {
     let wildcard = || prop_oneof![2 => segment(), 1 => Just("*")];
-    let exact = prop::collection::vec(wildcard(), SEGMENTS_MIN..=SEGMENTS_MAX);
-    let open = prop::collection::vec(wildcard(), 0..SEGMENTS_MAX).prop_map(|mut segments| {
+    let exact = vec(wildcard(), SEGMENTS_MIN..=SEGMENTS_MAX);
+    let open = vec(wildcard(), 0..SEGMENTS_MAX).prop_map(|mut segments| {
         segments.push("**");
         segments
     });
@@ -23,7 +23,7 @@ fn topic() -> impl Strategy<Value = Topic> {
 
 fn stream() -> impl Strategy<Value = String> {
     let segment = prop::sample::select(vec!["a", "b", "z"]);
-    prop::collection::vec(segment, SEGMENTS_MIN..=SEGMENTS_MAX).prop_map(|segments| segments.join(":"))
+    vec(segment, SEGMENTS_MIN..=SEGMENTS_MAX).prop_map(|segments| segments.join(":"))
 }
 
 /// Streams of a topic, one for each length that it allows, with a segment that no pattern names wherever it leaves the
@@ -44,7 +44,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4_096, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_a_contained_topic_matches_is_matched(wide in topic(), narrow in topic(), streams in prop::collection::vec(stream(), 32)) {
+    fn what_a_contained_topic_matches_is_matched(wide in topic(), narrow in topic(), streams in vec(stream(), 32)) {
         if wide.contains(&narrow) {
             for stream in streams.iter().filter(|stream| narrow.matches(stream)) {
                 prop_assert!(wide.matches(stream), "{wide} contains {narrow}, but not {stream}");
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn a_set_contains_what_one_of_its_topics_does(granted in prop::collection::vec(topic(), 1..4), asked in topic()) {
+    fn a_set_contains_what_one_of_its_topics_does(granted in vec(topic(), 1..4), asked in topic()) {
         let set = Topics::new(granted.iter().map(Topic::as_str)).expect("a few topics");
         prop_assert_eq!(set.contains(&asked), granted.iter().any(|topic| topic.contains(&asked)));
     }

@@ -1,5 +1,5 @@
-//! Tokens as somebody else's issuer makes them: JWTs written by hand and signed by ring, and the files that a server knows
-//! their keys from.
+//! Tokens as somebody else's issuer makes them: JWTs written by hand and signed by ring, and the files that a server
+//! knows their keys from.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -77,8 +77,8 @@ fn any_matches(topics: &[String], stream: &str) -> bool {
     topics.iter().any(|topic| matches(&topic.split(':').collect::<Vec<_>>(), &stream))
 }
 
-/// Every stream of up to four segments, of which `z` is named by no topic: topics of up to three segments that match the
-/// same of these match the same of all.
+/// Every stream of up to four segments, of which `z` is named by no topic: topics of up to three segments that match
+/// the same of these match the same of all.
 fn every_stream() -> Vec<String> {
     let longer = |streams: &[String]| -> Vec<String> {
         streams.iter().flat_map(|stream| ["a", "b", "z"].map(|segment| format!("{stream}:{segment}"))).collect()

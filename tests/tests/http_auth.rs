@@ -1,5 +1,5 @@
-//! Who may, over a real socket: tokens of every kind, cookies, other sites' pages, other names. That nothing of one token is
-//! seen with another is in `auth_properties.rs`.
+//! Who may, over a real socket: tokens of every kind, cookies, other sites' pages, other names. That nothing of one
+//! token is seen with another is in `auth_properties.rs`.
 
 use std::time::{Duration, Instant};
 

@@ -278,9 +278,8 @@ fn claims_say_what_may_be_done() {
     let access = of_claims(json!({ "highwater": { "read": ["space:42:**", "news:*"], "operate": true } })).unwrap();
     assert_eq!(access.principal(), Some("tester"));
     assert_eq!(access.read(&topics(&["space:42:tasks:*", "news:today"])), Ok(()));
-    assert!(
-        matches!(access.read(&topics(&["space:42:tasks:*", "space:**"])), Err(Forbidden::Read(topic)) if topic.as_str() == "space:**")
-    );
+    let wider = access.read(&topics(&["space:42:tasks:*", "space:**"]));
+    assert_eq!(wider, Err(Forbidden::Read("space:**".parse().unwrap())));
     assert!(access.may_read(&stream("space:42:x")) && !access.may_read(&stream("space:43:x")));
     assert_eq!(access.operate(), Ok(()));
 
