@@ -64,6 +64,25 @@ impl Topic {
         }
         segments.next().is_none()
     }
+
+    /// Whether every stream of the other topic belongs to this one too.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        // A stream has at least two segments and at most eight. So `**` alone is `*:**`, and an eighth `**` is `*`.
+        let theirs = if &*other.0 == "**" { "*:**" } else { &*other.0 };
+        let theirs_full = theirs.split(':').count() == SEGMENTS_MAX;
+        let mut theirs = theirs.split(':').map(|segment| if segment == "**" && theirs_full { "*" } else { segment });
+        for ours in self.0.split(':') {
+            match (ours, theirs.next()) {
+                ("**", Some(_)) => return true,
+                (_, None | Some("**")) => return false,
+                ("*", Some(_)) => {}
+                (literal, Some(segment)) if literal == segment => {}
+                _ => return false,
+            }
+        }
+        theirs.next().is_none()
+    }
 }
 
 impl From<&StreamName> for Topic {
@@ -140,6 +159,12 @@ impl Topics {
         self.0.iter().any(|topic| topic.matches(stream))
     }
 
+    /// Whether some topic of the set contains this one. Topics that only together would are not looked for.
+    #[must_use]
+    pub fn contains(&self, topic: &Topic) -> bool {
+        self.0.iter().any(|granted| granted.contains(topic))
+    }
+
     /// The streams, where every topic of the set names exactly one.
     #[must_use]
     pub fn as_streams(&self) -> Option<Vec<StreamName>> {
@@ -196,6 +221,34 @@ mod tests {
         ] {
             assert_eq!(Topic::new(topic), Err(error), "{topic}");
         }
+    }
+
+    #[test]
+    fn a_topic_contains_what_is_nowhere_wider() {
+        for (topic, other, contains) in [
+            ("**", "**", true),
+            ("**", "space:42:*", true),
+            ("*:**", "**", true),
+            ("*:*", "**", false),
+            ("space:**", "**", false),
+            ("space:42:**", "space:42:tasks:*", true),
+            ("space:42:**", "space:42:**", true),
+            ("space:42:**", "space:42", false),
+            ("space:42:**", "space:*:tasks", false),
+            ("space:42:*", "space:42:**", false),
+            ("space:42:*:**", "space:42:**", false),
+            ("space:*:tasks", "space:42:tasks", true),
+            ("space:42:tasks", "space:*:tasks", false),
+            ("space:42", "space:421", false),
+            ("a:b:c:d:e:f:g:*", "a:b:c:d:e:f:g:**", true),
+            ("a:b:c:d:e:f:*:*", "a:b:c:d:e:f:**", false),
+        ] {
+            let [topic, other] = [topic, other].map(|text| Topic::new(text).unwrap());
+            assert_eq!(topic.contains(&other), contains, "{topic} {other}");
+        }
+        let set = Topics::new(["a:*", "b:**"]).unwrap();
+        assert!(set.contains(&Topic::new("b:*:c").unwrap()));
+        assert!(!set.contains(&Topic::new("*:*").unwrap()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use highwater_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{broker::EventBroker, config::Settings, routes, store::EventStore};
+use crate::{auth::Auth, broker::EventBroker, config::Settings, routes, store::EventStore};
 
 /// What every route may use.
 #[derive(Clone)]
@@ -22,22 +22,41 @@ pub struct AppState {
     pub(crate) shutdown: CancellationToken,
     /// Cancelled when no more requests should be sent here; `shutdown` may follow later.
     pub(crate) draining: CancellationToken,
+    pub(crate) auth: Auth,
+    /// Whether only this machine can connect.
+    pub(crate) on_loopback: bool,
 }
 
 impl AppState {
     /// Serves what this broker is connected to. Once the broker closes, subscribers get their `goodbye` and who waits an
     /// answer.
+    ///
+    /// Where the settings ask for tokens, nobody gets in until their keys are given by [`with_auth`](Self::with_auth).
     #[must_use]
     pub fn new(broker: EventBroker, settings: Settings) -> Self {
-        let (store, shutdown) = (Arc::clone(broker.store()), broker.closing().clone());
-        let draining = shutdown.clone();
-        Self { store, broker, limits: settings.limits(), settings: Arc::new(settings), shutdown, draining }
+        let shutdown = broker.closing().clone();
+        Self {
+            store: Arc::clone(broker.store()),
+            broker,
+            limits: settings.limits(),
+            draining: shutdown.clone(),
+            shutdown,
+            auth: Auth::without_keys(&settings),
+            on_loopback: false,
+            settings: Arc::new(settings),
+        }
     }
 
-    /// Is not ready any more from when `draining` is cancelled, although it serves until `shutdown` is.
+    /// Has requests judged by these keys.
     #[must_use]
-    pub fn draining_from(self, draining: CancellationToken) -> Self {
-        Self { draining, ..self }
+    pub fn with_auth(self, auth: Auth) -> Self {
+        Self { auth, ..self }
+    }
+
+    /// Where programs that mount the routes append and subscribe themselves.
+    #[must_use]
+    pub fn broker(&self) -> &EventBroker {
+        &self.broker
     }
 
     /// The last durable event's place.

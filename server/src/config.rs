@@ -1,12 +1,17 @@
 //! What can be set: [`Settings`], each with its unit in its name, and [`Overrides`], what one source says of them.
 
-use std::{ops::RangeInclusive, path::PathBuf};
+mod list;
+
+use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use highwater_core::{
     event::{Limits, TEXT_BYTES_MAX},
     sse::FRAME_BYTES_MAX,
 };
 use serde::Deserialize;
+
+pub use self::list::List;
+use crate::guard;
 
 /// Where the server listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4848";
@@ -127,6 +132,21 @@ settings! {
     http2_ping_ms ("HIGHWATER_HTTP2_PING_MS"): u64 = 30_000,
     /// How long a shutdown says that it is not ready before it turns anybody away
     drain_delay_ms ("HIGHWATER_DRAIN_DELAY_MS"): u64 = 0,
+
+    /// File of the keys that sign tokens: a public key (PEM), a JWKS or a secret; without it everyone may do everything
+    auth_keys ("HIGHWATER_AUTH_KEYS"): PathBuf = PathBuf::new(),
+    /// The issuer that tokens must name
+    auth_issuer ("HIGHWATER_AUTH_ISSUER"): String = String::new(),
+    /// The audience that tokens must name; without it a token that names any is refused
+    auth_audience ("HIGHWATER_AUTH_AUDIENCE"): String = String::new(),
+    /// How far clocks may differ when a token's time is judged; at most 300
+    auth_leeway_s ("HIGHWATER_AUTH_LEEWAY_S"): u64 = 10,
+    /// Origins whose pages may use the server from a browser, such as https://app.example.com
+    cors_origins ("HIGHWATER_CORS_ORIGINS"): List = List::default(),
+    /// Names that a server on a loopback address is asked by, beside localhost: those of the proxy before it
+    hosts ("HIGHWATER_HOSTS"): List = List::default(),
+    /// How long browsers shall insist on TLS once they have seen it; 0 does not ask them to
+    hsts_max_age_s ("HIGHWATER_HSTS_MAX_AGE_S"): u64 = 31_536_000,
 }
 
 /// A flag's help: what the setting is, and what it is unless set.
@@ -134,7 +154,7 @@ settings! {
 fn help(doc: &str, default: impl std::fmt::Debug) -> String {
     let default = format!("{default:?}");
     match default.trim_matches('"') {
-        "" => doc.trim().to_owned(),
+        "" => format!("{} [default: none]", doc.trim()),
         default => format!("{} [default: {default}]", doc.trim()),
     }
 }
@@ -226,9 +246,46 @@ impl Settings {
             return Err(InvalidSetting { name: "header_bytes_max", rule: "1024 to 1048576" });
         }
         match (self.tls_cert.as_os_str().is_empty(), self.tls_key.as_os_str().is_empty()) {
-            (false, true) => Err(InvalidSetting { name: "tls_key", rule: "given with tls_cert" }),
-            (true, false) => Err(InvalidSetting { name: "tls_cert", rule: "given with tls_key" }),
-            _ => Ok(()),
+            (false, true) => return Err(InvalidSetting { name: "tls_key", rule: "given with tls_cert" }),
+            (true, false) => return Err(InvalidSetting { name: "tls_cert", rule: "given with tls_key" }),
+            _ => {}
+        }
+        self.check_access()
+    }
+
+    /// Holds who may against where the server listens.
+    fn check_access(&self) -> Result<(), InvalidSetting> {
+        if self.auth_keys.as_os_str().is_empty() && !self.listens_on_loopback() {
+            return Err(InvalidSetting {
+                name: "listen",
+                rule: "a loopback address such as 127.0.0.1:4848, or else auth_keys be set: without keys everyone who \
+                       can connect may read and append everything (docs/auth.md says how to make keys and tokens)",
+            });
+        }
+        if self.auth_leeway_s > 300 {
+            return Err(InvalidSetting { name: "auth_leeway_s", rule: "at most 300: set the clocks instead" });
+        }
+        if !self.cors_origins.iter().all(|origin| guard::is_origin(origin)) {
+            return Err(InvalidSetting {
+                name: "cors_origins",
+                rule: "origins such as https://app.example.com, without a path; '*' would let every page act for \
+                       whoever sees it",
+            });
+        }
+        if self.hosts.iter().any(|host| host.contains(['/', ':'])) {
+            return Err(InvalidSetting {
+                name: "hosts",
+                rule: "names such as log.example.com, without scheme and port",
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether only this machine can connect, as far as the address tells.
+    fn listens_on_loopback(&self) -> bool {
+        match self.listen.parse::<SocketAddr>() {
+            Ok(address) => address.ip().is_loopback(),
+            Err(_) => self.listen.rsplit_once(':').is_some_and(|(host, _)| host == "localhost"),
         }
     }
 
@@ -310,5 +367,28 @@ mod tests {
         ] {
             assert_eq!(too_large.check().unwrap_err().name, "data_bytes_max");
         }
+    }
+
+    #[test]
+    fn others_can_connect_only_where_tokens_are_asked_for() {
+        let listening = |listen: &str| Settings { listen: listen.into(), ..Settings::default() };
+        for own in ["127.0.0.1:0", "127.0.0.2:80", "[::1]:80", "localhost:4848"] {
+            assert_eq!(listening(own).check(), Ok(()), "{own}");
+        }
+        for open in ["0.0.0.0:4848", "[::]:4848", "10.0.0.1:80", "example.com:80", "localhost.example.com:80", ":80"] {
+            let refused = listening(open).check().unwrap_err();
+            assert!(refused.name == "listen" && refused.rule.contains("auth_keys"), "{open}");
+            let with_keys = Settings { auth_keys: "keys.json".into(), ..listening(open) };
+            assert_eq!(with_keys.check(), Ok(()), "{open}");
+        }
+    }
+
+    #[test]
+    fn lists_are_checked_item_by_item() {
+        let origins = |origins: [&str; 2]| Settings { cors_origins: origins.into(), ..Settings::default() };
+        assert_eq!(origins(["https://a.example", "http://localhost:5173"]).check(), Ok(()));
+        assert_eq!(origins(["https://a.example", "*"]).check().unwrap_err().name, "cors_origins");
+        let hosts = Settings { hosts: ["log.example.com", "https://log.example.com"].into(), ..Settings::default() };
+        assert_eq!(hosts.check().unwrap_err().name, "hosts");
     }
 }

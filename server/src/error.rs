@@ -15,6 +15,7 @@ use highwater_core::{
 use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{
+    auth::{Forbidden, Unauthorized},
     serve::Full,
     store::{CommitError, Unavailable},
 };
@@ -66,9 +67,21 @@ pub enum Problem {
     /// The store refuses the commit.
     #[error("{}", commit_detail(.0))]
     Commit(CommitError),
-    /// The stream has no event.
-    #[error("stream '{0}' has no event")]
+    /// The stream has no event, or none that may be read: who may not read it is told no more.
+    #[error("stream '{0}' has no event, or none for you to read")]
     UnknownStream(StreamName),
+    /// It is not known who asks.
+    #[error("{0}")]
+    Unauthorized(Unauthorized),
+    /// Who asks may not.
+    #[error("{0}")]
+    Forbidden(#[from] Forbidden),
+    /// Another site's page asks.
+    #[error("pages of {0} may not do this here: an operator may add their origin to cors_origins")]
+    ForeignOrigin(String),
+    /// The request is for somebody else.
+    #[error("nothing is served here as '{0}': ask for localhost, or have an operator add the name to hosts")]
+    Misdirected(String),
     /// Nothing is at this path.
     #[error("nothing is at {0}")]
     NotFound(String),
@@ -165,6 +178,10 @@ impl Problem {
             }
             Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => UNAVAILABLE,
             Self::UnknownStream(_) => (StatusCode::NOT_FOUND, "unknown_stream", "No such stream"),
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized", "Not known who asks"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not for who asks"),
+            Self::ForeignOrigin(_) => (StatusCode::FORBIDDEN, "foreign_origin", "Not for another site's pages"),
+            Self::Misdirected(_) => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "Not a name of this server"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
             Self::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not a method of this path")
@@ -190,6 +207,9 @@ impl Problem {
             | Self::Commit(
                 C::Invalid { index, .. } | C::ClockFull { index } | C::CounterSpent { index } | C::IdConflict { index },
             ) => json!({ "index": index }),
+            Self::Forbidden(Forbidden::Append { index, .. } | Forbidden::Source { index, .. }) => {
+                json!({ "index": index })
+            }
             Self::Commit(C::ClockReused { index, counter }) => json!({ "index": index, "counter": counter }),
             Self::Commit(C::StaleVersion { index, current, .. } | C::VersionJump { index, current, .. }) => {
                 json!({ "index": index, "version": current })
@@ -210,6 +230,17 @@ impl Problem {
             _ => Map::new(),
         }
     }
+
+    /// What a client has to present (RFC 6750, section 3).
+    fn challenge(&self) -> Option<HeaderValue> {
+        Some(HeaderValue::from_static(match self {
+            Self::Unauthorized(Unauthorized::Missing) => r#"Bearer realm="highwater""#,
+            Self::Unauthorized(Unauthorized::Scheme) => r#"Bearer realm="highwater", error="invalid_request""#,
+            Self::Unauthorized(_) => r#"Bearer realm="highwater", error="invalid_token""#,
+            Self::Forbidden(_) => r#"Bearer realm="highwater", error="insufficient_scope""#,
+            _ => return None,
+        }))
+    }
 }
 
 impl From<CommitError> for Problem {
@@ -225,10 +256,14 @@ impl IntoResponse for Problem {
             tracing::warn!("{self}");
         }
         let headers = [(header::CONTENT_TYPE, PROBLEM_JSON), (header::CACHE_CONTROL, NO_STORE)];
+        let challenge = self.challenge();
         let document: Box<str> = self.document().into();
         let mut response = (status, headers, document.into_string()).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        }
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -3,6 +3,7 @@
 //! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
 
 pub mod app;
+pub mod auth;
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod config;
 pub mod demo;
 pub mod error;
 pub mod feed;
+pub mod guard;
 mod page;
 #[cfg(feature = "cli")]
 mod remote;

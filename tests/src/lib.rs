@@ -6,3 +6,4 @@ pub mod http;
 pub mod server;
 pub mod socket;
 pub mod tls;
+pub mod token;

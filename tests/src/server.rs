@@ -9,6 +9,8 @@ use std::{
 };
 
 use highwater_server::{
+    app::AppState,
+    auth::Auth,
     broker::EventBroker,
     config::Settings,
     serve::{self, Connections, Listener, Tls},
@@ -71,7 +73,9 @@ impl Server {
         }
         let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
         let broker = EventBroker::connect(store, &settings);
-        let running = tokio::spawn(serve::run(listener, broker.clone(), settings, shutdown.clone()));
+        let auth = Auth::load(&settings).expect("good keys");
+        let state = AppState::new(broker.clone(), settings).with_auth(auth);
+        let running = tokio::spawn(serve::run(listener, state, shutdown.clone()));
         Self { url, data, broker, connections, shutdown, running }
     }
 
@@ -133,17 +137,18 @@ pub struct Process {
 impl Process {
     /// Starts `highwater serve` on a folder, with more flags if need be, and waits until it listens.
     pub async fn start(data: &Path, flags: &[&str]) -> Self {
-        Self::start_as(command(), data, flags).await
+        Self::spawn(command(), data, flags).await
     }
 
     /// Starts it with a limit of open files that it can't raise.
     pub async fn start_with_files(files_max: u32, data: &Path, flags: &[&str]) -> Self {
         let mut limited = command_of(Path::new("sh"));
         limited.args(["-c", &format!(r#"ulimit -n {files_max}; exec "$0" "$@""#)]).arg(binary());
-        Self::start_as(limited, data, flags).await
+        Self::spawn(limited, data, flags).await
     }
 
-    async fn start_as(command: process::Command, data: &Path, flags: &[&str]) -> Self {
+    /// Starts it by a command that is prepared otherwise.
+    pub async fn spawn(command: process::Command, data: &Path, flags: &[&str]) -> Self {
         let mut command = Command::from(command);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(flags);
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the binary starts");
@@ -195,6 +200,11 @@ impl Process {
     /// Asks it to end (SIGTERM), without waiting for that.
     pub fn signal_terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Has it read its keys again (SIGHUP), without waiting for that.
+    pub fn signal_hangup(&self) {
+        self.signal("HUP");
     }
 
     /// Sends it a signal.

@@ -9,7 +9,7 @@ use tokio::{
 use crate::server::PATIENCE;
 
 /// A small request.
-pub const GET_HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+pub const GET_HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// A connection to this address and port.
 ///

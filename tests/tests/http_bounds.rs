@@ -11,8 +11,9 @@ use highwater_tests::{
 async fn a_body_that_never_ends_is_given_up() {
     let settings = Settings { body_timeout_ms: 100, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
-    let head =
-        format!("POST /v1/streams/s:a HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: 100\r\n\r\n{{");
+    let head = format!(
+        "POST /v1/streams/s:a HTTP/1.1\r\nhost: localhost\r\ncontent-type: {EVENT}\r\ncontent-length: 100\r\n\r\n{{"
+    );
     let answer = answer_to(server.address(), head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains(r#""code":"body_timeout""#) && answer.contains(r#""timeout_ms":100"#), "{answer}");
@@ -26,7 +27,8 @@ async fn a_body_that_never_ends_is_given_up() {
 async fn a_head_may_have_so_many_bytes_and_fields() {
     let settings = Settings { header_bytes_max: 4096, ..Settings::default() };
     let server = Server::start_with(settings).await;
-    let with = |fields: String| format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{fields}\r\n");
+    let with =
+        |fields: String| format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{fields}\r\n");
     let long = |bytes: usize| with(format!("x: {}\r\n", "y".repeat(bytes)));
     let frame = long(0).len();
     let many = |fields: usize| with("x: y\r\n".repeat(fields));

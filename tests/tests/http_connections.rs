@@ -110,7 +110,8 @@ async fn a_thousand_quick_visits_leave_no_connection() {
                 1 => socket.write_all(b"GET /hea").await.unwrap(),
                 2 => assert!(is_served(&mut socket).await),
                 _ => {
-                    let subscribe = b"GET /v1/events?topic=** HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n";
+                    let subscribe =
+                        b"GET /v1/events?topic=** HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
                     socket.write_all(subscribe).await.unwrap();
                     assert!(socket.read(&mut [0; 16]).await.unwrap() > 0);
                 }
@@ -139,7 +140,7 @@ async fn who_does_not_read_answers_is_cut() {
     server.until_open(0).await;
     let mut socket = connect(server.address()).await;
     // More than the buffers of both ends together.
-    socket.write_all(&b"GET /v1/streams/s:a HTTP/1.1\r\nhost: x\r\n\r\n".repeat(40)).await.unwrap();
+    socket.write_all(&b"GET /v1/streams/s:a HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(40)).await.unwrap();
     server.until_open(1).await;
     server.until_open(0).await;
     drop(socket);
@@ -195,7 +196,7 @@ async fn a_request_under_way_is_finished_while_new_connections_are_refused() {
     let (server, client) = (Server::start().await, client());
     let body = event("1").to_string();
     let head = format!(
-        "POST /v1/streams/s:a HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/streams/s:a HTTP/1.1\r\nhost: localhost\r\ncontent-type: {EVENT}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     let mut socket = connect(server.address()).await;
@@ -217,7 +218,7 @@ async fn the_second_signal_ends_the_process_at_once() {
     let server = Process::start(data.path(), &["--shutdown-grace-ms", "3600000"]).await;
     let mut socket = connect(server.address()).await;
     let endless =
-        format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: 9\r\n\r\n{{");
+        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: {EVENT}\r\ncontent-length: 9\r\n\r\n{{");
     socket.write_all(endless.as_bytes()).await.unwrap();
     get(&client(), &server.url("/readyz")).await;
     server.signal_terminate();

@@ -38,7 +38,8 @@ impl Raw {
     async fn open(half: Half, address: &str, query: &str) -> Self {
         let mut socket = connect(address).await;
         let version = if half == Half::Socket { "1.1" } else { "1.0" };
-        let request = format!("GET /v1/events?{query} HTTP/{version}\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
+        let request =
+            format!("GET /v1/events?{query} HTTP/{version}\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n");
         socket.write_all(request.as_bytes()).await.expect("the server takes a request");
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -188,8 +189,8 @@ async fn a_client_that_half_closes_or_talks_is_gone(half: Half) {
 async fn a_stream_can_follow_other_requests_on_a_connection() {
     let server = Server::start().await;
     let mut socket = connect(server.address()).await;
-    let small = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
-    let stream = "GET /v1/events?topic=** HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n";
+    let small = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let stream = "GET /v1/events?topic=** HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
     socket.write_all([small, small, stream].concat().as_bytes()).await.unwrap();
     let mut answers = String::new();
     while !answers.contains("\"ready\"") {

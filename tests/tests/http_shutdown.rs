@@ -29,7 +29,7 @@ async fn subscribers_get_their_goodbye_and_idle_connections_hold_nothing_up() {
     }
     let mut silent = TcpStream::connect(server.address()).await.unwrap();
     let mut idle = TcpStream::connect(server.address()).await.unwrap();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut answer = [0; 512];
     assert!(idle.read(&mut answer).await.unwrap() > 0);
 
@@ -51,7 +51,7 @@ async fn subscribers_get_their_goodbye_and_idle_connections_hold_nothing_up() {
 async fn a_long_poll_is_answered_before_the_end() {
     let (server, client) = (Server::start().await, client());
     let mut socket = TcpStream::connect(server.address()).await.unwrap();
-    socket.write_all(b"GET /v1/events?topic=s:a&wait=30 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    socket.write_all(b"GET /v1/events?topic=s:a&wait=30 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     // Requests are taken up in the order in which their connections came.
     get(&client, &server.url("/readyz")).await;
     server.stop().await;
@@ -66,7 +66,8 @@ async fn a_request_that_never_ends_is_cut_off() {
     let settings = Settings { shutdown_grace_ms: 200, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
     let mut socket = TcpStream::connect(server.address()).await.unwrap();
-    let head = format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: 9\r\n\r\n{{");
+    let head =
+        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: {EVENT}\r\ncontent-length: 9\r\n\r\n{{");
     socket.write_all(head.as_bytes()).await.unwrap();
     get(&client, &server.url("/readyz")).await;
     let begun = Instant::now();

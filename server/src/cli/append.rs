@@ -19,7 +19,7 @@ use super::{
     ServerArgs,
     output::{print_line, say},
 };
-use crate::remote::{Form, Remote};
+use crate::remote::Form;
 
 /// More data than any server takes is not read.
 const DATA_BYTES_READ_MAX: u64 = 64 * 1024 * 1024;
@@ -82,7 +82,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
-    let remote = Remote::at(args.server.url.clone())?;
+    let remote = args.server.remote()?;
     let monotonic = args.monotonic;
     let expected = if args.if_new { Some(Revision::ZERO) } else { args.if_revision };
     let mut body = Vec::new();

@@ -58,7 +58,7 @@ pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
     let topics = Topics::new(args.topics.iter().map(Topic::as_str))?;
     let source = match &args.data {
         Some(folder) => Source::Folder(SqliteStore::open_read_only(folder, StoreOptions::default())?),
-        None => Source::Server(Remote::at(args.server.url)?),
+        None => Source::Server(args.server.remote()?),
     };
     let mut output = Output::create(&args.output)?;
     let exported = match &source {

@@ -70,7 +70,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
-    let remote = Remote::at(args.server.url)?;
+    let remote = args.server.remote()?;
     let limits = BatchLimits { events_max: args.batch_events, bytes_max: args.batch_bytes };
     let templates = match (args.stream, args.kind, args.source) {
         (Some(stream), Some(kind), Some(source)) => {
@@ -78,7 +78,13 @@ pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
         }
         _ => None,
     };
-    let tally = Tally::since(remote.head().await?.sequence.get());
+    let head = match remote.head().await {
+        Ok(head) => Some(head.sequence.get()),
+        // Who may append need not be allowed to read.
+        Err(Failure::Refused(problem)) if problem.code() == "forbidden" => None,
+        Err(failure) => return Err(failure.into()),
+    };
+    let tally = Tally::since(head);
     let bar = ProgressBar::no_length();
     let input = Input::open(&args.file, &bar)?;
     let started = Instant::now();
@@ -188,23 +194,25 @@ impl Import {
 struct Tally {
     stored: u64,
     known: u64,
-    /// The highest sequence seen so far: what is above it is new.
-    head: u64,
+    /// The highest sequence seen so far: what is above it is new. Where it is unknown, so is what was there already.
+    head: Option<u64>,
 }
 
 impl Tally {
     /// Counts from here on: what the log held then was there already.
-    fn since(head: u64) -> Self {
+    fn since(head: Option<u64>) -> Self {
         Self { head, ..Self::default() }
     }
 
     fn count(&mut self, appended: &Appended) {
         for event in &appended.events {
-            if event.sequence > self.head {
-                self.head = event.sequence;
-                self.stored += 1;
-            } else {
-                self.known += 1;
+            match &mut self.head {
+                Some(head) if event.sequence <= *head => self.known += 1,
+                Some(head) => {
+                    *head = event.sequence;
+                    self.stored += 1;
+                }
+                None => self.stored += 1,
             }
         }
     }
@@ -223,7 +231,10 @@ impl Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} stored, {} already there", HumanCount(self.stored), HumanCount(self.known))
+        match self.head {
+            Some(_) => write!(f, "{} stored, {} already there", HumanCount(self.stored), HumanCount(self.known)),
+            None => write!(f, "{} stored or already there", HumanCount(self.stored)),
+        }
     }
 }
 
@@ -275,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_is_above_everything_seen_is_new() {
-        let mut tally = Tally::since(10);
+        let mut tally = Tally::since(Some(10));
         for sequences in [&[3, 11, 12, 11][..], &[12, 13]] {
             let events = sequences.iter().map(|&sequence| Placed { sequence }).collect();
             tally.count(&Appended { position: "k3x9q7ma-13".into(), events });

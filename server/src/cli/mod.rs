@@ -18,7 +18,10 @@ use highwater_core::topic::InvalidTopics;
 use reqwest::Url;
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::DEFAULT_URL, remote::parse_url};
+use crate::{
+    config::DEFAULT_URL,
+    remote::{Remote, Token, parse_url},
+};
 
 /// Which log lines are wanted, e.g. `debug` or `highwater_server=trace,warn`.
 const LOG_VARIABLE: &str = "HIGHWATER_LOG";
@@ -50,6 +53,16 @@ struct ServerArgs {
     /// The server
     #[arg(long, env = "HIGHWATER_URL", default_value = DEFAULT_URL, value_parser = parse_url)]
     url: Url,
+    /// The token that says who asks. Others on this machine can see a command's arguments: better give it by the
+    /// environment
+    #[arg(long, env = "HIGHWATER_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
+}
+
+impl ServerArgs {
+    fn remote(&self) -> anyhow::Result<Remote> {
+        Remote::at(self.url.clone(), self.token.as_ref())
+    }
 }
 
 /// Runs the command that the process was started with.

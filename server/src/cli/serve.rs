@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    app::AppState,
+    auth::{Auth, InvalidKeys},
     broker::EventBroker,
     config::{InvalidSetting, Overrides, Settings},
     serve::{self, Listener, Tls, TlsError},
@@ -41,6 +43,8 @@ pub(super) enum ServeError {
     Setting(#[from] InvalidSetting),
     #[error("{0}; see --tls-cert and --tls-key")]
     Tls(#[from] TlsError),
+    #[error("auth_keys: {0}")]
+    Keys(#[from] InvalidKeys),
     #[error("cannot listen on {address}: {error}{}", listen_advice(.error))]
     Listen { address: String, error: io::Error },
     #[error(transparent)]
@@ -52,7 +56,11 @@ pub(super) enum ServeError {
 impl ServeError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) | Self::Tls(_) => 2,
+            Self::ConfigUnreadable { .. }
+            | Self::ConfigInvalid { .. }
+            | Self::Setting(_)
+            | Self::Tls(_)
+            | Self::Keys(_) => 2,
             Self::Listen { .. } => 3,
             Self::Open(_) => 4,
             Self::Signals(_) => 1,
@@ -63,8 +71,10 @@ impl ServeError {
 /// Serves until a signal ends it. The first line on standard output says where, once that is so.
 pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let settings = settings(arguments)?;
+    let auth = Auth::load(&settings)?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(ServeError::Signals)?;
+    reload_on_signal(auth.clone()).map_err(ServeError::Signals)?;
     let tls = match settings.tls_cert.as_os_str().is_empty() {
         true => None,
         false => Some(Tls::load(&settings.tls_cert, &settings.tls_key)?),
@@ -84,7 +94,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     }
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    serve::run(listener, broker, settings, shutdown).await;
+    serve::run(listener, AppState::new(broker, settings).with_auth(auth), shutdown).await;
     Ok(())
 }
 
@@ -151,6 +161,31 @@ pub(super) fn cancel_on_signal(shutdown: CancellationToken) -> io::Result<()> {
         signalled().await;
         end_at_once();
     });
+    Ok(())
+}
+
+/// Reads the keys again at every SIGHUP, where there are any.
+#[cfg(unix)]
+fn reload_on_signal(auth: Auth) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    if auth.asks_for_tokens() {
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                match auth.reload() {
+                    Ok(()) => tracing::info!("the keys have been read again"),
+                    Err(error) => tracing::error!("{error}; the keys of before stay"),
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Keys are read at the start only: there is no such signal here.
+#[cfg(not(unix))]
+fn reload_on_signal(_: Auth) -> io::Result<()> {
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use super::{
     ServerArgs,
     output::{say, stdout_closed},
 };
-use crate::remote::{Follower, Remote, Told};
+use crate::remote::{Follower, Told};
 
 /// Show the events of some topics as they come
 ///
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
     let topics = Topics::new(args.topics.iter().map(Topic::as_str))?;
-    let remote = Arc::new(Remote::at(args.server.url)?);
+    let remote = Arc::new(args.server.remote()?);
     let show = Show::new(args.count, args.stale);
     if show.is_done() {
         return Ok(());

@@ -12,6 +12,7 @@ use super::{
     proxy::{Faults, Proxy},
 };
 use crate::{
+    app::AppState,
     broker::EventBroker,
     config::Settings,
     serve::{self, Listener},
@@ -77,7 +78,7 @@ impl Stage {
         let (page, server) = (Listener::new(listener, &settings), Listener::new(own, &settings));
         let broker = EventBroker::connect(store, &settings);
         let running = [
-            tokio::spawn(serve::run(server, broker, settings, shutdown.clone())),
+            tokio::spawn(serve::run(server, AppState::new(broker, settings), shutdown.clone())),
             tokio::spawn(serve::serve(page, proxy.router(), None, shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })

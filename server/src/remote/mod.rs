@@ -2,6 +2,7 @@
 
 mod backoff;
 mod follow;
+mod token;
 
 use std::{
     error::Error,
@@ -21,6 +22,7 @@ use serde::Deserialize;
 pub(crate) use self::{
     backoff::Backoff,
     follow::{Follower, Told, Via},
+    token::Token,
 };
 
 /// The most bytes of an answer that are taken into memory; no server sends as much unless its settings are extreme.
@@ -96,18 +98,21 @@ pub(crate) fn parse_url(text: &str) -> anyhow::Result<Url> {
 }
 
 impl Remote {
-    /// A server at the URL that this text is.
+    /// A server at the URL that this text is, which asks for no token.
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        Self::at(parse_url(url)?)
+        Self::at(parse_url(url)?, None)
     }
 
-    /// A server at this URL. It is not asked anything yet.
-    pub(crate) fn at(base: Url) -> anyhow::Result<Self> {
+    /// A server at this URL, which is told by a token who asks. It is not asked anything yet.
+    pub(crate) fn at(base: Url, token: Option<&Token>) -> anyhow::Result<Self> {
         // Where a provider is installed already, that one serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = Client::builder().connect_timeout(CONNECT_TIMEOUT);
         if is_loopback(&base) {
             http = http.no_proxy();
+        }
+        if let Some(authorization) = token.map(Token::authorization).transpose()?.flatten() {
+            http = http.default_headers([(header::AUTHORIZATION, authorization)].into_iter().collect());
         }
         Ok(Self { base, http: http.build().context("cannot make an HTTP client")?, reached: AtomicBool::new(false) })
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{POSITION, StreamPath, body, precondition};
 use crate::{
     app::AppState,
+    auth::Access,
     error::Problem,
     store::{Commit, Committed, Expectation, Placed},
 };
@@ -21,11 +22,13 @@ const REQUIRE: HeaderName = HeaderName::from_static("highwater-require");
 /// Appends to the stream that the path names. The answer's `ETag` is the stream as these events left it.
 pub(super) async fn to_stream(
     State(state): State<AppState>,
+    access: Access,
     StreamPath(stream): StreamPath,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let events = body::proposals(&state, &headers, body, Some(&stream)).await?;
+    access.append(&events)?;
     let expectations = precondition::expectations(&state, &stream, &headers).await?;
     let committed = commit(&state, &headers, events, expectations).await?;
     let revision = committed.events.iter().map(|event| event.revision).max().unwrap_or(Revision::ZERO);
@@ -34,7 +37,12 @@ pub(super) async fn to_stream(
 }
 
 /// Appends to the streams that the events name.
-pub(super) async fn to_log(State(state): State<AppState>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(super) async fn to_log(
+    State(state): State<AppState>,
+    access: Access,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     if headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH) {
         return Err(Problem::InvalidRequest(
             "preconditions here stand in the events, as expectedrevision: If-Match and If-None-Match are of one stream"
@@ -42,6 +50,7 @@ pub(super) async fn to_log(State(state): State<AppState>, headers: HeaderMap, bo
         ));
     }
     let events = body::proposals(&state, &headers, body, None).await?;
+    access.append(&events)?;
     let committed = commit(&state, &headers, events, Vec::new()).await?;
     Ok(answer(&state, &committed))
 }

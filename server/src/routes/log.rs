@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{accept, query::Query, read, subscribe};
 use crate::{
     app::AppState,
+    auth::Access,
     error::Problem,
     feed,
     store::{LogPage, ReadLimit, Unavailable},
@@ -25,22 +26,29 @@ use crate::{
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Pages start at `earliest` unless told otherwise, subscriptions at `latest`.
-pub(super) async fn read(State(state): State<AppState>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn read(
+    State(state): State<AppState>,
+    access: Access,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut query = Query::parse(&uri)?;
     let topics = query.all("topic");
     let topics = Topics::new(topics.iter().map(String::as_str)).map_err(Problem::InvalidTopic)?;
+    access.read(&topics)?;
     let named = query.one::<After>("after")?;
     let after = last_event_id(&headers)?.map(After::Position).or(named);
     let mut response = if accept::wants_event_stream(&headers) {
         let lagging = query.one("lagging")?.unwrap_or_default();
         query.finish()?;
         read::reach_min_position(&state, &headers).await?;
-        subscribe::response(&state, topics, after.unwrap_or(After::Latest), lagging)
+        subscribe::response(&state, &access, topics, after.unwrap_or(After::Latest), lagging)
     } else {
         let limit = read::page_limit(&state, &mut query)?;
         let wait = wait(&state, &mut query)?;
         query.finish()?;
         read::reach_min_position(&state, &headers).await?;
+        let wait = access.remaining().map_or(wait, |remaining| wait.min(remaining));
         let json = page(&state, &topics, after.unwrap_or(After::Earliest), limit, wait).await?;
         let content_type = HeaderValue::from_static("application/json");
         let no_store = HeaderValue::from_static("no-store");

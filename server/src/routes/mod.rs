@@ -9,6 +9,7 @@ mod log;
 mod precondition;
 mod query;
 mod read;
+mod session;
 mod socket;
 mod stream;
 mod subscribe;
@@ -17,27 +18,37 @@ use axum::{
     Router,
     extract::{FromRequestParts, Path},
     http::{HeaderName, Method, request::Parts},
-    routing::get,
+    middleware::from_fn_with_state,
+    routing::{delete, get, post},
 };
 use highwater_core::stream::StreamName;
 
-use crate::{app::AppState, error::Problem, page};
+use crate::{app::AppState, auth, error::Problem, guard, page};
 
 /// Where an answer stands in the log: after an append its last event, after a read the head.
 const POSITION: HeaderName = HeaderName::from_static("highwater-position");
 
 pub(crate) fn router(state: AppState) -> Router {
-    Router::new()
+    let cors = guard::cors(&state.settings);
+    let router = Router::new()
         .route("/v1/events", get(log::read).post(append::to_log))
         .route("/v1/streams/{stream}", get(stream::read).post(append::to_stream))
         .route("/v1/ws", get(socket::upgrade))
+        .route("/v1/session", post(session::begin))
+        // Only what stands above asks who may.
+        .route_layer(from_fn_with_state(state.clone(), auth::authenticate))
+        .route("/v1/session", delete(session::end))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .fallback(page::serve)
         .method_not_allowed_fallback(async |method: Method| Problem::MethodNotAllowed(method.to_string()))
         // Bodies have their own limit, which is a setting and answers with a problem document.
-        .layer(axum::extract::DefaultBodyLimit::disable())
-        .with_state(state)
+        .layer(axum::extract::DefaultBodyLimit::disable());
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn_with_state(state.clone(), guard::guard)).with_state(state)
 }
 
 /// The stream that a path names, percent-decoded.

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::{StreamExt, StreamMap};
 
 use super::subscribe;
-use crate::{app::AppState, error::Problem, feed::Subscription, serve::Connection};
+use crate::{app::AppState, auth::Access, error::Problem, feed::Subscription, serve::Connection};
 
 /// A client says which topics it wants: 64 of 512 bytes fit, however they are escaped.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
@@ -34,6 +34,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn upgrade(
     State(state): State<AppState>,
+    access: Access,
     connection: Option<Extension<Connection>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -42,7 +43,8 @@ pub(super) async fn upgrade(
     Ok(upgrade.on_upgrade(|socket| async move {
         // Counted as open until the session is over.
         let _connection = connection;
-        let session = Session { state, subscriptions: StreamMap::new(), idle_at: Instant::now() + IDLE_TIMEOUT };
+        let session =
+            Session { state, access, subscriptions: StreamMap::new(), idle_at: Instant::now() + IDLE_TIMEOUT };
         session.run(socket).await;
     }))
 }
@@ -65,6 +67,7 @@ type Messages = Pin<Box<dyn Stream<Item = Vec<String>> + Send>>;
 
 struct Session {
     state: AppState,
+    access: Access,
     subscriptions: StreamMap<u32, Messages>,
     /// When it ends if there is no subscription.
     idle_at: Instant,
@@ -135,9 +138,10 @@ impl Session {
             return Err(invalid("sub", &format!("is one too many: a socket takes {max} subscriptions")));
         }
         let topics = Topics::new(topics.iter().map(String::as_str)).map_err(Problem::InvalidTopic)?;
+        self.access.read(&topics)?;
         let after = after.map_or(Ok(After::Latest), str::parse).map_err(|error| invalid("after", &error))?;
         let lagging = lagging.map(str::parse).transpose().map_err(|error| invalid("lagging", &error))?;
-        let subscription = subscribe::to(&self.state, topics, after, lagging.unwrap_or_default());
+        let subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default());
         self.subscriptions.insert(sub, Box::pin(messages(sub, subscription)));
         Ok(())
     }

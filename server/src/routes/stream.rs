@@ -8,10 +8,11 @@ use axum::{
 use highwater_core::version::Revision;
 
 use super::{POSITION, StreamPath, precondition, query::Query, read};
-use crate::{app::AppState, error::Problem};
+use crate::{app::AppState, auth::Access, error::Problem};
 
 pub(super) async fn read(
     State(state): State<AppState>,
+    access: Access,
     StreamPath(stream): StreamPath,
     uri: Uri,
     headers: HeaderMap,
@@ -21,7 +22,9 @@ pub(super) async fn read(
     let limit = read::page_limit(&state, &mut query)?;
     query.finish()?;
     read::reach_min_position(&state, &headers).await?;
-
+    if !access.may_read(&stream) {
+        return Err(Problem::UnknownStream(stream));
+    }
     let page = state.store.read_stream(&stream, from, limit).await?.ok_or(Problem::UnknownStream(stream))?;
     let epoch = state.store.epoch();
     let answer_headers = [

@@ -11,13 +11,14 @@ use tokio::time::Instant;
 
 use crate::{
     app::AppState,
+    auth::Access,
     feed::{Lagging, Subscription},
     sockets::Ticket,
 };
 
 /// Subscribes to these topics. A cursor that is of no use is told in the stream, which goes on from where it can.
-pub(super) fn response(state: &AppState, topics: Topics, after: After, lagging: Lagging) -> Response {
-    let (ticket, body) = Ticket::new(to(state, topics, after, lagging));
+pub(super) fn response(state: &AppState, access: &Access, topics: Topics, after: After, lagging: Lagging) -> Response {
+    let (ticket, body) = Ticket::new(to(state, access, topics, after, lagging));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
@@ -28,9 +29,10 @@ pub(super) fn response(state: &AppState, topics: Topics, after: After, lagging: 
     response
 }
 
-/// A subscription that lasts as long as one may.
-pub(super) fn to(state: &AppState, topics: Topics, after: After, lagging: Lagging) -> Subscription {
-    let ends_at = Instant::now() + lifetime(state.settings.subscription_max_min);
+/// A subscription that lasts as long as one may, and not longer than the token of who asks for it.
+pub(super) fn to(state: &AppState, access: &Access, topics: Topics, after: After, lagging: Lagging) -> Subscription {
+    let longest = Instant::now() + lifetime(state.settings.subscription_max_min);
+    let ends_at = access.expires_at().map_or(longest, |expires_at| expires_at.min(longest));
     state.broker.frames(topics, after, lagging, Some(ends_at))
 }
 

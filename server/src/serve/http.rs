@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     config::Settings,
+    guard::OverTls,
     sockets::{Slot, Sockets, TakeSocket},
 };
 
@@ -95,18 +96,18 @@ impl HttpServer {
         match transport {
             Transport::Plain(socket) => {
                 let (io, slot) = Slot::new(socket, Box::new(connection.clone()));
-                let service = service(router.from(slot, self.sockets.clone()), connection.clone());
+                let service = service(router.from(slot, self.sockets.clone()), connection.clone(), None);
                 let http = self.http1.serve_connection(TokioIo::new(io), service).with_upgrades();
                 self.drive(http, &connection).await;
             }
             // On the heap, so that the others need not be as large.
             Transport::Tls(stream) if tls::is_http2(&stream) => {
-                let service = service(router, connection.clone());
+                let service = service(router, connection.clone(), Some(OverTls));
                 let http = self.http2.serve_connection(TokioIo::new(stream), service);
                 Box::pin(self.drive(http, &connection)).await;
             }
             Transport::Tls(stream) => {
-                let service = service(router, connection.clone());
+                let service = service(router, connection.clone(), Some(OverTls));
                 let http = self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
                 self.drive(http, &connection).await;
             }
@@ -166,11 +167,15 @@ where
 fn service(
     router: TakeSocket<Router>,
     connection: Connection,
+    over_tls: Option<OverTls>,
 ) -> impl Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send + 'static> {
     let router = TowerToHyperService::new(router);
     service_fn(move |mut request: Request<Incoming>| {
         let under_way = connection.begin();
         request.extensions_mut().insert(connection.clone());
+        if let Some(over_tls) = over_tls {
+            request.extensions_mut().insert(over_tls);
+        }
         let answer = router.call(request);
         async move { Ok(answer.await?.map(|body| Answer { body, _under_way: under_way })) }
     })

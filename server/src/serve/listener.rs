@@ -54,6 +54,11 @@ impl Listener {
         &self.connections
     }
 
+    /// Whether only this machine can connect.
+    pub(super) fn is_on_loopback(&self) -> bool {
+        self.socket.local_addr().is_ok_and(|address| address.ip().is_loopback())
+    }
+
     /// The next connection. Where the system can't give one, it waits until it can.
     pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {

@@ -33,18 +33,16 @@ use self::{
 };
 use crate::{
     app::{AppState, app},
-    broker::EventBroker,
-    config::Settings,
     sockets::Sockets,
 };
 
-/// Serves what a broker is connected to, until `shutdown` is cancelled. Then it is not ready any more, and after
-/// `drain_delay_ms` it says goodbye to subscribers, finishes the requests under way as long as `shutdown_grace_ms` allows,
-/// and closes the broker.
-pub async fn run(listener: Listener, broker: EventBroker, settings: Settings, shutdown: CancellationToken) {
-    let ending = broker.closing().clone();
-    let drain_delay = Duration::from_millis(settings.drain_delay_ms);
-    let state = AppState::new(broker.clone(), settings).draining_from(shutdown.clone());
+/// Serves an app until `shutdown` is cancelled. Then it is not ready any more, and after `drain_delay_ms` it says goodbye to
+/// subscribers, finishes the requests under way as long as `shutdown_grace_ms` allows, and closes its broker.
+pub async fn run(listener: Listener, mut state: AppState, shutdown: CancellationToken) {
+    let (broker, ending) = (state.broker.clone(), state.shutdown.clone());
+    let drain_delay = Duration::from_millis(state.settings.drain_delay_ms);
+    state.draining = shutdown.clone();
+    state.on_loopback = listener.is_on_loopback();
     let delayed = async {
         shutdown.cancelled().await;
         sleep(drain_delay).await;
