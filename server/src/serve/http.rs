@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -91,50 +91,49 @@ impl HttpServer {
     }
 
     /// One connection: its requests until either side ends it. One without requests ends with the server.
-    pub(super) async fn serve(&self, transport: Transport, connection: Connection) {
+    pub(super) fn serve(&self, transport: Transport, connection: Connection) -> impl Future<Output = ()> + Send + use<> {
         let router = TakeSocket::new(self.router.clone());
-        match transport {
+        let http: Http = match transport {
             Transport::Plain(socket) => {
                 let (io, slot) = Slot::new(socket, Box::new(connection.clone()));
                 let service = service(router.from(slot, self.sockets.clone()), connection.clone(), None);
-                let http = self.http1.serve_connection(TokioIo::new(io), service).with_upgrades();
-                self.drive(http, &connection).await;
-            }
-            // On the heap, so that the others need not be as large.
-            Transport::Tls(stream) if tls::is_http2(&stream) => {
-                let service = service(router, connection.clone(), Some(OverTls));
-                let http = self.http2.serve_connection(TokioIo::new(stream), service);
-                Box::pin(self.drive(http, &connection)).await;
+                Box::pin(self.http1.serve_connection(TokioIo::new(io), service).with_upgrades())
             }
             Transport::Tls(stream) => {
-                let service = service(router, connection.clone(), Some(OverTls));
-                let http = self.http1.serve_connection(TokioIo::new(stream), service).with_upgrades();
-                self.drive(http, &connection).await;
-            }
-        }
-    }
-
-    async fn drive(&self, http: impl Graceful, connection: &Connection) {
-        let mut http = pin!(http);
-        let (mut is_ending, mut is_overdue) = (false, false);
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = http.as_mut() => break ended,
-                () = self.shutdown.cancelled(), if !is_ending => is_ending = true,
-                () = connection.overdue(), if !is_overdue => is_overdue = true,
-                () = sleep(PARTING_TIMEOUT), if is_overdue => {
-                    if connection.is_at_rest() {
-                        break Ok(());
-                    }
-                    continue;
+                let is_http2 = tls::is_http2(&stream);
+                let (io, service) = (TokioIo::new(stream), service(router, connection.clone(), Some(OverTls)));
+                match is_http2 {
+                    true => Box::pin(self.http2.serve_connection(io, service)),
+                    false => Box::pin(self.http1.serve_connection(io, service).with_upgrades()),
                 }
             }
-            http.as_mut().graceful_shutdown();
         };
-        if let Err(error) = ended {
-            tracing::debug!("a connection broke: {error}");
+        drive(http, connection, self.shutdown.clone())
+    }
+}
+
+/// A connection as hyper drives it. On the heap each is as large as it must be, and not as the largest of them.
+type Http = Pin<Box<dyn Graceful + Send>>;
+
+async fn drive(mut http: Http, connection: Connection, shutdown: CancellationToken) {
+    let (mut is_ending, mut is_overdue) = (false, false);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = http.as_mut() => break ended,
+            () = shutdown.cancelled(), if !is_ending => is_ending = true,
+            () = connection.overdue(), if !is_overdue => is_overdue = true,
+            () = sleep(PARTING_TIMEOUT), if is_overdue => {
+                if connection.is_at_rest() {
+                    break Ok(());
+                }
+                continue;
+            }
         }
+        http.as_mut().graceful_shutdown();
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection broke: {error}");
     }
 }
 
