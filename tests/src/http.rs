@@ -24,7 +24,6 @@ pub fn client() -> Client {
 }
 
 /// Such a client, before it is made.
-#[must_use]
 pub fn client_builder() -> ClientBuilder {
     static TLS: Once = Once::new();
     // Not used for http URLs, but the client asks for it. Fails only where one is installed, which is as good.

@@ -86,7 +86,6 @@ impl Authority {
     ///
     /// # Panics
     /// Where the authority's own certificate is none.
-    #[must_use]
     pub fn client(&self) -> ClientBuilder {
         let root = reqwest::Certificate::from_pem(self.issuer.pem().as_bytes()).expect("a certificate");
         crate::http::client_builder().tls_certs_only([root])
