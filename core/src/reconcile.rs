@@ -2,7 +2,7 @@
 //!
 //! It gives every message exactly one final [`Verdict`], applies each event of the set once and in the log's order
 //! whatever the network repeats, reorders or loses, and knows what is missing. It does no I/O: hand it each message of
-//! the present connection with [`Reconciler::handle`] (or the parts of a fetched page), and after each drain
+//! the present connection with [`Reconciler::handle`] (or each part of a fetched page), and after each one drain
 //! [`Reconciler::poll`] until it answers `None`, doing what it asks for.
 
 mod answer;

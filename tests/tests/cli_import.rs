@@ -84,7 +84,7 @@ async fn batches_that_are_too_large_for_a_server_are_sent_in_parts() {
     let numbers: Vec<u64> = exported.iter().map(|event| event["data"]["n"].as_u64().expect("a number")).collect();
     assert_eq!(numbers, (0..40).collect::<Vec<_>>());
 
-    let large = format!("{}{{\"host\":\"{}\"}}\n", lines(40..42), "x".repeat(3_000));
+    let large = format!("{}{{\"host\":\"h\",\"n\":\"{}\"}}\n", lines(40..42), "x".repeat(3_000));
     let error = highwater_with_input(&url, &import(&[]), large.as_bytes()).await.error();
     assert!(error.contains("refuses line 3") && error.contains("2 stored"), "{error}");
     server.stop().await;

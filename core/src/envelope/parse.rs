@@ -47,7 +47,7 @@ pub enum InvalidBatch {
         max: usize,
     },
     /// One of its events is not good, so none is taken.
-    #[error("event {index} {error}")]
+    #[error("holds event {index}, which {error}")]
     Event {
         /// Which one, from 0.
         index: usize,

@@ -48,9 +48,11 @@ pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     tokio::select! {
-        ended = follow(Follower::new(remote, topics, args.after), show) => ended,
+        // Who has seen an event may interrupt at once: that is listened for before anything is shown.
+        biased;
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
         () = stdout_closed() => Ok(()),
+        ended = follow(Follower::new(remote, topics, args.after), show) => ended,
     }
 }
 

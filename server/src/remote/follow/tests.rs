@@ -32,7 +32,7 @@ fn envelope(sequence: u64, revision: u32) -> String {
 /// An event as a frame.
 fn frame(sequence: u64, prev: u64, revision: u32) -> Vec<u8> {
     let mut frame = Vec::new();
-    encode_event(&mut frame, at(sequence), prev, &envelope(sequence, revision));
+    encode_event(&mut frame, at(sequence), prev, envelope(sequence, revision));
     frame
 }
 
