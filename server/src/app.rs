@@ -9,7 +9,12 @@ use highwater_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Settings, routes, store::EventStore};
+use crate::{
+    config::Settings,
+    routes::{self, Intake},
+    store::EventStore,
+    telemetry::Metrics,
+};
 
 /// What every route may use.
 #[derive(Clone)]
@@ -18,13 +23,23 @@ pub struct AppState {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) intake: Arc<Intake>,
 }
 
 impl AppState {
     /// Serves this store. Once `shutdown` is cancelled, subscribers get their `goodbye` and who waits an answer.
     #[must_use]
     pub fn new(store: Arc<dyn EventStore>, settings: Settings, shutdown: CancellationToken) -> Self {
-        Self { store, limits: settings.limits(), settings: Arc::new(settings), shutdown }
+        let metrics = Arc::new(Metrics::new(store.metrics()));
+        let intake = Arc::new(Intake::new(&settings, &metrics.intake));
+        Self { store, limits: settings.limits(), settings: Arc::new(settings), shutdown, metrics, intake }
+    }
+
+    /// The server's numbers.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The last durable event's place.

@@ -3,6 +3,7 @@
 //! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
 
 pub mod app;
+mod bound;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -16,3 +17,4 @@ mod remote;
 mod routes;
 pub mod serve;
 pub mod store;
+pub mod telemetry;

@@ -10,6 +10,7 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::logging::{Logging, LoggingError};
 use crate::{
     config::{InvalidSetting, Overrides, Settings},
     serve,
@@ -39,6 +40,8 @@ pub(super) enum ServeError {
     Listen { address: String, error: io::Error },
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Logging(#[from] LoggingError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -46,7 +49,7 @@ pub(super) enum ServeError {
 impl ServeError {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) => 2,
+            Self::ConfigUnreadable { .. } | Self::ConfigInvalid { .. } | Self::Setting(_) | Self::Logging(_) => 2,
             Self::Listen { .. } => 3,
             Self::Open(_) => 4,
             Self::Signals(_) => 1,
@@ -57,6 +60,7 @@ impl ServeError {
 /// Serves until a signal ends it. The first line on standard output says where, once that is so.
 pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let settings = settings(arguments)?;
+    let logging = Logging::begin(&settings)?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(ServeError::Signals)?;
     let listening = |error| ServeError::Listen { address: settings.listen.clone(), error };
@@ -66,6 +70,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let store = SqliteStore::open(&settings.data, options)?;
     announce(&format!("listening on http://{address}"));
     serve::run(listener, Arc::new(store), settings, shutdown).await;
+    logging.end().await;
     Ok(())
 }
 

@@ -5,7 +5,9 @@ mod accept;
 mod append;
 mod body;
 mod health;
+mod intake;
 mod log;
+mod metrics;
 mod precondition;
 mod query;
 mod read;
@@ -16,25 +18,31 @@ use axum::{
     Router,
     extract::{FromRequestParts, Path},
     http::{HeaderName, Method, request::Parts},
-    routing::get,
+    middleware,
+    routing::{get, post},
 };
 use highwater_core::stream::StreamName;
 
-use crate::{app::AppState, error::Problem, page};
+pub(crate) use self::intake::Intake;
+use crate::{app::AppState, error::Problem, page, telemetry};
 
 /// Where an answer stands in the log: after an append its last event, after a read the head.
 const POSITION: HeaderName = HeaderName::from_static("highwater-position");
 
 pub(crate) fn router(state: AppState) -> Router {
+    let count = middleware::from_fn_with_state(state.clone(), append::count);
     Router::new()
-        .route("/v1/events", get(log::read).post(append::to_log))
-        .route("/v1/streams/{stream}", get(stream::read).post(append::to_stream))
+        .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
+        .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count)))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::read))
         .fallback(page::serve)
         .method_not_allowed_fallback(async |method: Method| Problem::MethodNotAllowed(method.to_string()))
         // Bodies have their own limit, which is a setting and answers with a problem document.
         .layer(axum::extract::DefaultBodyLimit::disable())
+        // The outermost, so that it sees what every other layer makes of a request.
+        .layer(middleware::from_fn_with_state(state.clone(), telemetry::observe))
         .with_state(state)
 }
 

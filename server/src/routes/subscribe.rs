@@ -21,6 +21,7 @@ use crate::{
     error::Problem,
     feed::{self, Item, Lost},
     store::{ReadLimit, Stored, Unavailable},
+    telemetry::{self, Ended, Source, Subscribed, Transport},
 };
 
 /// Subscribes to these topics. A cursor that is of no use is told in the stream, which goes on from where it can.
@@ -59,6 +60,7 @@ struct Session {
     /// When something must be said at the latest.
     heartbeat_at: Instant,
     ended: bool,
+    counted: Subscribed,
 }
 
 impl Session {
@@ -66,6 +68,7 @@ impl Session {
         let limit =
             ReadLimit { events: state.settings.subscriber_events_max, bytes: state.settings.subscriber_bytes_max };
         let heartbeat_at = Instant::now() + Duration::from_millis(state.settings.heartbeat_ms);
+        let counted = state.metrics.feed.subscribed(Transport::SseBody);
         let feed = Box::pin(feed::follow(Arc::clone(&state.store), topics, cursor, limit));
         Self {
             state,
@@ -77,6 +80,7 @@ impl Session {
             ready: false,
             heartbeat_at,
             ended: false,
+            counted,
         }
     }
 
@@ -119,7 +123,17 @@ impl Session {
         self.told = self.last;
         self.through = self.last;
         self.heartbeat_in(self.state.settings.heartbeat_ms);
+        self.count(events, frames.len());
         frames
+    }
+
+    fn count(&self, events: &[Stored], bytes: usize) {
+        let metrics = &self.state.metrics.feed;
+        let source = if self.ready { Source::Live } else { Source::History };
+        metrics.sent(source, events.len() as u64, bytes as u64);
+        if let Some(age) = events.last().and_then(|event| telemetry::age(&event.envelope)) {
+            metrics.lag(source, self.state.head().get().saturating_sub(self.last.get()), age);
+        }
     }
 
     /// The end of history is told at once.
@@ -164,6 +178,7 @@ impl Session {
     /// Plain clients learn from `retry` what ours read in the frame.
     fn goodbye(&mut self) -> Vec<u8> {
         self.ended = true;
+        self.counted.end(&self.state.metrics.feed, Ended::Shutdown);
         let retry_ms = self.state.settings.goodbye_retry_ms;
         let mut frames = Vec::new();
         encode_retry(&mut frames, retry_ms);
@@ -173,7 +188,9 @@ impl Session {
 
     fn error(&mut self, error: Unavailable) -> Vec<u8> {
         self.ended = true;
+        self.counted.end(&self.state.metrics.feed, Ended::Failed);
         let problem = Problem::Unavailable(error);
+        self.state.metrics.http.error(problem.code());
         tracing::warn!("a subscription ends: {problem}");
         let mut frame = Vec::new();
         encode_control(&mut frame, None, None, Control::Error { problem: &problem.document() }.to_json());

@@ -258,6 +258,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
         events,
         expectations,
         monotonic,
+        ..Commit::default()
     })
 }
 
