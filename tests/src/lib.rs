@@ -2,5 +2,6 @@
 
 pub mod command;
 pub mod data;
+pub mod exposition;
 pub mod http;
 pub mod server;
