@@ -9,7 +9,14 @@ use highwater_core::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{auth::Auth, broker::EventBroker, config::Settings, routes, store::EventStore};
+use crate::{
+    auth::Auth,
+    broker::EventBroker,
+    config::Settings,
+    routes::{self, Intake},
+    store::EventStore,
+    telemetry::Metrics,
+};
 
 /// What every route may use.
 #[derive(Clone)]
@@ -25,6 +32,8 @@ pub struct AppState {
     pub(crate) auth: Auth,
     /// Whether only this machine can connect.
     pub(crate) on_loopback: bool,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) intake: Arc<Intake>,
 }
 
 impl AppState {
@@ -34,7 +43,7 @@ impl AppState {
     /// Where the settings ask for tokens, nobody gets in until their keys are given by [`with_auth`](Self::with_auth).
     #[must_use]
     pub fn new(broker: EventBroker, settings: Settings) -> Self {
-        let shutdown = broker.closing().clone();
+        let (shutdown, metrics) = (broker.closing().clone(), Arc::clone(broker.metrics()));
         Self {
             store: Arc::clone(broker.store()),
             broker,
@@ -43,6 +52,8 @@ impl AppState {
             shutdown,
             auth: Auth::without_keys(&settings),
             on_loopback: false,
+            intake: Arc::new(Intake::new(&settings, &metrics.intake)),
+            metrics,
             settings: Arc::new(settings),
         }
     }
@@ -57,6 +68,12 @@ impl AppState {
     #[must_use]
     pub fn broker(&self) -> &EventBroker {
         &self.broker
+    }
+
+    /// The server's numbers.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The last durable event's place.

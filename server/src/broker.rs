@@ -31,6 +31,7 @@ use crate::{
     feed::{Feed, Lagging, Subscription},
     sockets::Sockets,
     store::{Commit, CommitError, Committed, EventStore},
+    telemetry::Metrics,
 };
 
 /// See the [module](self). Clones are handles to the same broker.
@@ -39,6 +40,7 @@ pub struct EventBroker {
     store: Arc<dyn EventStore>,
     feed: Feed,
     sockets: Option<Sockets>,
+    metrics: Arc<Metrics>,
     /// Cancelled when subscriptions are to end.
     closing: CancellationToken,
 }
@@ -121,11 +123,13 @@ impl EventBroker {
     #[must_use]
     pub fn connect(store: Arc<dyn EventStore>, settings: &Settings) -> Self {
         let closing = CancellationToken::new();
-        let sockets = Sockets::start(Duration::from_millis(settings.stall_timeout_ms), &closing);
+        let metrics = Arc::new(Metrics::new(store.metrics()));
+        let stall_timeout = Duration::from_millis(settings.stall_timeout_ms);
+        let sockets = Sockets::start(stall_timeout, Arc::clone(&metrics), &closing);
         let sockets = sockets.inspect_err(|error| tracing::warn!("subscribers stay with HTTP: {error}")).ok();
         let listener = sockets.as_ref().map(Sockets::listener);
-        let feed = Feed::start(Arc::clone(&store), settings.into(), listener, closing.clone());
-        Self { store, feed, sockets, closing }
+        let feed = Feed::start(Arc::clone(&store), settings.into(), metrics.feed.clone(), listener, closing.clone());
+        Self { store, feed, sockets, metrics, closing }
     }
 
     /// Appends all events of a commit, or none, once they are found valid.
@@ -133,7 +137,14 @@ impl EventBroker {
     /// # Errors
     /// [`CommitError`]; after any but [`CommitError::Unavailable`] nothing is stored.
     pub async fn publish(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.store.commit(commit).await
+        let events = commit.events.len() as u64;
+        let committed = self.store.commit(commit).await;
+        match &committed {
+            Ok(_) => self.metrics.broker.published(events),
+            Err(CommitError::Invalid { .. }) => self.metrics.broker.invalid(),
+            Err(_) => {}
+        }
+        committed
     }
 
     /// Subscribes to these topics, exact streams or patterns. Each event is checked before it is delivered.
@@ -157,6 +168,11 @@ impl EventBroker {
     /// For reading pages of the log.
     pub(crate) fn store(&self) -> &Arc<dyn EventStore> {
         &self.store
+    }
+
+    /// What is counted of it, and of all that the server does.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Cancelled when subscriptions are to end. What is appended until [`close`](Self::close) is still taken.

@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf};
+use std::{fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf};
 
 use highwater_core::{
     event::{Limits, TEXT_BYTES_MAX},
@@ -147,6 +147,39 @@ settings! {
     hosts ("HIGHWATER_HOSTS"): List = List::default(),
     /// How long browsers shall insist on TLS once they have seen it; 0 does not ask them to
     hsts_max_age_s ("HIGHWATER_HSTS_MAX_AGE_S"): u64 = 31_536_000,
+
+    /// The most appends under way at a time; who comes then is told to retry
+    appends_max ("HIGHWATER_APPENDS_MAX"): usize = 4_096,
+    /// The most bytes of appends under way at a time; at least batch_bytes_max
+    append_bytes_max ("HIGHWATER_APPEND_BYTES_MAX"): usize = 64 * 1024 * 1024,
+
+    /// Which log lines are wanted: a level, or targets and levels such as info,highwater_server=debug
+    log ("HIGHWATER_LOG"): String = "info".to_owned(),
+    /// How log lines are written, to standard error
+    log_format ("HIGHWATER_LOG_FORMAT"): LogFormat = LogFormat::Pretty,
+    /// OpenTelemetry collector that gets traces over OTLP/HTTP, such as http://127.0.0.1:4318; empty for none
+    otlp_endpoint ("HIGHWATER_OTLP_ENDPOINT"): String = String::new(),
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// An object a line, for programs.
+    Json,
+}
+
+/// As it is set.
+impl fmt::Debug for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pretty => "pretty",
+            Self::Json => "json",
+        })
+    }
 }
 
 /// A flag's help: what the setting is, and what it is unless set.
@@ -203,6 +236,7 @@ impl Settings {
             ("page_bytes_max", self.page_bytes_max as u64),
             ("connections_max", self.connections_max as u64),
             ("body_timeout_ms", self.body_timeout_ms),
+            ("appends_max", self.appends_max as u64),
             ("heartbeat_ms", self.heartbeat_ms),
             ("head_heartbeat_ms", self.head_heartbeat_ms),
             ("subscriber_bytes_max", self.subscriber_bytes_max as u64),
@@ -217,6 +251,12 @@ impl Settings {
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(InvalidSetting { name, rule: "at least 1" });
+        }
+        if self.append_bytes_max < self.batch_bytes_max {
+            return Err(InvalidSetting {
+                name: "append_bytes_max",
+                rule: "at least batch_bytes_max, or else no append of that size could ever get in",
+            });
         }
         if self.frame_bytes_max() > FRAME_BYTES_MAX {
             return Err(InvalidSetting {
@@ -360,6 +400,8 @@ mod tests {
             let head = Settings { header_bytes_max: bytes, ..Settings::default() };
             assert_eq!(head.check().unwrap_err().name, "header_bytes_max");
         }
+        let narrow = Settings { append_bytes_max: 1024, ..Settings::default() };
+        assert_eq!(narrow.check().unwrap_err().name, "append_bytes_max");
         for too_large in [
             Settings { data_bytes_max: 512 * 1024, ..Settings::default() },
             Settings { data_bytes_max: usize::MAX, ..Settings::default() },

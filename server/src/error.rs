@@ -115,7 +115,17 @@ pub enum Problem {
     ShuttingDown,
 }
 
+/// Left in the answer's extensions, for whoever counts: the `code` of the problem that it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProblemCode(pub(crate) &'static str);
+
 impl Problem {
+    /// The stable name of its kind.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.kind().1
+    }
+
     /// The document, one line of JSON.
     #[must_use]
     pub fn document(&self) -> Box<RawValue> {
@@ -251,7 +261,7 @@ impl From<CommitError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, ..) = self.kind();
+        let (status, code, _) = self.kind();
         if let Self::Unavailable(_) | Self::Commit(CommitError::Unavailable(_)) = self {
             tracing::warn!("{self}");
         }
@@ -265,6 +275,7 @@ impl IntoResponse for Problem {
         if let Some(challenge) = challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
+        response.extensions_mut().insert(ProblemCode(code));
         response
     }
 }

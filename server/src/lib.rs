@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod auth;
+mod bound;
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -20,3 +21,4 @@ mod routes;
 pub mod serve;
 mod sockets;
 pub mod store;
+pub mod telemetry;

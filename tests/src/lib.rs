@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod data;
+pub mod exposition;
 pub mod http;
 pub mod server;
 pub mod socket;

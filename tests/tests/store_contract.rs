@@ -36,6 +36,7 @@ mod sqlite {
             a_commit_known_in_part_stores_the_rest
             what_a_known_event_expects_does_not_count
             an_exported_event_is_known
+            a_trace_is_recorded_and_is_no_content
         }
         clocks {
             an_actor_counts_its_own_events

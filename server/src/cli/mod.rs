@@ -4,28 +4,23 @@ mod append;
 mod demo;
 mod export;
 mod import;
+mod logging;
 mod output;
 mod serve;
 mod tail;
+#[cfg(feature = "otel")]
+mod traces;
 
-use std::{
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use highwater_core::topic::InvalidTopics;
 use reqwest::Url;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::DEFAULT_URL,
     remote::{Remote, Token, parse_url},
 };
-
-/// Which log lines are wanted, e.g. `debug` or `highwater_server=trace,warn`.
-const LOG_VARIABLE: &str = "HIGHWATER_LOG";
-const LOG_DEFAULT: &str = "info";
 
 /// An append-only event log over HTTP and SSE, whose readers know that they have missed nothing
 #[derive(Parser)]
@@ -72,7 +67,6 @@ impl ServerArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into(), 1),
@@ -81,6 +75,10 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> ExitCode {
+    // A server has settings for what is logged.
+    if !matches!(command, Command::Serve(_)) {
+        logging::begin_by_environment();
+    }
     let ended = match command {
         Command::Serve(arguments) => {
             return match serve::run(*arguments).await {
@@ -105,13 +103,4 @@ async fn run(command: Command) -> ExitCode {
 fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
     output::say(format_args!("error: {error:#}"));
     ExitCode::from(code)
-}
-
-fn log_to_stderr() {
-    let wanted = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
-    tracing_subscriber::fmt()
-        .with_env_filter(wanted)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
 }

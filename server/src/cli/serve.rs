@@ -10,6 +10,7 @@ use std::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::logging::{Logging, LoggingError};
 use crate::{
     app::AppState,
     auth::{Auth, InvalidKeys},
@@ -49,6 +50,8 @@ pub(super) enum ServeError {
     Listen { address: String, error: io::Error },
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Logging(#[from] LoggingError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -59,6 +62,7 @@ impl ServeError {
             Self::ConfigUnreadable { .. }
             | Self::ConfigInvalid { .. }
             | Self::Setting(_)
+            | Self::Logging(_)
             | Self::Tls(_)
             | Self::Keys(_) => 2,
             Self::Listen { .. } => 3,
@@ -72,6 +76,7 @@ impl ServeError {
 pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let settings = settings(arguments)?;
     let auth = Auth::load(&settings)?;
+    let logging = Logging::begin(&settings)?;
     let shutdown = CancellationToken::new();
     cancel_on_signal(shutdown.clone()).map_err(ServeError::Signals)?;
     reload_on_signal(auth.clone()).map_err(ServeError::Signals)?;
@@ -95,6 +100,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
     serve::run(listener, AppState::new(broker, settings).with_auth(auth), shutdown).await;
+    logging.end().await;
     Ok(())
 }
 

@@ -79,7 +79,7 @@ impl Stage {
         let broker = EventBroker::connect(store, &settings);
         let running = [
             tokio::spawn(serve::run(server, AppState::new(broker, settings), shutdown.clone())),
-            tokio::spawn(serve::serve(page, proxy.router(), None, shutdown.clone())),
+            tokio::spawn(serve::serve(page, proxy.router().into(), shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })
     }

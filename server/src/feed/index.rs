@@ -117,11 +117,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::feed::ring::Budget;
+    use crate::{feed::ring::Budget, telemetry::FeedMetrics};
 
     fn ring(id: u64, topics: &[String]) -> Arc<Ring> {
         let topics = Topics::new(topics.iter().map(String::as_str)).unwrap();
-        Arc::new(Ring::new(RingId(id), topics, Sequence::ZERO, Arc::new(Budget::new(0, 0))))
+        Arc::new(Ring::new(
+            RingId(id),
+            topics,
+            Sequence::ZERO,
+            Arc::new(Budget::new(0, 0)),
+            FeedMetrics::default().ring(),
+        ))
     }
 
     fn topic() -> impl Strategy<Value = String> {

@@ -31,6 +31,7 @@ use self::{subscription::Bounds, tail::Tail};
 use crate::{
     config::Settings,
     store::{EventStore, ReadLimit},
+    telemetry::{FeedMetrics, OverrunPolicy},
 };
 
 /// A cursor that is of no use.
@@ -71,6 +72,16 @@ pub enum Lagging {
     Latest,
     /// It is sent away, to come back with its cursor.
     Disconnect,
+}
+
+impl From<Lagging> for OverrunPolicy {
+    fn from(lagging: Lagging) -> Self {
+        match lagging {
+            Lagging::CatchUp => Self::CatchUp,
+            Lagging::Latest => Self::Latest,
+            Lagging::Disconnect => Self::Disconnect,
+        }
+    }
 }
 
 /// The text is no policy for slow subscribers.
@@ -136,10 +147,11 @@ impl Feed {
     pub(crate) fn start(
         store: Arc<dyn EventStore>,
         options: FeedOptions,
+        metrics: FeedMetrics,
         listener: Option<Arc<dyn Listener>>,
         shutdown: CancellationToken,
     ) -> Self {
-        let tail = Arc::new(Tail::new(store, options, listener));
+        let tail = Arc::new(Tail::new(store, options, metrics, listener));
         let stop = shutdown.child_token();
         tokio::spawn(Arc::clone(&tail).run(stop.clone()));
         Self { tail, shutdown, _running: Arc::new(stop.drop_guard()) }

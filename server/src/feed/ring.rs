@@ -13,7 +13,7 @@ use highwater_core::{topic::Topics, version::Sequence};
 use tokio::sync::watch;
 
 use super::batch::Batch;
-use crate::store::Unavailable;
+use crate::{store::Unavailable, telemetry};
 
 /// Where a reader is in a ring: the number of the batch that it takes next. Batches are numbered from 0.
 pub(crate) type BatchNumber = u64;
@@ -53,6 +53,7 @@ struct Inner {
     published: Instant,
     /// Why nothing more will come.
     ended: Option<Unavailable>,
+    counted: telemetry::Ring,
 }
 
 /// What all rings together may hold.
@@ -91,7 +92,13 @@ pub(crate) enum Due {
 
 impl Ring {
     /// A ring in which the events after `low` will be.
-    pub(super) fn new(id: RingId, topics: Topics, low: Sequence, budget: Arc<Budget>) -> Self {
+    pub(super) fn new(
+        id: RingId,
+        topics: Topics,
+        low: Sequence,
+        budget: Arc<Budget>,
+        counted: telemetry::Ring,
+    ) -> Self {
         budget.rings.fetch_add(1, Ordering::Relaxed);
         let inner = Inner {
             batches: VecDeque::new(),
@@ -102,6 +109,7 @@ impl Ring {
             told: low,
             published: Instant::now(),
             ended: None,
+            counted,
         };
         Self { id, topics, inner: Mutex::new(inner), published: watch::Sender::new(0), budget }
     }
@@ -138,6 +146,7 @@ impl Ring {
             inner.bytes -= bytes;
             self.budget.bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
+        inner.counted.holds(inner.bytes);
     }
 
     /// The position last published, and when; or where and when the ring began.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     error::Problem,
     store::{LogPage, Unavailable},
+    telemetry::{Ended, Source, Subscribed, Transport},
 };
 
 /// How many batches a reader without a socket of its own takes at a time.
@@ -31,6 +32,7 @@ const BATCHES_AT_A_TIME: usize = 16;
 pub(crate) struct Subscription {
     bounds: Bounds,
     reader: Reader,
+    counted: Subscribed,
     /// Keeps the tail running.
     _running: Arc<DropGuard>,
 }
@@ -114,7 +116,8 @@ impl Subscription {
             is_behind: false,
             heartbeat_at,
         };
-        Self { bounds, reader, _running: running }
+        let counted = reader.tail.metrics.subscribed(Transport::SseBody);
+        Self { bounds, reader, counted, _running: running }
     }
 
     /// The ring in which it is live.
@@ -125,6 +128,16 @@ impl Subscription {
     /// When it ends at the latest.
     pub(crate) fn ends_at(&self) -> Option<Instant> {
         self.bounds.ends_at
+    }
+
+    /// It is sent by other means than as the body of an answer.
+    pub(crate) fn goes_over(&mut self, transport: Transport) {
+        self.counted.moved(&self.reader.tail.metrics, transport);
+    }
+
+    /// How far behind the log's end it is.
+    pub(crate) fn behind(&self) -> u64 {
+        self.reader.tail.reached().borrow().get().saturating_sub(self.reader.known.get())
     }
 
     /// What to do before it is live.
@@ -146,7 +159,8 @@ impl Subscription {
     }
 
     /// What is sent before the end.
-    pub(crate) fn last_words(&self, ending: Ending) -> Bytes {
+    pub(crate) fn last_words(&mut self, ending: Ending) -> Bytes {
+        self.ends(&ending);
         let retry_ms = self.reader.tail.options.goodbye_retry_ms;
         let mut frames = Vec::new();
         match ending {
@@ -164,6 +178,17 @@ impl Subscription {
         frames.into()
     }
 
+    /// Takes note of why it ends.
+    pub(crate) fn ends(&mut self, ending: &Ending) {
+        let reason = match ending {
+            Ending::ShuttingDown => Ended::Shutdown,
+            Ending::Over => Ended::Expired,
+            Ending::TooSlow => Ended::TooSlow,
+            Ending::Unavailable(_) => Ended::Failed,
+        };
+        self.counted.end(&self.reader.tail.metrics, reason);
+    }
+
     /// All frames, to be sent over a transport that waits for its reader. It holds no more than a page, or what the ring
     /// holds anyway.
     pub(crate) fn frames(self) -> impl Stream<Item = Bytes> + Send {
@@ -175,6 +200,7 @@ impl Subscription {
                 if let Some(batch) = due.next() {
                     let batch: Arc<Batch> = batch;
                     subscription.sent(&batch);
+                    subscription.reader.tail.metrics.lag(Source::Live, subscription.behind(), batch.made.elapsed());
                     return Some((batch.frames(), Some((subscription, live, due))));
                 }
                 let step = match live {
@@ -235,6 +261,7 @@ impl Reader {
             return Ok(Next::Frames(self.control(lost.resume, &Control::Reset { reason: lost.reason })));
         }
         if mem::take(&mut self.is_behind) {
+            self.tail.metrics.overrun(self.lagging.into());
             match self.lagging {
                 Lagging::CatchUp => {}
                 Lagging::Latest => return Ok(Next::Frames(self.skip())),
@@ -315,6 +342,7 @@ impl Reader {
             }
             self.told = self.last;
             self.speak();
+            self.tail.metrics.sent(self.source(), page.events.len() as u64, frames.len() as u64);
             return Some(frames.into());
         }
         let now = Instant::now();
@@ -333,10 +361,16 @@ impl Reader {
         Some(comment.into())
     }
 
+    /// Where events come from that are read in the log.
+    fn source(&self) -> Source {
+        if self.is_ready { Source::CaughtUp } else { Source::History }
+    }
+
     /// Goes to the end of what the rings have, and says so.
     fn skip(&mut self) -> Bytes {
         let (from, to) = (self.known, (*self.tail.reached().borrow()).max(self.known));
         self.known = to;
+        self.tail.metrics.skipped(to.get() - from.get());
         self.control(to, &Control::Skipped { from, to })
     }
 
@@ -344,6 +378,9 @@ impl Reader {
         self.known = self.known.max(batch.told);
         self.told = self.known;
         self.last = batch.last;
+        if batch.events() > 0 {
+            self.tail.metrics.sent(Source::Live, batch.events() as u64, batch.chunk().len() as u64);
+        }
     }
 
     /// A control frame that moves its reader's cursor.

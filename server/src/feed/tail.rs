@@ -25,7 +25,10 @@ use super::{
     index::Index,
     ring::{Budget, Ring, RingId},
 };
-use crate::store::{EventStore, LogPage, Stored, Unavailable};
+use crate::{
+    store::{EventStore, LogPage, Stored, Unavailable},
+    telemetry::FeedMetrics,
+};
 
 /// After so many rings the tail lets others run.
 const RINGS_AT_A_TIME: usize = 64;
@@ -40,6 +43,7 @@ pub(crate) trait Listener: Send + Sync + 'static {
 pub(super) struct Tail {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) options: FeedOptions,
+    pub(super) metrics: FeedMetrics,
     state: Mutex<State>,
     /// Up to here all rings have what they want.
     reached: watch::Sender<Sequence>,
@@ -70,7 +74,12 @@ pub(super) struct Membership {
 
 impl Tail {
     /// A tail without rings. [`Self::run`] is to be driven beside it.
-    pub(super) fn new(store: Arc<dyn EventStore>, options: FeedOptions, listener: Option<Arc<dyn Listener>>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn EventStore>,
+        options: FeedOptions,
+        metrics: FeedMetrics,
+        listener: Option<Arc<dyn Listener>>,
+    ) -> Self {
         let read = *store.head().borrow();
         Self {
             budget: Arc::new(Budget::new(options.rings_bytes_max, options.ring_bytes_max)),
@@ -79,6 +88,7 @@ impl Tail {
             needed: Notify::new(),
             store,
             options,
+            metrics,
             listener,
         }
     }
@@ -95,7 +105,8 @@ impl Tail {
         let entry = state.rings.entry(topics).or_insert_with_key(|topics| {
             let id = RingId(state.next_id);
             state.next_id += 1;
-            let ring = Arc::new(Ring::new(id, topics.clone(), state.read, Arc::clone(&self.budget)));
+            let ring =
+                Arc::new(Ring::new(id, topics.clone(), state.read, Arc::clone(&self.budget), self.metrics.ring()));
             state.index.insert(&ring);
             Entry { ring, members: 0 }
         });

@@ -21,6 +21,7 @@ use crate::store::{
     Commit, CommitError, Committed, LogPage, StreamPage, Unavailable,
     sqlite::{SqliteStore, StoreOptions},
 };
+use crate::telemetry::StoreMetrics;
 
 const ALL: &str = "**";
 
@@ -46,7 +47,13 @@ impl Setup {
         let shutdown = CancellationToken::new();
         let mut options = FeedOptions::from(&Settings::default());
         change(&mut options);
-        let feed = Feed::start(Arc::clone(&store) as Arc<dyn EventStore>, options, None, shutdown.clone());
+        let feed = Feed::start(
+            Arc::clone(&store) as Arc<dyn EventStore>,
+            options,
+            FeedMetrics::default(),
+            None,
+            shutdown.clone(),
+        );
         Self { store, feed, shutdown, _folder: folder }
     }
 
@@ -376,6 +383,10 @@ impl EventStore for Log {
         limit: ReadLimit,
     ) -> Result<Option<StreamPage>, Unavailable> {
         self.store.read_stream(stream, from, limit).await
+    }
+
+    fn metrics(&self) -> StoreMetrics {
+        self.store.metrics()
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {

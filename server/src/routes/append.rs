@@ -2,22 +2,38 @@
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
-use highwater_core::{envelope::Proposed, event::EventId, version::Revision};
+use highwater_core::{
+    envelope::Proposed,
+    event::{Actor, EventId, EventType},
+    stream::StreamName,
+    version::Revision,
+};
 use serde::Serialize;
 
 use super::{POSITION, StreamPath, body, precondition};
 use crate::{
     app::AppState,
     auth::Access,
-    error::Problem,
+    error::{Problem, ProblemCode},
     store::{Commit, Committed, Expectation, Placed},
+    telemetry::TraceParent,
 };
 
 const REQUIRE: HeaderName = HeaderName::from_static("highwater-require");
+
+/// Counts the appends that are refused.
+pub(super) async fn count(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(ProblemCode(code)) = response.extensions().get() {
+        state.metrics.intake.rejected(code);
+    }
+    response
+}
 
 /// Appends to the stream that the path names. The answer's `ETag` is the stream as these events left it.
 pub(super) async fn to_stream(
@@ -27,7 +43,8 @@ pub(super) async fn to_stream(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let events = body::proposals(&state, &headers, body, Some(&stream)).await?;
+    let mut place = state.intake.enter()?;
+    let events = body::proposals(&state, &headers, body, Some(&stream), &mut place).await?;
     access.append(&events)?;
     let expectations = precondition::expectations(&state, &stream, &headers).await?;
     let committed = commit(&state, &headers, events, expectations).await?;
@@ -49,7 +66,8 @@ pub(super) async fn to_log(
                 .into(),
         ));
     }
-    let events = body::proposals(&state, &headers, body, None).await?;
+    let mut place = state.intake.enter()?;
+    let events = body::proposals(&state, &headers, body, None, &mut place).await?;
     access.append(&events)?;
     let committed = commit(&state, &headers, events, Vec::new()).await?;
     Ok(answer(&state, &committed))
@@ -62,7 +80,29 @@ async fn commit(
     expectations: Vec<Expectation>,
 ) -> Result<Committed, Problem> {
     let monotonic = is_monotonic(headers)?;
-    Ok(state.broker.publish(Commit { events, expectations, monotonic }).await?)
+    let commit = Commit { events, expectations, monotonic, trace: TraceParent::of(headers) };
+    let told = Told::of(&commit);
+    let committed = state.broker.publish(commit).await?;
+    told.stored(state, &committed);
+    Ok(committed)
+}
+
+/// What the log line of an append says: of the first of its events, who, what and where.
+struct Told(Option<(StreamName, Actor, EventType)>);
+
+impl Told {
+    /// Nothing is taken down where no such line is wanted.
+    fn of(commit: &Commit) -> Self {
+        let first = commit.events.first().filter(|_| tracing::enabled!(tracing::Level::DEBUG));
+        Self(first.map(|Proposed { event, .. }| (event.stream.clone(), event.source.clone(), event.kind.clone())))
+    }
+
+    fn stored(self, state: &AppState, committed: &Committed) {
+        if let Self(Some((stream, actor, kind))) = self {
+            let (position, events) = (state.position(committed.sequence()), committed.events.len());
+            tracing::debug!(%stream, r#type = %kind, %actor, %position, events, known = committed.all_known, "appended");
+        }
+    }
 }
 
 fn is_monotonic(headers: &HeaderMap) -> Result<bool, Problem> {

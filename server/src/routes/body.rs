@@ -7,6 +7,7 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     http::{HeaderMap, header},
 };
+use bytes::BytesMut;
 use highwater_core::{
     envelope::{Proposed, parse_proposed, parse_proposed_batch, proposed_from_text},
     event::{Data, InvalidEvent, Limits},
@@ -16,6 +17,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode;
 use tokio::time::timeout;
 
+use super::intake::Place;
 use crate::{app::AppState, error::Problem};
 
 const EVENT: &str = "application/cloudevents+json";
@@ -23,16 +25,17 @@ const BATCH: &str = "application/cloudevents-batch+json";
 const ATTRIBUTE_PREFIX: &str = "ce-";
 const SPEC_VERSION: &str = "ce-specversion";
 
-/// Reads the events of an append. `stream` is the one that its path names.
+/// Reads the events of an append into its place. `stream` is the one that its path names.
 pub(super) async fn proposals(
     state: &AppState,
     headers: &HeaderMap,
     body: Body,
     stream: Option<&StreamName>,
+    place: &mut Place,
 ) -> Result<Vec<Proposed>, Problem> {
     let limits = &state.limits;
     let media_type = MediaType::of(headers)?;
-    let body = read(body, limits.batch_bytes_max, state.settings.body_timeout_ms).await?;
+    let body = read(body, limits.batch_bytes_max, state.settings.body_timeout_ms, place).await?;
     match media_type.essence.as_str() {
         EVENT => parse_proposed(&body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent),
         BATCH => parse_proposed_batch(&body, stream, limits).map_err(Problem::InvalidBatch),
@@ -44,16 +47,35 @@ pub(super) async fn proposals(
 
 /// Takes the body up to its limit: what is larger is refused before it is in memory, said beforehand or not. What comes
 /// too slowly is given up, and its connection with it.
-async fn read(body: Body, max_bytes: usize, timeout_ms: u64) -> Result<Bytes, Problem> {
+async fn read(body: Body, max_bytes: usize, timeout_ms: u64, place: &mut Place) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > max_bytes as u64 {
         return Err(Problem::BodyTooLarge { max_bytes });
     }
-    let whole = timeout(Duration::from_millis(timeout_ms), Limited::new(body, max_bytes).collect());
-    match whole.await.map_err(|_| Problem::BodyTimeout { timeout_ms })? {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge { max_bytes }),
-        Err(error) => Err(Problem::InvalidRequest(format!("the body broke off: {error}"))),
+    let whole = timeout(Duration::from_millis(timeout_ms), collect(body, max_bytes, place));
+    whole.await.map_err(|_| Problem::BodyTimeout { timeout_ms })?
+}
+
+/// A body that comes in one piece, as most do, is not copied.
+async fn collect(body: Body, max_bytes: usize, place: &mut Place) -> Result<Bytes, Problem> {
+    let mut body = Limited::new(body, max_bytes);
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Problem::BodyTooLarge { max_bytes },
+            false => Problem::InvalidRequest(format!("the body broke off: {error}")),
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        place.receive(data.len())?;
+        if first.is_empty() {
+            first = data;
+        } else {
+            if joined.is_empty() {
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&data);
+        }
     }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 struct MediaType {

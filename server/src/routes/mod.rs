@@ -5,7 +5,9 @@ mod accept;
 mod append;
 mod body;
 mod health;
+mod intake;
 mod log;
+mod metrics;
 mod precondition;
 mod query;
 mod read;
@@ -23,17 +25,20 @@ use axum::{
 };
 use highwater_core::stream::StreamName;
 
-use crate::{app::AppState, auth, error::Problem, guard, page};
+pub(crate) use self::intake::Intake;
+use crate::{app::AppState, auth, error::Problem, guard, page, telemetry};
 
 /// Where an answer stands in the log: after an append its last event, after a read the head.
 const POSITION: HeaderName = HeaderName::from_static("highwater-position");
 
 pub(crate) fn router(state: AppState) -> Router {
+    let count = from_fn_with_state(state.clone(), append::count);
     let cors = guard::cors(&state.settings);
     let router = Router::new()
-        .route("/v1/events", get(log::read).post(append::to_log))
-        .route("/v1/streams/{stream}", get(stream::read).post(append::to_stream))
+        .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
+        .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count)))
         .route("/v1/ws", get(socket::upgrade))
+        .route("/metrics", get(metrics::read))
         .route("/v1/session", post(session::begin))
         // Only what stands above asks who may.
         .route_layer(from_fn_with_state(state.clone(), auth::authenticate))
@@ -48,7 +53,9 @@ pub(crate) fn router(state: AppState) -> Router {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.layer(from_fn_with_state(state.clone(), guard::guard)).with_state(state)
+    let router = router.layer(from_fn_with_state(state.clone(), guard::guard));
+    // The outermost, so that it sees what every other layer makes of a request.
+    router.layer(from_fn_with_state(state.clone(), telemetry::observe)).with_state(state)
 }
 
 /// The stream that a path names, percent-decoded.

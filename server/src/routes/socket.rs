@@ -25,7 +25,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::{StreamExt, StreamMap};
 
 use super::subscribe;
-use crate::{app::AppState, auth::Access, error::Problem, feed::Subscription, serve::Connection};
+use crate::{
+    app::AppState,
+    auth::Access,
+    error::Problem,
+    feed::Subscription,
+    serve::Connection,
+    telemetry::{Transport, Wire},
+};
 
 /// A client says which topics it wants: 64 of 512 bytes fit, however they are escaped.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
@@ -42,7 +49,7 @@ pub(super) async fn upgrade(
     let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
     Ok(upgrade.on_upgrade(|socket| async move {
         // Counted as open until the session is over.
-        let _connection = connection;
+        let _connection = (connection, state.metrics.http.connected(Wire::WebSocket));
         let session =
             Session { state, access, subscriptions: StreamMap::new(), idle_at: Instant::now() + IDLE_TIMEOUT };
         session.run(socket).await;
@@ -141,7 +148,8 @@ impl Session {
         self.access.read(&topics)?;
         let after = after.map_or(Ok(After::Latest), str::parse).map_err(|error| invalid("after", &error))?;
         let lagging = lagging.map(str::parse).transpose().map_err(|error| invalid("lagging", &error))?;
-        let subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default());
+        let mut subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default());
+        subscription.goes_over(Transport::WebSocket);
         self.subscriptions.insert(sub, Box::pin(messages(sub, subscription)));
         Ok(())
     }

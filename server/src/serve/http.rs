@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -26,13 +27,16 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    Served,
     connection::{Connection, UnderWay},
+    limits::Full,
     tls,
 };
 use crate::{
     config::Settings,
     guard::OverTls,
-    sockets::{Slot, Sockets, TakeSocket},
+    sockets::{Slot, TakeSocket},
+    telemetry::{ConnectionId, Held, Refused, Wire},
 };
 
 /// What is read ahead, or held back to be written, of an HTTP/1.1 connection.
@@ -57,20 +61,16 @@ pub(super) enum Transport {
 
 /// Serves connections, one by one, until `shutdown` is cancelled.
 pub(super) struct HttpServer {
-    router: Router,
-    sockets: Option<Sockets>,
+    served: Served,
+    /// How many there have been.
+    connections: AtomicU64,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     shutdown: CancellationToken,
 }
 
 impl HttpServer {
-    pub(super) fn new(
-        router: Router,
-        sockets: Option<Sockets>,
-        settings: &Settings,
-        shutdown: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(served: Served, settings: &Settings, shutdown: CancellationToken) -> Self {
         let mut http1 = http1::Builder::new();
         http1
             .max_header_size(settings.header_bytes_max)
@@ -87,35 +87,51 @@ impl HttpServer {
             .max_send_buf_size(STREAM_BUFFER_BYTES_MAX)
             .keep_alive_interval(Duration::from_millis(settings.http2_ping_ms))
             .keep_alive_timeout(PING_TIMEOUT);
-        Self { router, sockets, http1, http2, shutdown }
+        Self { served, connections: AtomicU64::new(0), http1, http2, shutdown }
+    }
+
+    /// Counts a connection that was turned away.
+    pub(super) fn refused(&self, full: &Full) {
+        self.served.metrics.refused(match full {
+            Full::Server { .. } => Refused::Total,
+            Full::Address { .. } => Refused::Address,
+        });
     }
 
     /// One connection: its requests until either side ends it. One without requests ends with the server.
-    pub(super) fn serve(&self, transport: Transport, connection: Connection) -> impl Future<Output = ()> + Send + use<> {
-        let router = TakeSocket::new(self.router.clone());
+    pub(super) fn serve(
+        &self,
+        transport: Transport,
+        connection: Connection,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let router = TakeSocket::new(self.served.router.clone());
+        let id = ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed) + 1);
+        let wire;
         let http: Http = match transport {
             Transport::Plain(socket) => {
                 let (io, slot) = Slot::new(socket, Box::new(connection.clone()));
-                let service = service(router.from(slot, self.sockets.clone()), connection.clone(), None);
+                let service = service(router.from(slot, self.served.sockets.clone()), connection.clone(), id, None);
+                wire = Wire::Http1;
                 Box::pin(self.http1.serve_connection(TokioIo::new(io), service).with_upgrades())
             }
             Transport::Tls(stream) => {
                 let is_http2 = tls::is_http2(&stream);
-                let (io, service) = (TokioIo::new(stream), service(router, connection.clone(), Some(OverTls)));
+                let (io, service) = (TokioIo::new(stream), service(router, connection.clone(), id, Some(OverTls)));
+                wire = if is_http2 { Wire::TlsHttp2 } else { Wire::TlsHttp1 };
                 match is_http2 {
                     true => Box::pin(self.http2.serve_connection(io, service)),
                     false => Box::pin(self.http1.serve_connection(io, service).with_upgrades()),
                 }
             }
         };
-        drive(http, connection, self.shutdown.clone())
+        drive(http, connection, self.served.metrics.connected(wire), self.shutdown.clone())
     }
 }
 
 /// A connection as hyper drives it. On the heap each is as large as it must be, and not as the largest of them.
 type Http = Pin<Box<dyn Graceful + Send>>;
 
-async fn drive(mut http: Http, connection: Connection, shutdown: CancellationToken) {
+async fn drive(mut http: Http, connection: Connection, _counted: Held, shutdown: CancellationToken) {
     let (mut is_ending, mut is_overdue) = (false, false);
     let ended = loop {
         tokio::select! {
@@ -166,12 +182,14 @@ where
 fn service(
     router: TakeSocket<Router>,
     connection: Connection,
+    id: ConnectionId,
     over_tls: Option<OverTls>,
 ) -> impl Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send + 'static> {
     let router = TowerToHyperService::new(router);
     service_fn(move |mut request: Request<Incoming>| {
         let under_way = connection.begin();
         request.extensions_mut().insert(connection.clone());
+        request.extensions_mut().insert(id);
         if let Some(over_tls) = over_tls {
             request.extensions_mut().insert(over_tls);
         }

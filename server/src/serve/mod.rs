@@ -34,6 +34,7 @@ use self::{
 use crate::{
     app::{AppState, app},
     sockets::Sockets,
+    telemetry::HttpMetrics,
 };
 
 /// Serves an app until `shutdown` is cancelled. Then it is not ready any more, and after `drain_delay_ms` it says goodbye to
@@ -48,23 +49,33 @@ pub async fn run(listener: Listener, mut state: AppState, shutdown: Cancellation
         sleep(drain_delay).await;
         ending.cancel();
     };
-    tokio::join!(serve(listener, app(state), broker.sockets(), ending.clone()), delayed);
+    let served = Served { sockets: broker.sockets(), metrics: state.metrics.http.clone(), router: app(state) };
+    tokio::join!(serve(listener, served, ending.clone()), delayed);
     broker.close().await;
 }
 
-/// Serves any routes until `shutdown` is cancelled and the connections have ended, or the grace is over. Sockets that HTTP
-/// is done with go to `sockets`.
-pub(crate) async fn serve(
-    mut listener: Listener,
+/// What connections get.
+pub(crate) struct Served {
     router: Router,
+    /// Where sockets go that HTTP is done with.
     sockets: Option<Sockets>,
-    shutdown: CancellationToken,
-) {
+    metrics: HttpMetrics,
+}
+
+impl From<Router> for Served {
+    /// Any routes, and nothing around them.
+    fn from(router: Router) -> Self {
+        Self { router, sockets: None, metrics: HttpMetrics::default() }
+    }
+}
+
+/// Serves until `shutdown` is cancelled and the connections have ended, or the grace is over.
+pub(crate) async fn serve(mut listener: Listener, served: Served, shutdown: CancellationToken) {
     let connections = listener.connections.clone();
     let grace = Duration::from_millis(listener.settings.shutdown_grace_ms);
     let server = Arc::new(Server {
         tls: listener.tls.clone(),
-        http: HttpServer::new(router, sockets, &listener.settings, shutdown.clone()),
+        http: HttpServer::new(served, &listener.settings, shutdown.clone()),
         header_timeout: Duration::from_millis(listener.settings.header_timeout_ms),
         idle_timeout: Duration::from_millis(listener.settings.idle_timeout_ms),
         shutdown: shutdown.clone(),
@@ -82,6 +93,7 @@ pub(crate) async fn serve(
                     tasks.spawn(Arc::clone(&server).connection(socket, peer, guard));
                 }
                 Err(full) => {
+                    server.http.refused(&full);
                     if refusing.is_due() {
                         tracing::warn!(refused = connections.refused(), "connections are refused: {full}");
                     }

@@ -27,7 +27,10 @@ pub(crate) use self::{
     slot::{Slot, TakeSocket},
     ticket::Ticket,
 };
-use crate::feed::{Listener, Subscription};
+use crate::{
+    feed::{Listener, Subscription},
+    telemetry::{Held, Metrics, Transport, Wire},
+};
 
 /// Ends the body of an answer (RFC 9112, section 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -43,6 +46,7 @@ struct Subscriber {
     /// How much its client may still send.
     input_left: usize,
     _guard: Guard,
+    _counted: Held,
 }
 
 /// All sockets that were taken.
@@ -60,6 +64,7 @@ struct Context {
     tasks: TaskTracker,
     runtime: Handle,
     stall_timeout: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Sockets {
@@ -67,11 +72,15 @@ impl Sockets {
     ///
     /// # Errors
     /// Where the system has no file descriptor or thread left.
-    pub(crate) fn start(stall_timeout: Duration, shutdown: &CancellationToken) -> io::Result<Self> {
+    pub(crate) fn start(
+        stall_timeout: Duration,
+        metrics: Arc<Metrics>,
+        shutdown: &CancellationToken,
+    ) -> io::Result<Self> {
         let (poll, mailbox) = Mailbox::new()?;
         let mailbox = Arc::new(mailbox);
         let (tasks, runtime) = (TaskTracker::new(), Handle::current());
-        let context = Arc::new(Context { mailbox, tasks, runtime, stall_timeout });
+        let context = Arc::new(Context { mailbox, tasks, runtime, stall_timeout, metrics });
         Reactor::start(poll, Arc::clone(&context))?;
         let stop = shutdown.child_token();
         tokio::spawn({
@@ -90,8 +99,10 @@ impl Sockets {
     }
 
     /// Sends this head, which announces a body in chunks, and then the subscription, until one side ends it.
-    pub(crate) fn adopt(&self, socket: TcpStream, head: &Parts, subscription: Subscription, guard: Guard) {
-        let subscriber = Subscriber { subscription, input_left: INPUT_BYTES_MAX, _guard: guard };
+    pub(crate) fn adopt(&self, socket: TcpStream, head: &Parts, mut subscription: Subscription, guard: Guard) {
+        subscription.goes_over(Transport::SseSocket);
+        let counted = self.context.metrics.http.connected(Wire::Socket);
+        let subscriber = Subscriber { subscription, input_left: INPUT_BYTES_MAX, _guard: guard, _counted: counted };
         self.context.lead(Lead { socket, subscriber, opening: head::encode(head) });
     }
 

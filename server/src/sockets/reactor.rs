@@ -23,7 +23,10 @@ use super::{
     lead::Lead,
     mailbox::{MAIL, Mail},
 };
-use crate::feed::{Batch, BatchNumber, Due, Ending, RingId, chunk_of};
+use crate::{
+    feed::{Batch, BatchNumber, Due, Ending, RingId, chunk_of},
+    telemetry::Source,
+};
 
 /// How many batches are written in one go.
 const BATCHES_AT_A_TIME: usize = 32;
@@ -53,6 +56,8 @@ enum Standing {
     Behind,
     /// It is told why, and closed.
     Ends(Ending),
+    /// It takes nothing for too long.
+    Stalled,
     /// The client is gone.
     Gone,
 }
@@ -272,6 +277,12 @@ impl Reactor {
                 self.deliver(key, &mut due, now);
             }
         }
+        // Once for all who were written to.
+        if let Some(Due::Batches(batches)) = due.0.map(|(_, due)| due)
+            && let Some(newest) = batches.last().filter(|batch| batch.events() > 0)
+        {
+            self.context.metrics.feed.lag(Source::Live, 0, newest.made.elapsed());
+        }
     }
 
     fn deliver(&mut self, key: usize, due: &mut DueNow, now: Instant) {
@@ -283,9 +294,10 @@ impl Reactor {
         if let Standing::Stays = standing {
             return;
         }
-        let Some(member) = self.remove(key) else { return };
+        let Some(mut member) = self.remove(key) else { return };
         match standing {
             Standing::Stays | Standing::Gone => {}
+            Standing::Stalled => member.subscriber.subscription.ends(&Ending::TooSlow),
             Standing::Ends(ending) => member.close(ending),
             Standing::Behind => {
                 let (socket, mut subscriber) = member.leave();
@@ -306,11 +318,17 @@ impl Reactor {
             let stalled = member.blocked_since.is_some_and(|since| now.duration_since(since) >= stall_timeout);
             let over = member.subscriber.subscription.ends_at().is_some_and(|ends_at| now >= ends_at.into_std());
             match (stalled, over) {
-                (true, _) => Some(Standing::Gone),
+                (true, _) => Some(Standing::Stalled),
                 (false, true) => Some(Standing::Ends(Ending::Over)),
                 (false, false) => None,
             }
         };
+        let behind = self.members.iter().filter_map(|(_, member)| {
+            let since = member.blocked_since?;
+            Some((member.subscriber.subscription.behind(), now.duration_since(since)))
+        });
+        let slowest = behind.max().unwrap_or_default();
+        self.context.metrics.feed.slowest(slowest.0, slowest.1);
         let ending: Vec<_> = self.members.iter().filter_map(|(key, member)| Some((key, judge(member)?))).collect();
         ending.into_iter().for_each(|(key, standing)| self.settle(key, standing));
     }

@@ -16,6 +16,8 @@ use highwater_core::{
 };
 use tokio::sync::watch;
 
+use crate::telemetry::{StoreMetrics, TraceParent};
+
 /// An append-only, durable log of events.
 ///
 /// What a store has answered is durable, and whatever is visible (the head, a page) is durable too.
@@ -60,6 +62,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// [`Unavailable`] says what is in the way.
     async fn check_writable(&self) -> Result<(), Unavailable>;
 
+    /// What it has counted, and goes on counting into.
+    fn metrics(&self) -> StoreMetrics;
+
     /// Stores what was accepted, refuses what comes later, and lets the log go. Returns once that is done.
     async fn close(&self);
 }
@@ -75,6 +80,9 @@ pub struct Commit {
     pub expectations: Vec<Expectation>,
     /// Whether a version below its stream's is refused.
     pub monotonic: bool,
+    /// The trace that the request is part of. Events that name none of their own are recorded with it, as the attribute
+    /// `traceparent`. It is not part of what the producer gave: the same events in another trace are the same events.
+    pub trace: Option<TraceParent>,
 }
 
 /// What a producer believes of a stream.

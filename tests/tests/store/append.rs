@@ -103,7 +103,7 @@ pub(crate) async fn monotonic_refuses_what_is_stale(store: &dyn EventStore) {
     let at = |number| {
         let mut event = event("a:1", "p");
         event.version = Some(version(number));
-        Commit { events: vec![event.into()], expectations: Vec::new(), monotonic: true }
+        Commit { events: vec![event.into()], monotonic: true, ..Commit::default() }
     };
     store.commit(at(2)).await.unwrap();
     store.commit(at(2)).await.expect("an equal version is not stale");

@@ -2,11 +2,14 @@
 
 use highwater_core::{
     envelope::Proposed,
-    event::{Data, NewEvent},
+    event::{Data, ExtensionName, ExtensionValue, Limits, NewEvent},
 };
-use highwater_server::store::{Commit, CommitError, EventStore};
+use highwater_server::{
+    store::{Commit, CommitError, EventStore},
+    telemetry::TraceParent,
+};
 
-use super::{append, append_if, event, expecting, head, named, places, read, revision, version};
+use super::{append, append_if, event, expecting, head, named, places, read, recorded, revision, version};
 
 pub(crate) async fn a_retry_is_answered_as_the_first_time(store: &dyn EventStore) {
     let commit = [named("a:1", "p", "1"), named("a:1", "p", "2")];
@@ -26,7 +29,7 @@ pub(crate) async fn a_retry_comes_before_expectations(store: &dyn EventStore) {
     let mut stale = named("a:1", "p", "2");
     stale.version = Some(version(0));
     let monotonic =
-        |event: &NewEvent| Commit { events: vec![event.clone().into()], expectations: vec![], monotonic: true };
+        |event: &NewEvent| Commit { events: vec![event.clone().into()], monotonic: true, ..Commit::default() };
     store.commit(monotonic(&stale)).await.unwrap();
     let mut newer = named("a:1", "p", "3");
     newer.version = Some(version(5));
@@ -70,8 +73,11 @@ pub(crate) async fn an_event_may_stand_in_its_commit_twice(store: &dyn EventStor
 pub(crate) async fn a_commit_known_in_part_stores_the_rest(store: &dyn EventStore) {
     append(store, [named("a:1", "p", "1")]).await.unwrap();
     let both = || [named("a:1", "p", "1"), named("a:1", "p", "2")];
-    let expecting_none =
-        Commit { events: both().map(Proposed::from).into(), expectations: vec![expecting("a:1", 0)], monotonic: false };
+    let expecting_none = Commit {
+        events: both().map(Proposed::from).into(),
+        expectations: vec![expecting("a:1", 0)],
+        ..Commit::default()
+    };
     let refused = store.commit(expecting_none).await;
     assert!(matches!(refused, Err(CommitError::RevisionConflict { .. })), "something is new: {refused:?}");
     let committed = append(store, both()).await.unwrap();
@@ -106,4 +112,33 @@ pub(crate) async fn an_exported_event_is_known(store: &dyn EventStore) {
     let exported = read(store, &["**"]).await.into_iter().map(NewEvent::from);
     assert!(append(store, exported).await.unwrap().all_known);
     assert_eq!(head(store), 2);
+}
+
+pub(crate) async fn a_trace_is_recorded_and_is_no_content(store: &dyn EventStore) {
+    let trace = |number: u8| {
+        TraceParent::parse(format!("00-4bf92f3577b34da6a3ce929d0e0e47{number:02x}-00f067aa0ba902b7-01").as_bytes())
+    };
+    let attribute = |name: &str| ExtensionName::new(name).unwrap();
+    let text = |text: &str| ExtensionValue::String(text.into());
+    let mut own = named("a:1", "p", "own");
+    own.extensions.insert(attribute("traceparent"), text("mine"));
+    let mut full = named("a:1", "p", "full");
+    for number in 0..Limits::default().extensions_max {
+        full.extensions.insert(attribute(&format!("x{number}")), text("y"));
+    }
+    let events = [named("a:1", "p", "plain"), own, full];
+    let commit =
+        |trace| Commit { events: events.iter().cloned().map(Proposed::from).collect(), trace, ..Commit::default() };
+    let first = store.commit(commit(trace(1))).await.unwrap();
+    for retry in [trace(1), trace(2), None] {
+        let again = store.commit(commit(retry)).await.unwrap();
+        assert_eq!((again.all_known, &again.events), (true, &first.events));
+    }
+    let expected = trace(1).unwrap();
+    for (id, value) in [("plain", Some(expected.as_str())), ("own", Some("mine")), ("full", None)] {
+        let recorded = recorded(store, id).await;
+        assert_eq!(recorded.extensions.get("traceparent"), value.map(text).as_ref(), "{id}");
+        let imported = Commit { events: vec![NewEvent::from(recorded).into()], trace: trace(3), ..Commit::default() };
+        assert!(store.commit(imported).await.unwrap().all_known, "{id}: what was exported is what was recorded");
+    }
 }

@@ -63,7 +63,7 @@ pub(crate) async fn append_if(
     event: NewEvent,
     expectation: Expectation,
 ) -> Result<Committed, CommitError> {
-    store.commit(Commit { events: vec![event.into()], expectations: vec![expectation], monotonic: false }).await
+    store.commit(Commit { events: vec![event.into()], expectations: vec![expectation], ..Commit::default() }).await
 }
 
 /// Sequence and revision of each event of a commit.

@@ -10,7 +10,7 @@ pub(crate) async fn all_or_nothing(store: &dyn EventStore) {
     let commit = |expected| Commit {
         events: [event("a:1", "p"), event("b:1", "p"), event("a:1", "p")].map(Proposed::from).into(),
         expectations: vec![expecting("b:1", 0), expecting("a:1", expected)],
-        monotonic: false,
+        ..Commit::default()
     };
     let refused = store.commit(commit(0)).await;
     assert!(
@@ -26,7 +26,7 @@ pub(crate) async fn expectations_hold_for_streams_without_events(store: &dyn Eve
     let guarded = |revision| Commit {
         events: vec![event("a:1", "p").into()],
         expectations: vec![expecting("guard:1", revision), expecting("guard:2", 0)],
-        monotonic: false,
+        ..Commit::default()
     };
     assert!(matches!(store.commit(guarded(0)).await, Err(CommitError::RevisionConflict { .. })));
     store.commit(guarded(1)).await.unwrap();

@@ -259,6 +259,7 @@ fn any_commit() -> impl Strategy<Value = Commit> {
         events,
         expectations,
         monotonic,
+        ..Commit::default()
     })
 }
 

@@ -298,7 +298,7 @@ async fn spawn(router: Router, shutdown: CancellationToken) -> String {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", socket.local_addr().unwrap());
     let settings = Settings { shutdown_grace_ms: 0, ..Settings::default() };
-    tokio::spawn(serve(Listener::new(socket, &settings), router, None, shutdown));
+    tokio::spawn(serve(Listener::new(socket, &settings), router.into(), shutdown));
     base
 }
 

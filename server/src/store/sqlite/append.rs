@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use highwater_core::{
     clock::{ClockError, VectorClock},
     envelope::{parse_event, write_event},
-    event::{Event, NewEvent, Recording},
+    event::{Event, ExtensionName, ExtensionValue, Limits, NewEvent, Recording},
     stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence, Version},
@@ -18,7 +18,10 @@ use super::{
     prepare::{Digest, Identity, Prepared, PreparedCommit},
     rows::{self, ActorId, Known, NewRow, StreamId, StreamMark},
 };
-use crate::store::{CommitError, Committed, Expectation, Expected, Placed, Unavailable};
+use crate::{
+    store::{CommitError, Committed, Expectation, Expected, Placed, Unavailable},
+    telemetry::TraceParent,
+};
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,15 @@ pub(super) struct Tail {
     pub(super) sequence: Sequence,
     /// When it was recorded.
     pub(super) recorded: Timestamp,
+    /// How many bytes of envelopes were written since the log was opened.
+    pub(super) written_bytes: u64,
+}
+
+impl Default for Tail {
+    /// Of an empty log.
+    fn default() -> Self {
+        Self { sequence: Sequence::ZERO, recorded: Timestamp::UNIX_EPOCH, written_bytes: 0 }
+    }
 }
 
 /// Why a commit was not appended.
@@ -57,9 +69,10 @@ pub(super) fn append(
     database: &Connection,
     tail: &mut Tail,
     commit: PreparedCommit,
-    version_jump_max: u32,
+    limits: &Limits,
 ) -> Result<Committed, Failure> {
-    let mut append = Append { database, tail, version_jump_max, monotonic: commit.monotonic, streams: HashMap::new() };
+    let (monotonic, trace) = (commit.monotonic, commit.trace.clone());
+    let mut append = Append { database, tail, limits, monotonic, trace, streams: HashMap::new() };
     let found = append.look_up(&commit.events)?;
     let all_known = !found.is_empty() && found.iter().all(|found| !matches!(found, Found::New));
     if !all_known {
@@ -88,8 +101,9 @@ enum Found {
 struct Append<'a> {
     database: &'a Connection,
     tail: &'a mut Tail,
-    version_jump_max: u32,
+    limits: &'a Limits,
     monotonic: bool,
+    trace: Option<TraceParent>,
     /// How the streams of the commit stand by now.
     streams: HashMap<StreamName, (StreamId, StreamMark)>,
 }
@@ -162,7 +176,7 @@ impl Append<'_> {
             version: version.max(before.version),
         };
         let placed = Placed { id, sequence: mark.sequence, revision: mark.revision };
-        let event = event.record(Recording {
+        let mut event = event.record(Recording {
             id: placed.id.clone(),
             recorded_time: self.tail.recorded,
             sequence: mark.sequence,
@@ -170,6 +184,7 @@ impl Append<'_> {
             version,
             clock,
         });
+        self.put_into_trace(&mut event);
         self.insert(&event, NewPlace { stream, mark, actor, identity, digest })?;
         self.tail.sequence = mark.sequence;
         self.streams.insert(event.stream, (stream, mark));
@@ -189,7 +204,7 @@ impl Append<'_> {
 
     fn version(&self, index: usize, event: &NewEvent, current: Version) -> Result<Version, CommitError> {
         let version = event.version.unwrap_or(current);
-        let max_jump = self.version_jump_max;
+        let max_jump = self.limits.version_jump_max;
         if version.get() > current.get().saturating_add(max_jump) {
             return Err(CommitError::VersionJump { index, version, current, max_jump });
         }
@@ -234,7 +249,19 @@ impl Append<'_> {
         Ok(clock)
     }
 
-    fn insert(&self, event: &Event, place: NewPlace) -> Result<(), Failure> {
+    /// An event that names no trace is of its request's. Not one that has as many attributes as it may: exported, it could
+    /// not be imported again.
+    fn put_into_trace(&self, event: &mut Event) {
+        if let Some(trace) = &self.trace
+            && event.extensions.len() < self.limits.extensions_max
+        {
+            let name = ExtensionName::new("traceparent").expect("lower-case letters");
+            let value = ExtensionValue::String(trace.as_str().into());
+            event.extensions.entry(name).or_insert(value);
+        }
+    }
+
+    fn insert(&mut self, event: &Event, place: NewPlace) -> Result<(), Failure> {
         let mut envelope = Vec::with_capacity(512 + event.data.len());
         write_event(event, &mut envelope);
         let row = NewRow {
@@ -248,7 +275,9 @@ impl Append<'_> {
             digest: place.digest,
             envelope: str::from_utf8(&envelope).expect("JSON is written in UTF-8"),
         };
-        Ok(rows::insert(self.database, &row)?)
+        rows::insert(self.database, &row)?;
+        self.tail.written_bytes += envelope.len() as u64;
+        Ok(())
     }
 }
 

@@ -34,7 +34,6 @@ use highwater_core::{
     envelope::parse_event,
     event::Limits,
     stream::StreamName,
-    time::Timestamp,
     topic::Topics,
     version::{Epoch, Revision, Sequence},
 };
@@ -51,6 +50,7 @@ use self::{
     writer::Writer,
 };
 use super::{Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, StreamPage, Unavailable};
+use crate::telemetry::StoreMetrics;
 
 /// How a [`SqliteStore`] is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,10 +154,20 @@ impl SqliteStore {
         sync_folder(folder)?;
 
         let failing = Failing::default();
-        let (queue, jobs) = Queue::new(options.queue_events_max, options.queue_bytes_max, failing.clone());
+        let metrics = StoreMetrics::default();
+        let bounds = (options.queue_events_max, options.queue_bytes_max);
+        let (queue, jobs) = Queue::new(bounds, failing.clone(), metrics.clone());
         let head = watch::Sender::new(tail.sequence);
-        let version_jump_max = options.limits.version_jump_max;
-        let writer = Writer { database, witness, head: head.clone(), failing, tail, version_jump_max };
+        let writer = Writer {
+            database,
+            witness,
+            head: head.clone(),
+            failing,
+            tail,
+            counted: tail,
+            limits: options.limits.clone(),
+            metrics,
+        };
         let thread = thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(jobs));
         let thread = thread.map_err(|error| file_error(folder, error))?;
         Ok(Self::new(path, epoch, options, head, queue, Some(thread), lock))
@@ -193,6 +203,7 @@ impl SqliteStore {
         writer: Option<JoinHandle<()>>,
         lock: FolderLock,
     ) -> Self {
+        queue.metrics().head(*head.borrow());
         Self {
             epoch,
             limits: options.limits,
@@ -242,6 +253,10 @@ impl EventStore for SqliteStore {
         self.queue.check().await
     }
 
+    fn metrics(&self) -> StoreMetrics {
+        self.queue.metrics().clone()
+    }
+
     async fn close(&self) {
         self.queue.close();
         let writer = self.writer.clone();
@@ -274,10 +289,10 @@ fn join(writer: &Mutex<Option<JoinHandle<()>>>) {
 fn tail(database: &Connection, path: &Path) -> Result<Tail, OpenError> {
     let last = rows::last_event(database).and_then(|last| {
         let Some((sequence, envelope)) = last else {
-            return Ok(Tail { sequence: Sequence::ZERO, recorded: Timestamp::UNIX_EPOCH });
+            return Ok(Tail::default());
         };
         let event = parse_event(envelope.as_bytes()).map_err(|error| rows::malformed(1, error))?;
-        Ok(Tail { sequence, recorded: event.recorded_time })
+        Ok(Tail { sequence, recorded: event.recorded_time, written_bytes: 0 })
     });
     last.map_err(|error| database_error(path, error))
 }

@@ -8,7 +8,10 @@ use highwater_core::{
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::store::{Commit, CommitError, Expectation};
+use crate::{
+    store::{Commit, CommitError, Expectation},
+    telemetry::TraceParent,
+};
 
 /// A commit that is ready for the writer. One without events asks whether anything could be stored.
 #[derive(Default)]
@@ -16,6 +19,7 @@ pub(super) struct PreparedCommit {
     pub(super) events: Vec<Prepared>,
     pub(super) expectations: Vec<Expectation>,
     pub(super) monotonic: bool,
+    pub(super) trace: Option<TraceParent>,
     /// What it takes in memory, nearly.
     pub(super) bytes: usize,
 }
@@ -54,7 +58,13 @@ pub(super) fn prepare(commit: Commit, limits: &Limits) -> Result<PreparedCommit,
         let id = event.id.clone().unwrap_or_else(new_id);
         events.push(Prepared { identity: Identity::of(&event.source, &id), id, digest, event, expected_revision });
     }
-    Ok(PreparedCommit { events, expectations: commit.expectations, monotonic: commit.monotonic, bytes })
+    Ok(PreparedCommit {
+        events,
+        expectations: commit.expectations,
+        monotonic: commit.monotonic,
+        trace: commit.trace,
+        bytes,
+    })
 }
 
 fn new_id() -> EventId {

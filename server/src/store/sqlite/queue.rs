@@ -1,14 +1,22 @@
 //! [`Queue`]: the bounded way from those who commit to the one writer.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{mpsc, oneshot};
 
 use super::prepare::PreparedCommit;
-use crate::store::{CommitError, Committed, Unavailable};
+use crate::{
+    bound::{Bound, Full, Room},
+    store::{CommitError, Committed, Unavailable},
+    telemetry::StoreMetrics,
+};
 
 /// What became of a commit.
 pub(super) type Outcome = Result<Committed, CommitError>;
@@ -19,6 +27,7 @@ pub(super) struct Queue {
     events: Bound,
     bytes: Bound,
     failing: Failing,
+    metrics: StoreMetrics,
 }
 
 /// Whether the writer could not store the last group that it took. It writes this, the queue reads it.
@@ -44,7 +53,7 @@ pub(super) struct Job {
 /// Whom to answer. Dropped unanswered, it tells them that the writer is gone.
 pub(super) struct Reply {
     outcome: oneshot::Sender<Outcome>,
-    room: [OwnedSemaphorePermit; 2],
+    room: [Room; 2],
 }
 
 impl Reply {
@@ -58,21 +67,37 @@ impl Reply {
 
 impl Queue {
     /// A queue and the writer's end of it.
-    pub(super) fn new(events_max: usize, bytes_max: usize, failing: Failing) -> (Self, mpsc::Receiver<Job>) {
-        let (events, bytes) = (Bound::new(events_max), Bound::new(bytes_max));
-        let (sender, receiver) = mpsc::channel(events.max as usize);
-        (Self { jobs: Mutex::new(Some(sender)), events, bytes, failing }, receiver)
+    pub(super) fn new(
+        (events_max, bytes_max): (usize, usize),
+        failing: Failing,
+        metrics: StoreMetrics,
+    ) -> (Self, mpsc::Receiver<Job>) {
+        let events = Bound::new(events_max, metrics.queue_events(events_max));
+        let bytes = Bound::new(bytes_max, metrics.queue_bytes(bytes_max));
+        let (sender, receiver) = mpsc::channel(events.max());
+        (Self { jobs: Mutex::new(Some(sender)), events, bytes, failing, metrics }, receiver)
     }
 
     /// A queue that takes nothing.
     pub(super) fn closed() -> Self {
-        Self { jobs: Mutex::new(None), events: Bound::new(0), bytes: Bound::new(0), failing: Failing::default() }
+        let none = || Bound::new(0, Gauge::default());
+        let (failing, metrics) = (Failing::default(), StoreMetrics::default());
+        Self { jobs: Mutex::new(None), events: none(), bytes: none(), failing, metrics }
     }
 
     /// Hands a commit to the writer and waits for what becomes of it.
     pub(super) async fn submit(&self, commit: PreparedCommit) -> Outcome {
+        let began = Instant::now();
         let outcome = self.push(commit)?;
-        outcome.await.unwrap_or_else(|_| Err(unavailable("the writer has stopped")))
+        let outcome = outcome.await.unwrap_or_else(|_| Err(unavailable("the writer has stopped")));
+        if outcome.is_ok() {
+            self.metrics.answered(began.elapsed());
+        }
+        outcome
+    }
+
+    pub(super) fn metrics(&self) -> &StoreMetrics {
+        &self.metrics
     }
 
     /// Whether the writer is there and stores what it gets. Where it failed, it is asked to try again.
@@ -89,11 +114,15 @@ impl Queue {
     }
 
     fn push(&self, commit: PreparedCommit) -> Result<oneshot::Receiver<Outcome>, CommitError> {
-        let room = [self.events.take(commit.events.len())?, self.bytes.take(commit.bytes)?];
+        // A commit without events is one, too.
+        let room = [self.events.take(commit.events.len().max(1))?, self.bytes.take(commit.bytes.max(1))?];
         let (outcome, receiver) = oneshot::channel();
         let job = Job { commit, reply: Reply { outcome, room } };
-        match self.jobs().as_ref().map(|jobs| jobs.try_send(job)) {
-            Some(Ok(())) => Ok(receiver),
+        match self.jobs().as_ref().map(mpsc::Sender::try_reserve) {
+            Some(Ok(place)) => {
+                place.send(job);
+                Ok(receiver)
+            }
             Some(Err(mpsc::error::TrySendError::Full(_))) => Err(CommitError::Overloaded),
             Some(Err(mpsc::error::TrySendError::Closed(_))) => Err(unavailable("the writer has stopped")),
             None => Err(unavailable("it takes no appends: it is closed or open for reading only")),
@@ -114,28 +143,19 @@ fn unavailable(reason: &str) -> CommitError {
     Unavailable { reason: reason.to_owned() }.into()
 }
 
-/// Room for so many, taken and given back.
-struct Bound {
-    room: Arc<Semaphore>,
-    max: u32,
-}
-
-impl Bound {
-    fn new(max: usize) -> Self {
-        let max = u32::try_from(max).unwrap_or(u32::MAX).clamp(1, u32::MAX >> 3);
-        Self { room: Arc::new(Semaphore::new(max as usize)), max }
-    }
-
-    /// One that is larger than the whole room gets in when it is alone.
-    fn take(&self, wanted: usize) -> Result<OwnedSemaphorePermit, CommitError> {
-        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).clamp(1, self.max);
-        self.room.clone().try_acquire_many_owned(wanted).map_err(|_| CommitError::Overloaded)
+impl From<Full> for CommitError {
+    fn from(_: Full) -> Self {
+        Self::Overloaded
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn queue(events_max: usize, bytes_max: usize) -> (Queue, mpsc::Receiver<Job>) {
+        Queue::new((events_max, bytes_max), Failing::default(), StoreMetrics::default())
+    }
 
     fn commit(bytes: usize) -> PreparedCommit {
         PreparedCommit { bytes, ..PreparedCommit::default() }
@@ -147,7 +167,7 @@ mod tests {
 
     #[test]
     fn room_comes_back_with_the_answer() {
-        let (queue, mut jobs) = Queue::new(2, 100, Failing::default());
+        let (queue, mut jobs) = queue(2, 100);
         let _first = queue.push(commit(1)).unwrap();
         let _second = queue.push(commit(1)).unwrap();
         assert!(overloaded(queue.push(commit(1))), "three of two");
@@ -157,7 +177,7 @@ mod tests {
 
     #[test]
     fn bytes_count_and_the_largest_gets_in_alone() {
-        let (queue, mut jobs) = Queue::new(10, 100, Failing::default());
+        let (queue, mut jobs) = queue(10, 100);
         let _large = queue.push(commit(1_000_000)).unwrap();
         assert!(overloaded(queue.push(commit(1))));
         drop(jobs.try_recv().unwrap());
@@ -167,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_writer_that_dies_leaves_nobody_waiting() {
-        let (queue, mut jobs) = Queue::new(10, 100, Failing::default());
+        let (queue, mut jobs) = queue(10, 100);
         let queue = Arc::new(queue);
         let waiting = tokio::spawn({
             let queue = queue.clone();
@@ -185,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_queue_hands_over_what_it_took() {
-        let (queue, mut jobs) = Queue::new(10, 100, Failing::default());
+        let (queue, mut jobs) = queue(10, 100);
         let _taken = queue.push(commit(1)).unwrap();
         queue.close();
         assert!(matches!(queue.submit(commit(1)).await, Err(CommitError::Unavailable(_))));

@@ -3,10 +3,10 @@
 
 use std::{
     thread,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use highwater_core::{time::Timestamp, version::Sequence};
+use highwater_core::{event::Limits, time::Timestamp, version::Sequence};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
@@ -17,7 +17,7 @@ use super::{
     rows,
     witness::Witness,
 };
-use crate::store::Unavailable;
+use crate::{store::Unavailable, telemetry::StoreMetrics};
 
 /// What one transaction takes, at most; a single commit may be larger.
 const GROUP_EVENTS_MAX: usize = 4_096;
@@ -32,7 +32,10 @@ pub(super) struct Writer {
     pub(super) head: watch::Sender<Sequence>,
     pub(super) failing: Failing,
     pub(super) tail: Tail,
-    pub(super) version_jump_max: u32,
+    /// What of the tail has been counted.
+    pub(super) counted: Tail,
+    pub(super) limits: Limits,
+    pub(super) metrics: StoreMetrics,
 }
 
 impl Writer {
@@ -47,8 +50,13 @@ impl Writer {
     /// Stores a group and answers each of its jobs.
     fn commit(&mut self, group: Vec<Job>) {
         let (commits, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.commit, job.reply)).unzip();
+        let began = Instant::now();
         let stored = self.store(commits).and_then(|outcomes| self.publish().map(|()| outcomes));
         self.failing.set(stored.is_err());
+        match &stored {
+            Ok(_) => self.metrics.group_stored(replies.len(), began.elapsed()),
+            Err(_) => self.metrics.group_failed(),
+        }
         match stored {
             Ok(outcomes) => replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| reply.send(outcome)),
             Err(unavailable) => {
@@ -99,7 +107,7 @@ impl Writer {
     fn attempt(&self, commit: PreparedCommit, tail: &mut Tail) -> rusqlite::Result<Outcome> {
         self.execute("SAVEPOINT attempt")?;
         let before = *tail;
-        match append(&self.database, tail, commit, self.version_jump_max) {
+        match append(&self.database, tail, commit, &self.limits) {
             Ok(committed) => self.execute("RELEASE attempt").map(|()| Ok(committed)),
             Err(Failure::Refused(error)) => {
                 *tail = before;
@@ -117,6 +125,10 @@ impl Writer {
             let witnessed = self.witness.record(self.tail.sequence);
             witnessed.map_err(|error| Unavailable { reason: format!("the witness can't be written: {error}") })?;
             self.head.send_replace(self.tail.sequence);
+            let events = self.tail.sequence.get() - self.counted.sequence.get();
+            let bytes = self.tail.written_bytes - self.counted.written_bytes;
+            self.metrics.appended(self.tail.sequence, events, bytes);
+            self.counted = self.tail;
         }
         Ok(())
     }

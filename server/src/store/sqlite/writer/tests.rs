@@ -26,10 +26,11 @@ fn epoch() -> Epoch {
 fn writer() -> (Writer, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let database = schema::open_or_create(&schema::path(folder.path()), epoch).unwrap();
-    let tail = Tail { sequence: Sequence::ZERO, recorded: Timestamp::UNIX_EPOCH };
+    let tail = Tail::default();
     let witness = Witness::establish(folder.path(), Testimony { epoch: epoch(), served: Sequence::ZERO }).unwrap();
     let (head, failing) = (watch::Sender::new(Sequence::ZERO), Failing::default());
-    let writer = Writer { database, witness, head, failing, tail, version_jump_max: 1_000 };
+    let (limits, metrics) = (Limits::default(), StoreMetrics::default());
+    let writer = Writer { database, witness, head, failing, tail, counted: tail, limits, metrics };
     (writer, folder)
 }
 
@@ -122,7 +123,7 @@ fn nothing_is_visible_before_the_witness_has_it() {
 async fn a_witness_that_fails_is_made_up_for_by_the_next_group() {
     let (mut writer, folder) = writer();
     let head = writer.head.subscribe();
-    let (queue, mut jobs) = Queue::new(10, 1 << 20, writer.failing.clone());
+    let (queue, mut jobs) = Queue::new((10, 1 << 20), writer.failing.clone(), writer.metrics.clone());
     let healthy = std::mem::replace(&mut writer.witness, Witness::read_only(folder.path(), epoch()));
 
     let (outcome, ()) = tokio::join!(queue.submit(one("1")), turn(&mut writer, &mut jobs));
@@ -141,7 +142,7 @@ async fn a_witness_that_fails_is_made_up_for_by_the_next_group() {
 #[tokio::test]
 async fn a_writer_that_fails_says_so_until_a_rehearsal_succeeds() {
     let (mut writer, _folder) = writer();
-    let (queue, mut jobs) = Queue::new(10, 1 << 20, writer.failing.clone());
+    let (queue, mut jobs) = Queue::new((10, 1 << 20), writer.failing.clone(), writer.metrics.clone());
     queue.check().await.expect("nothing has failed yet, and nothing is tried");
     let pages: i64 = writer.database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     bound(&writer, pages);
