@@ -137,7 +137,10 @@ impl fmt::Debug for LogFormat {
 #[cfg(feature = "cli")]
 fn help(doc: &str, default: impl std::fmt::Debug) -> String {
     let default = format!("{default:?}");
-    format!("{} [default: {}]", doc.trim(), default.trim_matches('"'))
+    match default.trim_matches('"') {
+        "" => doc.trim().to_owned(),
+        default => format!("{} [default: {default}]", doc.trim()),
+    }
 }
 
 /// What a frame needs beside data and extensions: the fullest clock (256 actors of 255 bytes that are all
