@@ -166,7 +166,8 @@ fn span(state: &AppState, request: &Request, method: &'static str, route: &str) 
     let connection = request.extensions().get::<ConnectionId>().map(|id| id.0);
     let parent = TraceParent::of(request.headers());
     let trace = parent.as_ref().map(TraceParent::trace_id);
-    let span = tracing::info_span!(
+    // At `debug`, like the lines of a request: only who wants to see it pays for it.
+    let span = tracing::debug_span!(
         "request",
         connection,
         request = number,
