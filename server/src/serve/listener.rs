@@ -17,6 +17,9 @@ use crate::config::Settings;
 
 /// How long to let be when the system has no socket for a connection.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How many connections may wait to be accepted, as far as the system allows: all clients come back at once after a
+/// restart, and who is left out then has to wait for a retransmission.
+const BACKLOG: i32 = 4096;
 /// How often at most the same trouble is told of.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -33,6 +36,10 @@ impl Listener {
     /// Takes connections from this socket, as many and for as long as the settings allow.
     #[must_use]
     pub fn new(socket: TcpListener, settings: &Settings) -> Self {
+        // It listens already: once more only sets the backlog.
+        if let Err(error) = SockRef::from(&socket).listen(BACKLOG) {
+            tracing::debug!("the backlog stays as it was: {error}");
+        }
         Self {
             socket,
             tls: None,
