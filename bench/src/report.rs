@@ -23,6 +23,13 @@ impl Bound {
     }
 }
 
+/// What a figure must be, and what it should.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) must: Bound,
+    pub(crate) goal: Bound,
+}
+
 /// A line of the table.
 #[derive(Debug)]
 pub(crate) struct Figure {
@@ -32,8 +39,8 @@ pub(crate) struct Figure {
     pub(crate) over: &'static str,
     /// Empty for a ratio.
     pub(crate) unit: &'static str,
-    pub(crate) must: Bound,
-    pub(crate) goal: Bound,
+    /// What it must be and what it should; `None` where it is only told.
+    pub(crate) bounds: Option<Bounds>,
     /// One value a round.
     pub(crate) rounds: Result<Vec<f64>>,
 }
@@ -41,6 +48,8 @@ pub(crate) struct Figure {
 /// How a figure stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
+    /// Nobody asks it to be anything.
+    Told,
     Goal,
     Must,
     Missed,
@@ -50,19 +59,18 @@ enum Verdict {
 
 impl Figure {
     fn verdict(&self) -> Verdict {
-        match &self.rounds {
-            Err(_) => Verdict::NotMeasured,
-            Ok(rounds) => match median(rounds) {
-                value if self.must.holds(value) && self.goal.holds(value) => Verdict::Goal,
-                value if self.must.holds(value) => Verdict::Must,
-                _ => Verdict::Missed,
-            },
+        let Ok(rounds) = &self.rounds else { return Verdict::NotMeasured };
+        let Some(Bounds { must, goal }) = self.bounds else { return Verdict::Told };
+        match median(rounds) {
+            value if must.holds(value) && goal.holds(value) => Verdict::Goal,
+            value if must.holds(value) => Verdict::Must,
+            _ => Verdict::Missed,
         }
     }
 
-    /// Whether it is as it must be.
+    /// Whether it is measured, and as it must be.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self.verdict(), Verdict::Goal | Verdict::Must)
+        matches!(self.verdict(), Verdict::Told | Verdict::Goal | Verdict::Must)
     }
 
     /// A number with its unit.
@@ -82,11 +90,12 @@ impl Figure {
         }
     }
 
-    fn bound(&self, bound: Bound) -> String {
+    fn bound(&self, bound: Option<Bound>) -> String {
         match bound {
-            Bound::AtMost(value) => format!("≤ {value}{}", self.unit),
-            Bound::AtLeast(value) => format!("≥ {value}{}", self.unit),
-            Bound::Complete => "yes".to_owned(),
+            None => String::new(),
+            Some(Bound::AtMost(value)) => format!("≤ {value}{}", self.unit),
+            Some(Bound::AtLeast(value)) => format!("≥ {value}{}", self.unit),
+            Some(Bound::Complete) => "yes".to_owned(),
         }
     }
 }
@@ -100,6 +109,7 @@ impl fmt::Display for Table<'_> {
         writeln!(f, "| --- | --- | --- | --- | --- | --- |")?;
         for figure in self.0 {
             let verdict = match figure.verdict() {
+                Verdict::Told => "",
                 Verdict::Goal => "goal met",
                 Verdict::Must => "must met",
                 Verdict::Missed => "**missed**",
@@ -111,8 +121,8 @@ impl fmt::Display for Table<'_> {
                 figure.name,
                 figure.measured(),
                 figure.over,
-                figure.bound(figure.must),
-                figure.bound(figure.goal),
+                figure.bound(figure.bounds.map(|bounds| bounds.must)),
+                figure.bound(figure.bounds.map(|bounds| bounds.goal)),
             )?;
         }
         Ok(())
@@ -145,8 +155,8 @@ mod tests {
     use super::*;
 
     fn figure(rounds: Result<Vec<f64>>) -> Figure {
-        let (must, goal) = (Bound::AtMost(2.0), Bound::AtMost(1.0));
-        Figure { name: "memory".into(), over: "", unit: " KB", must, goal, rounds }
+        let bounds = Some(Bounds { must: Bound::AtMost(2.0), goal: Bound::AtMost(1.0) });
+        Figure { name: "memory".into(), over: "", unit: " KB", bounds, rounds }
     }
 
     #[test]
@@ -168,13 +178,18 @@ mod tests {
 
     #[test]
     fn a_table_has_a_line_for_each_figure() {
-        let complete = Figure { must: Bound::Complete, ..figure(Err(anyhow!("cut off"))) };
-        let figures = [figure(Ok(vec![1.0, 2.0, 30.0])), complete];
+        let complete = Some(Bounds { must: Bound::Complete, goal: Bound::AtLeast(3.0) });
+        let figures = [
+            figure(Ok(vec![1.0, 2.0, 30.0])),
+            Figure { bounds: complete, ..figure(Err(anyhow!("cut off"))) },
+            Figure { bounds: None, over: "the floor", unit: "", ..figure(Ok(vec![4.0])) },
+        ];
         let lines = [
             "| figure | measured | ÷ | must | goal | verdict |",
             "| --- | --- | --- | --- | --- | --- |",
             "| memory | 2.00 KB (1.00 KB to 30.0 KB) |  | ≤ 2 KB | ≤ 1 KB | must met |",
-            "| memory | — |  | yes | ≤ 1 KB | **not measured** |",
+            "| memory | — |  | yes | ≥ 3 KB | **not measured** |",
+            "| memory | 4.00 | the floor |  |  |  |",
         ];
         assert_eq!(Table(&figures).to_string().lines().collect::<Vec<_>>(), lines);
     }

@@ -96,6 +96,11 @@ impl Server {
         process::resident_bytes(self.child.id()?)
     }
 
+    /// Ends it, and waits until it has: nothing of it shall run beside what comes next.
+    pub(crate) async fn end(self) -> Result<()> {
+        self.child.end().await
+    }
+
     /// Opens subscribers and a poster in a process of their own.
     pub(crate) async fn load(&self, subscribers: usize) -> Result<Load> {
         let mut command = own("load")?;
@@ -121,6 +126,11 @@ impl Load {
         line.push('\n');
         self.child.input.write_all(line.as_bytes()).await?;
         self.answer().await?.context("an order that was not carried out")
+    }
+
+    /// Ends it, and waits until it has.
+    pub(crate) async fn end(self) -> Result<()> {
+        self.child.end().await
     }
 
     async fn answer(&mut self) -> Result<Option<Outcome>> {
@@ -149,6 +159,10 @@ impl Running {
 
     fn id(&self) -> Result<u32> {
         self.child.id().context("the process has ended")
+    }
+
+    async fn end(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// The next line of its output.

@@ -27,10 +27,10 @@ fn all_measured(lines: &[Vec<String>]) {
 #[test]
 fn streaming_is_measured() {
     let mut lines = table("fanout");
-    assert_eq!(lines.len(), 6);
+    assert_eq!(lines.len(), 10);
     let help = command().args(["serve", "--help"]).output().unwrap().stdout;
     if !String::from_utf8(help).unwrap().contains("--tls-cert") {
-        let over_tls = lines.remove(4);
+        let over_tls = lines.remove(8);
         assert_eq!(over_tls[5], "**not measured**", "a server without TLS: {over_tls:?}");
     }
     all_measured(&lines);

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::{
     load::{Order, Outcome},
-    report::{Bound, Figure},
+    report::{Bound, Bounds, Figure},
     scale::Scale,
     server::{Contender, Running, Server, folder, own},
 };
@@ -22,8 +22,7 @@ pub(crate) async fn figures(binary: &Path, scale: Scale) -> Vec<Figure> {
         name: format!("durable appends/s over HTTP, {PRODUCERS} connections, one event a request"),
         over: "the store in-process",
         unit: "",
-        must: Bound::AtLeast(0.4),
-        goal: Bound::AtLeast(0.7),
+        bounds: Some(Bounds { must: Bound::AtLeast(0.4), goal: Bound::AtLeast(0.7) }),
         rounds: rate_ratios(binary, scale).await,
     };
     let long_events = scale.choose(100_000, 100_000, 1_000);
@@ -31,8 +30,7 @@ pub(crate) async fn figures(binary: &Path, scale: Scale) -> Vec<Figure> {
         name: format!("cost per append, streams of {long_events} events"),
         over: "streams of 10",
         unit: "",
-        must: Bound::AtMost(1.3),
-        goal: Bound::AtMost(1.1),
+        bounds: Some(Bounds { must: Bound::AtMost(1.3), goal: Bound::AtMost(1.1) }),
         rounds: growth_ratios(scale, long_events).await,
     };
     vec![rate, growth]
@@ -64,6 +62,8 @@ async fn http_rate(binary: &Path, appends: u32) -> Result<f64> {
     let mut load = server.load(0).await?;
     load.order(Order::Append { connections: PRODUCERS, appends: appends / store::WARM_UP_SHARE }).await?;
     let Outcome { count, elapsed_s, .. } = load.order(Order::Append { connections: PRODUCERS, appends }).await?;
+    load.end().await?;
+    server.end().await?;
     Ok(count as f64 / elapsed_s)
 }
 

@@ -14,7 +14,7 @@ pub(super) fn run(target: &Target, connections: usize, appends: u32, silence_max
     let mut posters = (0..connections)
         .map(|at| Ok((Poster::open(target, poll.registry(), Token(at))?, 0)))
         .collect::<Result<Vec<_>>>()?;
-    let mut latencies = Latencies::expecting(appends as usize);
+    let mut latencies = Latencies::expecting(appends as usize)?;
     let clock = Instant::now();
     let now_us = || clock.elapsed().as_micros() as u64;
     let mut posted = 0;
@@ -41,5 +41,5 @@ pub(super) fn run(target: &Target, connections: usize, appends: u32, silence_max
             }
         }
     }
-    Ok(latencies.outcome(clock.elapsed()))
+    latencies.outcome(clock.elapsed())
 }

@@ -60,10 +60,10 @@ impl Fanout {
     /// Posts events, at a pace or all at once, and waits until every subscriber has each of them.
     pub(super) fn publish(&mut self, events: u32, per_second: Option<u32>) -> Result<Outcome> {
         let deliveries = events as usize * self.subscribers.len();
-        let mut latencies = Latencies::expecting(deliveries);
+        let mut latencies = Latencies::expecting(deliveries)?;
         let (first, clock, started) = (self.next, self.clock, Instant::now());
         let due_at = |event: u32| per_second.map_or(started, |rate| started + Duration::from_secs(1) * event / rate);
-        let (mut heard, mut last_delivery) = (started, started);
+        let (mut progress, mut progress_at, mut last_delivery) = ((0, 0, 0), started, started);
         loop {
             let posted = self.next - first;
             let now = Instant::now();
@@ -71,23 +71,24 @@ impl Fanout {
             self.post(due)?;
             let posted = posted + due;
             if posted == events && latencies.count() == deliveries && self.poster.unanswered() == 0 {
-                return Ok(latencies.outcome(last_delivery - started));
+                return latencies.outcome(last_delivery - started);
             }
-            let silence_left = (heard + self.silence_max).saturating_duration_since(now);
+            // Heartbeats are none.
+            let now_done = (posted, latencies.count(), self.poster.unanswered());
+            if std::mem::replace(&mut progress, now_done) != now_done {
+                progress_at = now;
+            }
+            let silence_left = self.silence_max.saturating_sub(now - progress_at);
+            ensure!(
+                posted < events || !silence_left.is_zero(),
+                "{} of {deliveries} deliveries are missing",
+                deliveries - latencies.count()
+            );
             let patience = if posted < events { due_at(posted).saturating_duration_since(now) } else { silence_left };
-            let took = |stamp: Stamp| {
+            self.go_on(patience, |stamp| {
                 last_delivery = Instant::now();
                 latencies.add(((last_delivery - clock).as_micros() as u64).saturating_sub(stamp.sent_us));
-            };
-            if self.go_on(patience, took)? {
-                heard = Instant::now();
-            } else {
-                ensure!(
-                    posted < events || !silence_left.is_zero(),
-                    "{} of {deliveries} deliveries are missing",
-                    deliveries - latencies.count()
-                );
-            }
+            })?;
         }
     }
 

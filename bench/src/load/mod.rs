@@ -14,6 +14,7 @@ use std::{
     io::{self, BufRead, Write},
     net::SocketAddr,
     path::PathBuf,
+    process,
     time::Duration,
 };
 
@@ -21,6 +22,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use self::{fanout::Fanout, transport::Target};
+use crate::process::cpu_time;
 
 /// Without anything from the server for so long, a run has failed.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
@@ -56,6 +58,8 @@ pub(crate) struct Outcome {
     /// How long half of them, and all but a hundredth, took from being sent.
     pub(crate) p50_us: u64,
     pub(crate) p99_us: u64,
+    /// What the generator itself needed of the CPU.
+    pub(crate) own_cpu_s: f64,
 }
 
 /// A line of output: the subscribers are open, or an order is done, or what went wrong.
@@ -86,26 +90,37 @@ fn answer(line: &Line) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// How long deliveries or answers took, in microseconds.
-struct Latencies(Vec<u32>);
+/// How long the deliveries or answers of an order took.
+struct Latencies {
+    all_us: Vec<u32>,
+    cpu_before: Duration,
+}
 
 impl Latencies {
-    fn expecting(count: usize) -> Self {
-        Self(Vec::with_capacity(count))
+    /// Begins an order.
+    fn expecting(count: usize) -> Result<Self> {
+        Ok(Self { all_us: Vec::with_capacity(count), cpu_before: cpu_time(process::id())? })
     }
 
     fn add(&mut self, took_us: u64) {
-        self.0.push(took_us.try_into().unwrap_or(u32::MAX));
+        self.all_us.push(took_us.try_into().unwrap_or(u32::MAX));
     }
 
     fn count(&self) -> usize {
-        self.0.len()
+        self.all_us.len()
     }
 
-    fn outcome(mut self, elapsed: Duration) -> Outcome {
-        self.0.sort_unstable();
-        let at = |percent: usize| self.0.get(self.0.len() * percent / 100).copied().unwrap_or_default().into();
-        Outcome { count: self.0.len() as u64, elapsed_s: elapsed.as_secs_f64(), p50_us: at(50), p99_us: at(99) }
+    fn outcome(mut self, elapsed: Duration) -> Result<Outcome> {
+        let own_cpu = cpu_time(process::id())? - self.cpu_before;
+        self.all_us.sort_unstable();
+        let at = |percent: usize| self.all_us.get(self.all_us.len() * percent / 100).copied().unwrap_or_default();
+        Ok(Outcome {
+            count: self.all_us.len() as u64,
+            elapsed_s: elapsed.as_secs_f64(),
+            p50_us: at(50).into(),
+            p99_us: at(99).into(),
+            own_cpu_s: own_cpu.as_secs_f64(),
+        })
     }
 }
 

@@ -51,6 +51,20 @@ fn the_last_frames_too() {
     assert_eq!(error, "2 of 18 deliveries are missing");
 }
 
+/// A server that goes on talking is no reason to wait for ever.
+#[test]
+fn nor_do_heartbeats_hide_it() {
+    let error = failure(|event, all| {
+        if event.prev < 9 {
+            return deliver(event, all);
+        }
+        let mut first = all[0].try_clone()?;
+        thread::spawn(move || while first.write_all(b"3\r\n:\n\n\r\n").is_ok() {});
+        deliver(event, &mut all[1..])
+    });
+    assert_eq!(error, "1 of 18 deliveries are missing");
+}
+
 #[test]
 fn a_frame_that_comes_twice_fails_the_run() {
     let error = failure(|event, subscribers| {
