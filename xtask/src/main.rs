@@ -2,6 +2,7 @@
 //!
 //! Every command sets up what it needs and finds missing, so that a fresh clone needs no other step.
 
+mod bench;
 mod build;
 mod build_npm;
 mod demo;
@@ -38,6 +39,8 @@ enum Command {
     },
     /// Build the npm package and the optimised server binary
     Build,
+    /// Measure optimised builds, and print the figures as a table in Markdown
+    Bench(bench::Arguments),
     /// Print what a browser downloads, and fail above the limit
     Size,
     /// Install what is missing on this machine
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::BuildNpm { tests: false } => build_npm::run(),
         Command::BuildNpm { tests: true } => build_npm::run().and_then(|()| build_npm::run_for_tests()),
         Command::Build => build::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Size => size::run(),
         Command::Setup => setup::run(),
     };

@@ -31,7 +31,12 @@ pub(crate) fn target() -> PathBuf {
 
 /// The server's binary, as cargo leaves it in the folder of a profile.
 pub(crate) fn highwater_binary(profile_folder: &str) -> PathBuf {
-    target().join(profile_folder).join(format!("highwater{}", env::consts::EXE_SUFFIX))
+    binary("highwater", profile_folder)
+}
+
+/// A binary of the workspace, as cargo leaves it in the folder of a profile.
+pub(crate) fn binary(name: &str, profile_folder: &str) -> PathBuf {
+    target().join(profile_folder).join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 
 /// The first folder of `PATH` that holds `program`, joined with it.
