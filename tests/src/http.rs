@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Once};
 
 use highwater_core::sse::{CONTROL_EVENT, Decoder};
-use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -168,20 +168,26 @@ pub struct Subscription {
 impl Subscription {
     /// Opens an event stream, from a position on if one is given.
     pub async fn open(client: &Client, url: &str, last_event_id: Option<&str>) -> Self {
-        Self::open_on(Half::Socket, client, url, last_event_id).await
+        Self::begin(client.get(url), last_event_id).await
     }
 
     /// Opens an event stream that is sent in one of the two ways.
     pub async fn open_on(half: Half, client: &Client, url: &str, last_event_id: Option<&str>) -> Self {
-        let mut request = client.get(url).version(half.version()).header("accept", "text/event-stream");
+        let subscription = Self::begin(client.get(url).version(half.version()), last_event_id).await;
+        // A socket that was given away is not used for anything else.
+        let is_taken = subscription.headers().get("connection").is_some_and(|value| value == "close");
+        assert_eq!(is_taken, half == Half::Socket, "{:?}", subscription.headers());
+        subscription
+    }
+
+    async fn begin(request: RequestBuilder, last_event_id: Option<&str>) -> Self {
+        let mut request = request.header("accept", "text/event-stream");
         if let Some(position) = last_event_id {
             request = request.header("last-event-id", position);
         }
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let is_taken = response.headers().get("connection").is_some_and(|value| value == "close");
-        assert_eq!(is_taken, half == Half::Socket, "{:?}", response.headers());
         Self { response, decoder: Decoder::new(), frames: VecDeque::new() }
     }
 

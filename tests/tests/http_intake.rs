@@ -19,8 +19,9 @@ const STREAM: &str = "/v1/streams/s:a";
 /// An append whose body is announced, and sent up to a point.
 async fn begin_append(address: &str, announced: usize, body: &[u8]) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.expect("a connection");
-    let head =
-        format!("POST {STREAM} HTTP/1.1\r\nhost: x\r\ncontent-type: {EVENT}\r\ncontent-length: {announced}\r\n\r\n");
+    let head = format!(
+        "POST {STREAM} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {EVENT}\r\ncontent-length: {announced}\r\n\r\n"
+    );
     socket.write_all(head.as_bytes()).await.expect("the head is taken");
     // A server that has refused reads no further.
     let _ = socket.write_all(body).await;

@@ -276,7 +276,8 @@ mod tests {
             (0..events).for_each(|line| assert!(batch.push(&event, line, limits).is_none()));
             batch
         };
-        let mut import = Import { remote, bar: ProgressBar::hidden(), tally: Tally::default(), events_max: usize::MAX };
+        let mut import =
+            Import { remote, bar: ProgressBar::hidden(), tally: Tally::since(Some(0)), events_max: usize::MAX };
         import.send(batch(10)).await.unwrap();
         assert_eq!(*sent.lock().unwrap(), [10, 5, 2, 2, 1, 2, 2, 1]);
         import.send(batch(3)).await.unwrap();

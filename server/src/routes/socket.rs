@@ -86,7 +86,8 @@ impl Session {
         let (code, reason) = loop {
             let is_idle = self.subscriptions.is_empty();
             let messages = tokio::select! {
-                Some((_, messages)) = self.subscriptions.next(), if !is_idle => messages,
+                // None once the last of them has ended.
+                next = self.subscriptions.next(), if !is_idle => next.map(|(_, messages)| messages).unwrap_or_default(),
                 received = socket.recv() => match received {
                     Some(Ok(Message::Text(text))) => self.handle(text.as_str()),
                     Some(Ok(Message::Binary(_))) => vec![refusal(None, "messages must be text")],

@@ -6,7 +6,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use axum::{
@@ -27,6 +27,8 @@ struct Content {
     socket: Option<(TcpStream, Guard)>,
     /// Whether hyper has nothing left to write: it flushes only after it has written all it has.
     is_flushed: bool,
+    /// Waits to read: it would wait for ever for a socket that is gone.
+    reader: Option<Waker>,
 }
 
 /// A socket, for hyper. Once the socket is taken, reading finds the end and what is written is lost.
@@ -39,14 +41,21 @@ pub(crate) struct Slot(Arc<Mutex<Content>>);
 impl Slot {
     /// Puts a socket in a slot, with what it has to keep as long as it is open.
     pub(crate) fn new(socket: TcpStream, guard: Guard) -> (SlotIo, Self) {
-        let content = Arc::new(Mutex::new(Content { socket: Some((socket, guard)), is_flushed: true }));
+        let content = Arc::new(Mutex::new(Content { socket: Some((socket, guard)), is_flushed: true, reader: None }));
         (SlotIo(Arc::clone(&content)), Self(content))
     }
 
-    /// Empties the slot, unless hyper still has an earlier answer to write.
+    /// Empties the slot, unless hyper still has an earlier answer to write. It learns of that by finding the end.
     fn take(&self) -> Option<(TcpStream, Guard)> {
         let mut content = lock(&self.0);
-        if content.is_flushed { content.socket.take() } else { None }
+        if !content.is_flushed {
+            return None;
+        }
+        let taken = content.socket.take()?;
+        if let Some(reader) = content.reader.take() {
+            reader.wake();
+        }
+        Some(taken)
     }
 }
 
@@ -65,7 +74,9 @@ impl SlotIo {
 
 impl AsyncRead for SlotIo {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.with_socket(|socket| socket.poll_read(cx, buffer), ())
+        let read = self.with_socket(|socket| socket.poll_read(cx, buffer), ());
+        lock(&self.0).reader = read.is_pending().then(|| cx.waker().clone());
+        read
     }
 }
 
