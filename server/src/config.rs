@@ -141,7 +141,7 @@ settings! {
     auth_audience ("HIGHWATER_AUTH_AUDIENCE"): String = String::new(),
     /// How far clocks may differ when a token's time is judged; at most 300
     auth_leeway_s ("HIGHWATER_AUTH_LEEWAY_S"): u64 = 10,
-    /// Origins whose pages may use the server from a browser, such as https://app.example.com
+    /// Origins whose pages may use the server from a browser, such as `https://app.example.com`
     cors_origins ("HIGHWATER_CORS_ORIGINS"): List = List::default(),
     /// Names that a server on a loopback address is asked by, beside localhost: those of the proxy before it
     hosts ("HIGHWATER_HOSTS"): List = List::default(),
@@ -157,7 +157,7 @@ settings! {
     log ("HIGHWATER_LOG"): String = "info".to_owned(),
     /// How log lines are written, to standard error
     log_format ("HIGHWATER_LOG_FORMAT"): LogFormat = LogFormat::Pretty,
-    /// OpenTelemetry collector that gets traces over OTLP/HTTP, such as http://127.0.0.1:4318; empty for none
+    /// OpenTelemetry collector that gets traces over OTLP/HTTP, such as `http://127.0.0.1:4318`; empty for none
     otlp_endpoint ("HIGHWATER_OTLP_ENDPOINT"): String = String::new(),
 }
 
@@ -185,10 +185,10 @@ impl fmt::Debug for LogFormat {
 /// A flag's help: what the setting is, and what it is unless set.
 #[cfg(feature = "cli")]
 fn help(doc: &str, default: impl std::fmt::Debug) -> String {
-    let default = format!("{default:?}");
+    let (doc, default) = (doc.trim().replace('`', ""), format!("{default:?}"));
     match default.trim_matches('"') {
-        "" => format!("{} [default: none]", doc.trim()),
-        default => format!("{} [default: {default}]", doc.trim()),
+        "" => format!("{doc} [default: none]"),
+        default => format!("{doc} [default: {default}]"),
     }
 }
 

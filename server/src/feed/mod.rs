@@ -1,8 +1,8 @@
 //! The feed: history, then live, for a set of topics.
 //!
-//! The end of the log is read once for everybody ([`tail`]), and what a set of topics gets of it is made ready once, in a
-//! ring that all its subscribers share ([`ring`]). History comes from the log, and so does what a slow subscriber missed
-//! in its ring ([`subscription`]). Both sides of the seam are known by sequence, so nothing is lost or repeated there; and
+//! The end of the log is read once for everybody (`tail`), and what a set of topics gets of it is made ready once, in a
+//! ring that all its subscribers share (`ring`). History comes from the log, and so does what a slow subscriber missed
+//! in its ring (`subscription`). Both sides of the seam are known by sequence, so nothing is lost or repeated there; and
 //! what a subscriber costs is its place, however slow it is.
 
 mod batch;
