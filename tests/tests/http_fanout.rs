@@ -24,7 +24,7 @@ on_both_halves!(
 );
 
 /// What a reader that has read for a while may leave in a server's memory: a page and a ring, and what allocators keep.
-const READER_MIB_MAX: u64 = 24;
+const READER_MIB_MAX: u64 = 32;
 
 /// An event stream by hand, which reads only when it is told to.
 struct Raw {
