@@ -6,7 +6,7 @@ use highwater_core::{
     version::Revision,
 };
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
+use uuid::{Uuid, Version};
 
 use crate::{
     store::{Commit, CommitError, Expectation},
@@ -88,14 +88,40 @@ impl Digest {
     }
 }
 
-/// A number that nearly always differs between ids, to find an event by its id alone.
-pub(super) fn id_key(id: &EventId) -> i64 {
-    let [a, b, c, d, e, f, g, h, ..] = half(Sha256::new_with_prefix(id.as_str()));
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+/// How many bytes of a UUIDv7 are its time (RFC 9562, section 5.7).
+const UUID_TIME_BYTES: usize = 6;
+const ID_HASH_BYTES: usize = 8;
+
+/// What differs between ids, to find an event by its id alone: the time of a UUIDv7, then a hash. So an index of ids that
+/// rise with time grows at its end, and whoever chooses ids can't make many with the same key.
+pub(super) fn id_key(id: &EventId) -> [u8; UUID_TIME_BYTES + ID_HASH_BYTES] {
+    let mut key = [0; UUID_TIME_BYTES + ID_HASH_BYTES];
+    let (time, hash) = key.split_at_mut(UUID_TIME_BYTES);
+    if let Some(uuid) = Uuid::try_parse(id.as_str()).ok().filter(|uuid| uuid.get_version() == Some(Version::SortRand)) {
+        time.copy_from_slice(&uuid.as_bytes()[..UUID_TIME_BYTES]);
+    }
+    hash.copy_from_slice(&half(Sha256::new_with_prefix(id.as_str()))[..ID_HASH_BYTES]);
+    key
 }
 
 /// The first half of a hash: 128 bits are more than enough to tell events apart.
 fn half(hash: Sha256) -> [u8; 16] {
     let whole: [u8; 32] = hash.finalize().into();
     std::array::from_fn(|at| whole[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_rise_with_time_have_keys_that_do() {
+        let key = |id: &str| id_key(&EventId::new(id).unwrap());
+        let [older, newer] = ["019aa2f4-6a53-7c1e-9a57-3b5f0c1d2e3f", "019aa2f4-6a54-7000-8000-000000000000"];
+        assert!(key(older) < key(newer));
+        assert_ne!(key(older), key("019aa2f4-6a53-7c1e-9a57-3b5f0c1d2e40"), "of the same time, but another");
+        let random = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6";
+        assert_eq!(key(random)[..UUID_TIME_BYTES], [0; UUID_TIME_BYTES], "it has no time");
+        assert_ne!(key(random), key("order-17"));
+    }
 }

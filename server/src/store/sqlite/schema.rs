@@ -10,13 +10,15 @@ use super::OpenError;
 const FILE_NAME: &str = "log.db";
 /// Says in the file's header that it is a log of Highwater: "HWLG".
 const APPLICATION_ID: i64 = 0x4857_4c47;
-/// What this code reads and writes. Any change to the tables below is another version, with a migration to it.
-const SCHEMA_VERSION: i64 = 1;
+/// What this code reads and writes. Any change to the tables below is another version; since the first release, with a
+/// migration to it.
+const SCHEMA_VERSION: i64 = 2;
 
 /// Rows of `events` are never changed. Whatever else there is to know of a stream is in its last one.
 ///
 /// `version_mark` is the stream's version once the event is in it: the highest so far. `clock` is left out where the
-/// actor's own counter is all of it. `id_key` finds an event in a stream by its id, whatever its source.
+/// actor's own counter is all of it. `id_key` finds an event in a stream by its id, whatever its source; for ids that
+/// rise with time it rises, too.
 const TABLES: &str = "
     CREATE TABLE log (epoch TEXT NOT NULL) STRICT;
     CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -29,7 +31,7 @@ const TABLES: &str = "
         actor_id INTEGER NOT NULL,
         counter INTEGER NOT NULL,
         clock TEXT,
-        id_key INTEGER NOT NULL,
+        id_key BLOB NOT NULL,
         identity BLOB NOT NULL,
         digest BLOB NOT NULL,
         envelope TEXT NOT NULL
