@@ -103,6 +103,8 @@ settings! {
     subscription_max_min ("HIGHWATER_SUBSCRIPTION_MAX_MIN"): u64 = 60,
     /// The most subscriptions of one WebSocket
     socket_subscriptions_max ("HIGHWATER_SOCKET_SUBSCRIPTIONS_MAX"): usize = 32,
+    /// The most subscriptions and held pages at a time of tokens with one subject; 0 for no such bound
+    subscriptions_per_principal_max ("HIGHWATER_SUBSCRIPTIONS_PER_PRINCIPAL_MAX"): usize = 1_000,
     /// How long subscribers shall wait before they come back after a shutdown; at most 60000
     goodbye_retry_ms ("HIGHWATER_GOODBYE_RETRY_MS"): u64 = 1_000,
     /// The most connections at a time; who comes then is turned away

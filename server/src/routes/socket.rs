@@ -149,7 +149,7 @@ impl Session {
         self.access.read(&topics)?;
         let after = after.map_or(Ok(After::Latest), str::parse).map_err(|error| invalid("after", &error))?;
         let lagging = lagging.map(str::parse).transpose().map_err(|error| invalid("lagging", &error))?;
-        let mut subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default());
+        let mut subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default())?;
         subscription.goes_over(Transport::WebSocket);
         self.subscriptions.insert(sub, Box::pin(messages(sub, subscription)));
         Ok(())

@@ -36,7 +36,7 @@ use crate::{
     config::Settings,
     guard::OverTls,
     sockets::{Slot, TakeSocket},
-    telemetry::{ConnectionId, Held, Refused, Wire},
+    telemetry::{ConnectionId, Held, Wire},
 };
 
 /// What is read ahead, or held back to be written, of an HTTP/1.1 connection.
@@ -91,11 +91,8 @@ impl HttpServer {
     }
 
     /// Counts a connection that was turned away.
-    pub(super) fn refused(&self, full: &Full) {
-        self.served.metrics.refused(match full {
-            Full::Server { .. } => Refused::Total,
-            Full::Address { .. } => Refused::Address,
-        });
+    pub(super) fn refused(&self, full: Full) {
+        self.served.metrics.refused(full.into());
     }
 
     /// One connection: its requests until either side ends it. One without requests ends with the server.
