@@ -1,6 +1,5 @@
 //! How many subscriptions one principal may have, whatever they come over, and that each place is free again.
 
-use futures_util::{SinkExt, StreamExt};
 use highwater_server::config::Settings;
 use highwater_tests::{
     exposition::Exposition,
@@ -8,14 +7,11 @@ use highwater_tests::{
     on_both_halves,
     server::{PATIENCE, Server},
     token::Issuer,
+    ws::Socket,
 };
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::timeout;
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest},
-};
 
 on_both_halves!(beyond_its_bound_a_principal_is_told_to_come_back, a_place_is_free_however_a_subscription_ends);
 
@@ -61,13 +57,6 @@ impl World {
         };
         timeout(PATIENCE, left).await.expect("the others end");
     }
-
-    async fn socket(&self, token: &str) -> WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>> {
-        let url = self.server.url("/v1/ws").replace("http://", "ws://");
-        let mut request = url.into_client_request().expect("a request");
-        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
-        connect_async(request).await.expect("a handshake").0
-    }
 }
 
 async fn beyond_its_bound_a_principal_is_told_to_come_back(half: Half) {
@@ -86,8 +75,9 @@ async fn beyond_its_bound_a_principal_is_told_to_come_back(half: Half) {
         let detail = refused.json["detail"].as_str().expect("a detail");
         assert!(detail.contains("subject has the 2 subscriptions"), "{detail}");
     }
-    let mut socket = world.socket(&token).await;
-    assert_eq!(answer_to_subscribe(&mut socket).await["problem"]["code"], "overloaded");
+    let mut socket = Socket::open(&world.server.url("/v1/ws"), Some(&token)).await;
+    socket.subscribe(1, "**", "latest").await;
+    assert_eq!(socket.expect("error").await["problem"]["code"], "overloaded");
 
     let metrics = Exposition::scrape(&client, &world.server.url("/metrics")).await;
     assert_eq!(metrics.value("highwater_http_connections_refused_total{reason=\"principal\"}"), 4.0);
@@ -99,18 +89,12 @@ async fn beyond_its_bound_a_principal_is_told_to_come_back(half: Half) {
 
     drop(first);
     world.until_left(1).await;
-    assert_eq!(answer_to_subscribe(&mut socket).await["kind"], "ready");
+    socket.subscribe(1, "**", "latest").await;
+    socket.expect("ready").await;
     assert_eq!(world.refusal(&client).await.code(), "overloaded", "the socket has it now");
     drop(socket);
     world.until_left(1).await;
     world.subscribe(half, &client).await.expect("ready").await;
-}
-
-async fn answer_to_subscribe(socket: &mut WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>) -> Value {
-    let subscribe = json!({ "op": "subscribe", "sub": 1, "topics": ["**"] });
-    socket.send(Message::text(subscribe.to_string())).await.expect("the socket is open");
-    let message = timeout(PATIENCE, socket.next()).await.expect("an answer").expect("before the end");
-    serde_json::from_str(message.expect("a whole message").to_text().expect("text")).expect("messages are JSON")
 }
 
 async fn a_place_is_free_however_a_subscription_ends(half: Half) {
