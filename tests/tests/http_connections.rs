@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{EVENT, Subscription, client, event, get, post},
+    http::{EVENT, Half, Subscription, client, event, get, post},
+    on_both_halves,
     server::{PATIENCE, Process, Server},
     socket::{GET_HEALTH, answer_to, connect, dribble, is_served, until_closed},
 };
@@ -15,6 +16,11 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
+
+on_both_halves!(
+    between_requests_a_connection_has_its_time_and_during_them_all_time,
+    while_it_drains_it_serves_but_is_not_ready,
+);
 
 #[tokio::test]
 async fn who_does_not_come_to_a_request_is_cut() {
@@ -30,11 +36,10 @@ async fn who_does_not_come_to_a_request_is_cut() {
     server.until_open(0).await;
 }
 
-#[tokio::test]
-async fn between_requests_a_connection_has_its_time_and_during_them_all_time() {
+async fn between_requests_a_connection_has_its_time_and_during_them_all_time(half: Half) {
     let settings = Settings { header_timeout_ms: 200, idle_timeout_ms: 200, heartbeat_ms: 50, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
-    let mut stream = Subscription::open(&client, &server.url("/v1/events?topic=**"), None).await;
+    let mut stream = Subscription::open_on(half, &client, &server.url("/v1/events?topic=**"), None).await;
     let mut idle = connect(server.address()).await;
     assert!(is_served(&mut idle).await && is_served(&mut idle).await);
     until_closed(&mut idle).await;
@@ -174,11 +179,10 @@ async fn an_event_stream_is_never_compressed() {
     assert!(answer.headers()["cache-control"].to_str().unwrap().contains("no-transform"));
 }
 
-#[tokio::test]
-async fn while_it_drains_it_serves_but_is_not_ready() {
+async fn while_it_drains_it_serves_but_is_not_ready(half: Half) {
     let settings = Settings { drain_delay_ms: 3_000, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
-    let mut stream = Subscription::open(&client, &server.url("/v1/events?topic=s:a"), None).await;
+    let mut stream = Subscription::open_on(half, &client, &server.url("/v1/events?topic=s:a"), None).await;
     stream.expect("ready").await;
     assert_eq!(get(&client, &server.url("/readyz")).await.status, 200);
     server.begin_shutdown();
