@@ -89,7 +89,8 @@ async fn who_leaves_one_answer_of_several_is_cut() {
         take().await.expect("who takes everything is let be");
     }
     let _left = ask(&mut requests, &server.url(PAGE), "application/json").await;
-    while take().await.is_some() {}
+    let cut = async { while take().await.is_some() {} };
+    timeout(PATIENCE, cut).await.expect("the end");
     server.until_open(0).await;
 }
 
