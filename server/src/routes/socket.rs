@@ -92,7 +92,12 @@ impl Session {
                     Some(Ok(Message::Text(text))) => self.handle(text.as_str()),
                     Some(Ok(Message::Binary(_))) => vec![refusal(None, "messages must be text")],
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    Some(Ok(Message::Close(_))) => {
+                        // The answer to it goes out as more is read.
+                        let _ = timeout(patience, socket.recv()).await;
+                        return;
+                    }
+                    Some(Err(_)) | None => return,
                 },
                 () = self.state.shutdown.cancelled(), if is_idle => break (close_code::AWAY, "the server is shutting down"),
                 () = sleep_until(self.idle_at), if is_idle => break (close_code::NORMAL, "there was no subscription"),
