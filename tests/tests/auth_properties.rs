@@ -229,7 +229,11 @@ impl World {
         let url = self.server.url(&format!("/v1/streams/{}?limit=1000", case.stream));
         let page = self.client.get(url).header("cookie", cookie).send().await.expect("an answer");
         let page = Answer::of(page).await;
-        let shown = if any_matches(&case.read, &case.stream) { self.ids(&[case.stream.clone()]) } else { Vec::new() };
+        let shown = if any_matches(&case.read, &case.stream) {
+            self.ids(std::slice::from_ref(&case.stream))
+        } else {
+            Vec::new()
+        };
         assert_eq!(ids_of(&page.json["events"]), shown, "{case:?}");
     }
 

@@ -161,6 +161,8 @@ fn subscribers(metrics: &Exposition) -> f64 {
 /// It takes nothing for too long: more than all buffers between hold has been waiting for it.
 #[cfg(target_os = "linux")]
 async fn who_does_not_read_is_dropped_after_its_time(half: Half) {
+    const EVENTS: u64 = 150;
+    const EVENT_BYTES: u64 = 200_000;
     let settings = Settings { stall_timeout_ms: 500, ..Settings::default() };
     let (server, client) = (Server::start_with(settings).await, client());
     let metrics = server.url("/metrics");
@@ -168,19 +170,18 @@ async fn who_does_not_read_is_dropped_after_its_time(half: Half) {
     let there = Exposition::scrape(&client, &metrics).await;
     assert_eq!(subscribers(&there), 1.0);
     let mut large = event("");
-    large["data"] = "x".repeat(200_000).into();
-    let mut number = 0;
-    while server.broker().status().subscriptions > 0 {
-        number += 1;
+    large["data"] = "x".repeat(EVENT_BYTES as usize).into();
+    for number in 0..EVENTS {
         large["id"] = number.to_string().into();
         assert_eq!(post(&client, &server.url("/v1/streams/s:a"), EVENT, &large).await.status, 201);
     }
-    let gone = Exposition::scrape(&client, &metrics).await;
-    assert_eq!(subscribers(&gone), 0.0);
+    let gone = async { while subscribers(&Exposition::scrape(&client, &metrics).await) > 0.0 {} };
+    timeout(PATIENCE, gone).await.expect("its time is over");
+    assert_eq!(server.broker().status().subscriptions, 0);
     drop(client);
     server.until_open(0).await;
     let rest = timeout(PATIENCE, copy(&mut reader.socket, &mut sink())).await.expect("the end");
-    assert!(rest.is_err() || rest.is_ok_and(|bytes| bytes < number * 200_000), "it was not sent all of it");
+    assert!(rest.is_err() || rest.is_ok_and(|bytes| bytes < EVENTS * EVENT_BYTES), "it was not sent all of it");
 }
 
 async fn subscribers_of_one_ring_at_any_pace_get_the_same(half: Half) {
