@@ -10,10 +10,11 @@ use highwater_core::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::Auth,
+    auth::{Auth, Principal},
     broker::EventBroker,
     config::Settings,
     routes::{self, Intake},
+    serve::Caps,
     store::EventStore,
     telemetry::Metrics,
 };
@@ -34,6 +35,8 @@ pub struct AppState {
     pub(crate) on_loopback: bool,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) intake: Arc<Intake>,
+    /// The subscriptions of each principal, where there is a bound to them.
+    pub(crate) by_principal: Option<Arc<Caps<Principal>>>,
 }
 
 impl AppState {
@@ -43,6 +46,7 @@ impl AppState {
     /// Where the settings ask for tokens, nobody gets in until their keys are given by [`with_auth`](Self::with_auth).
     #[must_use]
     pub fn new(broker: EventBroker, settings: Settings) -> Self {
+        let per_principal_max = settings.subscriptions_per_principal_max;
         let (shutdown, metrics) = (broker.closing().clone(), Arc::clone(broker.metrics()));
         Self {
             store: Arc::clone(broker.store()),
@@ -53,6 +57,7 @@ impl AppState {
             auth: Auth::without_keys(&settings),
             on_loopback: false,
             intake: Arc::new(Intake::new(&settings, &metrics.intake)),
+            by_principal: (per_principal_max > 0).then(|| Caps::new(per_principal_max)),
             metrics,
             settings: Arc::new(settings),
         }

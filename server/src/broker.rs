@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -31,7 +31,7 @@ use crate::{
     feed::{Feed, Lagging, Subscription},
     sockets::Sockets,
     store::{Commit, CommitError, Committed, EventStore},
-    telemetry::Metrics,
+    telemetry::{BrokerStatus, Held, Metrics},
 };
 
 /// See the [module](self). Clones are handles to the same broker.
@@ -43,6 +43,8 @@ pub struct EventBroker {
     metrics: Arc<Metrics>,
     /// Cancelled when subscriptions are to end.
     closing: CancellationToken,
+    /// How it stands, as it is counted.
+    counted: Arc<Mutex<Held>>,
 }
 
 /// How a broker is.
@@ -129,7 +131,8 @@ impl EventBroker {
         let sockets = sockets.inspect_err(|error| tracing::warn!("subscribers stay with HTTP: {error}")).ok();
         let listener = sockets.as_ref().map(Sockets::listener);
         let feed = Feed::start(Arc::clone(&store), settings.into(), metrics.feed.clone(), listener, closing.clone());
-        Self { store, feed, sockets, metrics, closing }
+        let counted = Arc::new(Mutex::new(metrics.broker.connection(BrokerStatus::Connected)));
+        Self { store, feed, sockets, metrics, closing, counted }
     }
 
     /// Appends all events of a commit, or none, once they are found valid.
@@ -205,6 +208,8 @@ impl EventBroker {
             sockets.closed().await;
         }
         self.store.close().await;
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) =
+            self.metrics.broker.connection(BrokerStatus::Closed);
     }
 }
 

@@ -99,10 +99,12 @@ settings! {
     ring_bytes_max ("HIGHWATER_RING_BYTES_MAX"): usize = 4 * 1024 * 1024,
     /// The most bytes kept ready for all subscribers together
     rings_bytes_max ("HIGHWATER_RINGS_BYTES_MAX"): usize = 64 * 1024 * 1024,
-    /// The most minutes that a subscription lasts before its client has to come back; up to a fifth less, by chance
-    subscription_max_min ("HIGHWATER_SUBSCRIPTION_MAX_MIN"): u64 = 60,
+    /// The most seconds that a subscription lasts before its client has to come back; up to a fifth less, by chance
+    subscription_max_s ("HIGHWATER_SUBSCRIPTION_MAX_S"): u64 = 3_600,
     /// The most subscriptions of one WebSocket
     socket_subscriptions_max ("HIGHWATER_SOCKET_SUBSCRIPTIONS_MAX"): usize = 32,
+    /// The most subscriptions and held pages at a time of tokens with one subject; 0 for no such bound
+    subscriptions_per_principal_max ("HIGHWATER_SUBSCRIPTIONS_PER_PRINCIPAL_MAX"): usize = 1_000,
     /// How long subscribers shall wait before they come back after a shutdown; at most 60000
     goodbye_retry_ms ("HIGHWATER_GOODBYE_RETRY_MS"): u64 = 1_000,
     /// The most connections at a time; who comes then is turned away
@@ -241,7 +243,7 @@ impl Settings {
             ("head_heartbeat_ms", self.head_heartbeat_ms),
             ("subscriber_bytes_max", self.subscriber_bytes_max as u64),
             ("subscriber_events_max", self.subscriber_events_max as u64),
-            ("subscription_max_min", self.subscription_max_min),
+            ("subscription_max_s", self.subscription_max_s),
             ("header_timeout_ms", self.header_timeout_ms),
             ("idle_timeout_ms", self.idle_timeout_ms),
             ("stall_timeout_ms", self.stall_timeout_ms),

@@ -23,7 +23,9 @@ use crate::{
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// How long who met a passing problem shall wait.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER_S: u32 = 1;
+/// Places become free when connections end, which is not a matter of moments.
+pub(crate) const RETRY_AFTER_FULL_S: u32 = 5;
 
 /// Why a request is refused. Its text is the document's `detail` and says what to do.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -266,11 +268,12 @@ impl IntoResponse for Problem {
             tracing::warn!("{self}");
         }
         let headers = [(header::CONTENT_TYPE, PROBLEM_JSON), (header::CACHE_CONTROL, NO_STORE)];
-        let challenge = self.challenge();
+        let (challenge, is_full) = (self.challenge(), matches!(self, Self::Full(_)));
         let document: Box<str> = self.document().into();
         let mut response = (status, headers, document.into_string()).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_S);
+            let seconds = if is_full { RETRY_AFTER_FULL_S } else { RETRY_AFTER_S };
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if let Some(challenge) = challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -1,7 +1,7 @@
 //! What holds for every request, whoever sends it: that no foreign page acts through a visitor's browser, and what
 //! browsers are told to keep from the answers.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -23,23 +23,37 @@ const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(2 
 #[derive(Clone, Copy, Debug)]
 pub struct OverTls;
 
+/// What the [`guard`] goes by.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    /// Whether only this machine can connect.
+    pub(crate) on_loopback: bool,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl From<&AppState> for Rules {
+    fn from(state: &AppState) -> Self {
+        Self { on_loopback: state.on_loopback, settings: Arc::clone(&state.settings) }
+    }
+}
+
 /// The outermost layer of the server's own.
-pub(crate) async fn guard(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(rules): State<Rules>, mut request: Request, next: Next) -> Response {
     hide_secrets(request.headers_mut());
     let over_tls = request.extensions().get::<OverTls>().is_some();
     let hosts = Hosts::of(request.uri(), request.headers());
     let pins_tls = over_tls && !hosts.0.iter().any(|host| is_loopback(host.host()));
-    let allowed = match state.on_loopback {
-        true => hosts.check(&state.settings.hosts),
+    let allowed = match rules.on_loopback {
+        true => hosts.check(&rules.settings.hosts),
         false => Ok(()),
     };
-    let allowed = allowed.and_then(|()| check_origin(&request, &hosts, &state.settings.cors_origins));
+    let allowed = allowed.and_then(|()| check_origin(&request, &hosts, &rules.settings.cors_origins));
     let mut response = match allowed {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
     secure(response.headers_mut());
-    let max_age_s = state.settings.hsts_max_age_s;
+    let max_age_s = rules.settings.hsts_max_age_s;
     if pins_tls && max_age_s > 0 {
         let value = HeaderValue::try_from(format!("max-age={max_age_s}")).expect("a number is visible ASCII");
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);

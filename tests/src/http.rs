@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Once};
 
 use highwater_core::sse::{CONTROL_EVENT, Decoder};
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Version};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Version, header::AUTHORIZATION};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -29,6 +29,16 @@ pub fn client_builder() -> ClientBuilder {
     // Not used for http URLs, but the client asks for it. Fails only where one is installed, which is as good.
     TLS.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     Client::builder().no_proxy()
+}
+
+/// A client that shows this token with every request.
+///
+/// # Panics
+/// Where the token can't be in a header.
+#[must_use]
+pub fn client_with(token: &str) -> Client {
+    let bearer = format!("Bearer {token}").parse().expect("a token can be in a header");
+    client_builder().default_headers([(AUTHORIZATION, bearer)].into_iter().collect()).build().expect("a client")
 }
 
 /// An event to append to the stream that the URL names.

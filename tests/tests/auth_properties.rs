@@ -1,18 +1,19 @@
 //! What one token shows, against a plain model of what it should: generated rights and topics, on every route.
 
-use std::sync::Mutex;
+use std::{collections::BTreeSet, path::Path, sync::Mutex};
 
 use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{Answer, BATCH, EVENT, Subscription, client, event_to},
+    http::{Answer, BATCH, EVENT, Subscription, client, client_with, event_to},
     server::Server,
     token::Issuer,
+    ws::Socket,
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use reqwest::{Client, RequestBuilder, header};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -21,6 +22,7 @@ struct Case {
     read: Vec<String>,
     append: Vec<String>,
     sources: Vec<&'static str>,
+    operate: bool,
     asked: Vec<String>,
     /// What is read by its name, and appended to.
     stream: String,
@@ -48,11 +50,13 @@ fn case() -> impl Strategy<Value = Case> {
     let granted = || prop::collection::vec(topic(), 0..=3);
     let source = || prop::sample::select(vec!["tester", "other"]);
     let sources = prop_oneof![3 => prop::collection::vec(source(), 0..=2), 1 => Just(vec!["*"])];
-    (granted(), granted(), sources, prop::collection::vec(topic(), 1..=2), stream(), stream(), source()).prop_map(
-        |(read, append, sources, asked, stream, other, source)| Case {
+    let rights = (granted(), granted(), sources, any::<bool>());
+    (rights, prop::collection::vec(topic(), 1..=2), stream(), stream(), source()).prop_map(
+        |((read, append, sources, operate), asked, stream, other, source)| Case {
             read,
             append,
             sources,
+            operate,
             asked,
             stream,
             other,
@@ -96,6 +100,9 @@ fn is_granted(granted: &[String], asked: &str) -> bool {
     granted.iter().any(|granted| streams.iter().all(|stream| any_matches(std::slice::from_ref(granted), stream)))
 }
 
+/// In the data and in the id of what the log holds from the beginning.
+const SECRET: &str = "first of";
+
 struct World {
     issuer: Issuer,
     server: Server,
@@ -113,8 +120,8 @@ impl World {
         let server = Server::start_with(Settings { auth_keys: keys.path().to_owned(), ..Settings::default() }).await;
         let streams: Vec<_> =
             every_stream().into_iter().filter(|stream| !stream.contains('z') && stream.len() < 6).collect();
-        let batch: Value = streams.iter().map(|stream| event_to(stream, &format!("first of {stream}"))).collect();
-        let log = streams.into_iter().map(|stream| (stream.clone(), format!("first of {stream}"))).collect();
+        let batch: Value = streams.iter().map(|stream| event_to(stream, &format!("{SECRET} {stream}"))).collect();
+        let log = streams.into_iter().map(|stream| (stream.clone(), format!("{SECRET} {stream}"))).collect();
         let world = Self { issuer, server, client: client(), log: Mutex::new(log) };
         let operator = world.issuer.token(json!({ "append": ["**"], "sources": ["*"] }));
         assert_eq!(world.posted("/v1/events", &batch, &operator).await.status, 201);
@@ -142,9 +149,11 @@ impl World {
     }
 
     async fn hold(&self, case: &Case) {
-        let rights = json!({ "read": case.read, "append": case.append, "sources": case.sources });
+        let rights =
+            json!({ "read": case.read, "append": case.append, "sources": case.sources, "operate": case.operate });
         let token = self.issuer.token(rights);
         self.reads(case, &token).await;
+        self.operates(case, &token).await;
         self.appends(case, &token).await;
     }
 
@@ -155,8 +164,10 @@ impl World {
         if case.asked.iter().all(|topic| is_granted(&case.read, topic)) {
             assert_eq!(ids_of(&page.json["events"]), self.ids(&case.asked), "{case:?}");
             assert_eq!(self.streamed(&path, token).await, self.ids(&case.asked), "{case:?}");
+            assert_eq!(self.on_a_socket(case, token).await, Ok(self.ids(&case.asked)), "{case:?}");
         } else {
             assert_forbidden(&page);
+            assert_eq!(self.on_a_socket(case, token).await, Err("forbidden".to_owned()), "{case:?}");
             let stream = self.client.get(self.server.url(&path)).header("accept", "text/event-stream");
             assert_forbidden(&self.send(stream, token).await);
         }
@@ -173,10 +184,7 @@ impl World {
 
     /// The ids of the events that a subscription brings before it is live.
     async fn streamed(&self, path: &str, token: &str) -> Vec<String> {
-        let bearer = format!("Bearer {token}").parse().expect("a token can be in a header");
-        let headers = [(header::AUTHORIZATION, bearer)].into_iter().collect();
-        let client = Client::builder().no_proxy().default_headers(headers).build().expect("a client");
-        let mut stream = Subscription::open(&client, &self.server.url(path), None).await;
+        let mut stream = Subscription::open(&client_with(token), &self.server.url(path), None).await;
         let mut ids = Vec::new();
         loop {
             let frame = stream.next().await.expect("it goes on");
@@ -186,6 +194,47 @@ impl World {
                 None => ids.push(frame.data["id"].as_str().expect("an id").to_owned()),
             }
         }
+    }
+
+    /// The ids of the events that a subscription on a WebSocket brings before it is live, or the code of its refusal.
+    async fn on_a_socket(&self, case: &Case, token: &str) -> Result<Vec<String>, String> {
+        let mut socket = Socket::open(&self.server.url("/v1/ws"), Some(token)).await;
+        socket.say(json!({ "op": "subscribe", "sub": 1, "topics": case.asked, "after": "earliest" })).await;
+        let mut ids = Vec::new();
+        loop {
+            let message = socket.hear().await.expect("it goes on");
+            match message["kind"].as_str() {
+                Some("ready") => return Ok(ids),
+                Some(kind) => {
+                    assert_eq!(kind, "error", "{message}");
+                    assert!(!message.to_string().contains(SECRET), "{message}");
+                    return Err(message["problem"]["code"].as_str().expect("a problem has a code").to_owned());
+                }
+                None => ids.push(message["event"]["id"].as_str().expect("an id").to_owned()),
+            }
+        }
+    }
+
+    /// What is told to operators, and what the cookie of the token's session reads.
+    async fn operates(&self, case: &Case, token: &str) {
+        let metrics = self.client.get(self.server.url("/metrics"));
+        if case.operate {
+            let text = metrics.bearer_auth(token).send().await.expect("an answer").text().await.expect("a whole body");
+            assert!(text.contains("highwater_store_head_sequence") && !text.contains(SECRET), "{text}");
+        } else {
+            assert_forbidden(&self.send(metrics, token).await);
+        }
+        let session = self.send(self.client.post(self.server.url("/v1/session")), token).await;
+        let (cookie, _) = session.header("set-cookie").split_once(';').expect("a cookie");
+        let url = self.server.url(&format!("/v1/streams/{}?limit=1000", case.stream));
+        let page = self.client.get(url).header("cookie", cookie).send().await.expect("an answer");
+        let page = Answer::of(page).await;
+        let shown = if any_matches(&case.read, &case.stream) {
+            self.ids(std::slice::from_ref(&case.stream))
+        } else {
+            Vec::new()
+        };
+        assert_eq!(ids_of(&page.json["events"]), shown, "{case:?}");
     }
 
     async fn appends(&self, case: &Case, token: &str) {
@@ -229,7 +278,54 @@ fn ids_of(events: &Value) -> Vec<&str> {
 
 fn assert_forbidden(answer: &Answer) {
     assert_eq!((answer.status.as_u16(), answer.code()), (403, "forbidden"), "{answer:?}");
-    assert!(!answer.json.to_string().contains("first of"), "{answer:?}");
+    assert!(!answer.json.to_string().contains(SECRET), "{answer:?}");
+}
+
+/// Every route there is, as the server's own source names it.
+fn routes() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/routes/mod.rs");
+    let source = std::fs::read_to_string(path).expect("the source is there");
+    let named = source.split(".route(\"").skip(1);
+    named.map(|rest| rest.split('"').next().expect("the end of a string").to_owned()).collect()
+}
+
+/// The routes that the property above holds to what a token grants, and those that show nothing of events to anybody. A
+/// new one has to be added to either.
+#[test]
+fn no_route_is_left_out() {
+    let held = ["/v1/events", "/v1/streams/{stream}", "/v1/ws", "/v1/session", "/metrics"];
+    let showing_nothing = ["/healthz", "/readyz"];
+    let known: BTreeSet<_> = held.iter().chain(&showing_nothing).map(|route| (*route).to_owned()).collect();
+    assert_eq!(routes(), known);
+}
+
+/// Whatever is asked of whatever route, also one that nobody has thought of above: a token for another space brings
+/// nothing of this one to light.
+#[tokio::test]
+async fn no_route_shows_another_space() {
+    let world = World::begin().await;
+    let rights = json!({ "read": ["z:**"], "append": ["z:**"], "sources": ["*"], "operate": true });
+    let token = world.issuer.token(rights);
+    for route in routes().into_iter().chain(["/".to_owned(), "/first".to_owned()]) {
+        let path = route.replace("{stream}", "a:b");
+        for query in ["", "?topic=**", "?topic=a:**&after=earliest", "?topic=a:b&topic=z:**", "?after=earliest"] {
+            for accept in ["application/json", "text/event-stream", "*/*"] {
+                for method in [Method::GET, Method::POST, Method::DELETE, Method::PUT, Method::OPTIONS] {
+                    let url = world.server.url(&format!("{path}{query}"));
+                    let request = world.client.request(method.clone(), url).header("accept", accept);
+                    let request = request.header("content-type", EVENT).body(event_to("a:b", "new").to_string());
+                    let answer = request.bearer_auth(&token).send().await.expect("an answer");
+                    let about = format!("{method} {path}{query} {accept}");
+                    let shown = format!("{:?}", answer.headers());
+                    let shown = shown + &*answer.text().await.expect("a whole body");
+                    assert!(!shown.contains(SECRET), "{about}: {shown}");
+                }
+            }
+        }
+    }
+    let operator = world.issuer.token(json!({ "read": ["**"] }));
+    let stored = world.get("/v1/events?topic=**&limit=1000", &operator).await;
+    assert_eq!(ids_of(&stored.json["events"]), world.ids(&["**".to_owned()]), "and nothing is appended");
 }
 
 #[test]

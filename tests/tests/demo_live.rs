@@ -271,6 +271,21 @@ async fn a_demo_that_nobody_looks_at_rests() {
     demo.terminate().await;
 }
 
+/// A page of somebody else can have its name resolve to this machine, and send what needs no preflight to it.
+#[tokio::test]
+async fn other_sites_pages_read_and_set_nothing() {
+    let demo = Demo::start(&[]).await;
+    for path in ["/", "/demo/faults", "/demo.js", "/v1/events?topic=**"] {
+        let rebound = client().get(format!("{}{path}", demo.url)).header("host", "evil.example");
+        assert_eq!(rebound.send().await.unwrap().status(), 421, "{path}");
+    }
+    let before = demo.get("/demo/faults", "*/*", &[]).await.text().await.unwrap();
+    let foreign = client().put(format!("{}/demo/faults", demo.url)).header("origin", "https://evil.example");
+    assert_eq!(foreign.body("{}").send().await.unwrap().status(), 403);
+    assert_eq!(demo.get("/demo/faults", "*/*", &[]).await.text().await.unwrap(), before);
+    demo.terminate().await;
+}
+
 #[tokio::test]
 async fn the_browser_needs_the_proxy_only() {
     let demo = Demo::start(&[]).await;

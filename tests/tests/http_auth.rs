@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{Answer, BATCH, EVENT, Subscription, client, event, event_to},
+    http::{Answer, BATCH, EVENT, Half, Subscription, client, client_with, event, event_to},
+    on_both_halves,
     server::Server,
     token::{Issuer, now_s},
 };
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+
+on_both_halves!(a_connection_ends_when_its_token_does);
 
 const STREAM: &str = "/v1/streams/space:1:notes";
 const LOG: &str = "/v1/events?topic=space:1:**";
@@ -253,18 +256,14 @@ async fn the_cookie_reads_and_does_nothing_else() {
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "invalid_request"));
 }
 
-#[tokio::test]
-async fn a_connection_ends_when_its_token_does() {
+async fn a_connection_ends_when_its_token_does(half: Half) {
     let (issuer, client) = (Issuer::hs256(), client());
     let settings = Settings { auth_leeway_s: 0, ..Settings::default() };
     let server = server_of(issuer.key_file(), settings).await;
     let token = issuer.token_until(now_s() + 3, all_of("space:1:**"));
-    let authorized = Client::builder().no_proxy().default_headers(
-        [(reqwest::header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())].into_iter().collect(),
-    );
-    let authorized = authorized.build().unwrap();
+    let authorized = client_with(&token);
     let begun = Instant::now();
-    let mut stream = Subscription::open(&authorized, &server.url(LOG), None).await;
+    let mut stream = Subscription::open_on(half, &authorized, &server.url(LOG), None).await;
     stream.expect("ready").await;
     let held = tokio::spawn(send(authorized.get(server.url(&format!("{LOG}&wait=30")))));
     send(
@@ -281,6 +280,7 @@ async fn a_connection_ends_when_its_token_does() {
     };
     assert_eq!(goodbye.kind(), Some("goodbye"));
     assert_eq!(stream.next().await, None);
+    assert_eq!(server.broker().status().subscriptions, 0);
     assert_eq!(held.await.unwrap().json["events"], json!([]));
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert_eq!(send(authorized.get(server.url(LOG))).await.code(), "unauthorized");

@@ -1,8 +1,11 @@
 //! Many subscribers and slow ones: everybody gets everything, and nobody costs more than a place.
 
+use std::time::Duration;
+
 use highwater_core::sse::{CONTROL_EVENT, Decoder};
 use highwater_server::config::Settings;
 use highwater_tests::{
+    exposition::Exposition,
     http::{BATCH, EVENT, Half, Subscription, client, event, event_to, post},
     on_both_halves,
     server::{PATIENCE, Process, Server},
@@ -10,10 +13,10 @@ use highwater_tests::{
 };
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, copy, sink},
     net::TcpStream,
     task::JoinSet,
-    time::timeout,
+    time::{Instant, interval, timeout},
 };
 
 on_both_halves!(
@@ -21,7 +24,11 @@ on_both_halves!(
     many_who_come_and_go_leave_nothing_behind,
     subscribers_of_one_ring_at_any_pace_get_the_same,
     a_client_that_half_closes_or_talks_is_gone,
+    who_is_too_slow_may_choose_what_it_misses,
 );
+
+#[cfg(target_os = "linux")]
+on_both_halves!(who_does_not_read_is_dropped_after_its_time);
 
 /// What a reader that has read for a while may leave in a server's memory: a page and a ring, and what allocators keep.
 const READER_MIB_MAX: u64 = 32;
@@ -112,30 +119,69 @@ async fn who_stops_reading_for_long_gets_everything_and_costs_no_memory(half: Ha
     assert!(cost() < READER_MIB_MAX, "{} MiB more than without a reader", cost());
 }
 
+/// A thousand visits that begin within a second, one every millisecond, as far as the machine keeps up: what it came to
+/// is told, for nothing here depends on it.
 async fn many_who_come_and_go_leave_nothing_behind(half: Half) {
-    const ROUNDS: usize = 5;
-    const CLIENTS: usize = 200;
+    const VISITS: usize = 1_000;
     let server = Server::start().await;
-    for round in 0..ROUNDS {
-        let mut clients = JoinSet::new();
-        for number in 0..CLIENTS {
-            let address = server.address().to_owned();
-            clients.spawn(async move {
-                // Some leave at once, some read first.
-                let mut reader = Raw::open(half, &address, &format!("topic=s:{}&after=earliest", number % 7)).await;
-                if round > 0 && number % 2 == 0 {
-                    reader.event().await;
-                }
-            });
-        }
-        clients.join_all().await;
-        let streams: Vec<Value> =
-            (0..7).map(|stream| event_to(&format!("s:{stream}"), &format!("{round}-{stream}"))).collect();
-        assert_eq!(post(&client(), &server.url("/v1/events"), BATCH, &json!(streams)).await.status, 201);
+    let streams: Vec<Value> =
+        (0..7).map(|stream| event_to(&format!("s:{stream}"), &format!("history {stream}"))).collect();
+    assert_eq!(post(&client(), &server.url("/v1/events"), BATCH, &json!(streams)).await.status, 201);
+    let (mut visits, begun) = (JoinSet::new(), Instant::now());
+    let mut pace = interval(Duration::from_millis(1));
+    for number in 0..VISITS {
+        pace.tick().await;
+        let address = server.address().to_owned();
+        visits.spawn(async move {
+            // Some leave at once, some read first.
+            let mut reader = Raw::open(half, &address, &format!("topic=s:{}&after=earliest", number % 7)).await;
+            if number % 2 == 0 {
+                reader.event().await;
+            }
+        });
     }
+    let all_begun = begun.elapsed();
+    visits.join_all().await;
+    println!("{VISITS} visits began within {all_begun:?} and were over after {:?}", begun.elapsed());
     server.until_open(0).await;
+    let metrics = Exposition::scrape(&client(), &server.url("/metrics")).await;
+    let ended = ["gone", "shutdown", "expired", "too_slow", "failed"]
+        .map(|reason| metrics.value(&format!("highwater_feed_subscriptions_ended_total{{reason=\"{reason}\"}}")));
+    assert_eq!(ended, [VISITS as f64, 0.0, 0.0, 0.0, 0.0], "each was a subscription");
+    assert_eq!(subscribers(&metrics), 0.0);
+    assert_eq!((server.broker().status().subscriptions, server.broker().status().rings), (0, 0));
+}
+
+/// What the gauge says, whatever they are connected by.
+fn subscribers(metrics: &Exposition) -> f64 {
+    let of = |transport| metrics.value(&format!("highwater_feed_subscribers{{transport=\"{transport}\"}}"));
+    ["sse_socket", "sse_body", "ws"].map(of).iter().sum()
+}
+
+/// It takes nothing for too long: more than all buffers between hold has been waiting for it.
+#[cfg(target_os = "linux")]
+async fn who_does_not_read_is_dropped_after_its_time(half: Half) {
+    const EVENTS: u64 = 150;
+    const EVENT_BYTES: u64 = 200_000;
+    let settings = Settings { stall_timeout_ms: 500, ..Settings::default() };
+    let (server, client) = (Server::start_with(settings).await, client());
+    let metrics = server.url("/metrics");
+    let mut reader = Raw::open(half, server.address(), "topic=**").await;
+    let there = Exposition::scrape(&client, &metrics).await;
+    assert_eq!(subscribers(&there), 1.0);
+    let mut large = event("");
+    large["data"] = "x".repeat(EVENT_BYTES as usize).into();
+    for number in 0..EVENTS {
+        large["id"] = number.to_string().into();
+        assert_eq!(post(&client, &server.url("/v1/streams/s:a"), EVENT, &large).await.status, 201);
+    }
+    let gone = async { while subscribers(&Exposition::scrape(&client, &metrics).await) > 0.0 {} };
+    timeout(PATIENCE, gone).await.expect("its time is over");
     assert_eq!(server.broker().status().subscriptions, 0);
-    assert_eq!(server.broker().status().rings, 0);
+    drop(client);
+    server.until_open(0).await;
+    let rest = timeout(PATIENCE, copy(&mut reader.socket, &mut sink())).await.expect("the end");
+    assert!(rest.is_err() || rest.is_ok_and(|bytes| bytes < EVENTS * EVENT_BYTES), "it was not sent all of it");
 }
 
 async fn subscribers_of_one_ring_at_any_pace_get_the_same(half: Half) {
@@ -205,15 +251,14 @@ async fn a_stream_can_follow_other_requests_on_a_connection() {
     assert!(places[0] < places[1], "{answers}");
 }
 
-#[tokio::test]
-async fn who_is_too_slow_may_choose_what_it_misses() {
+async fn who_is_too_slow_may_choose_what_it_misses(half: Half) {
     let settings = Settings { ring_bytes_max: 1_000, ..Settings::default() };
     let server = Server::start_with(settings).await;
     let client = client();
     let answer = client.get(server.url("/v1/events?topic=**&lagging=behind")).header("accept", "text/event-stream");
     assert_eq!(answer.send().await.unwrap().status(), 400);
     let url = server.url("/v1/events?topic=**&lagging=latest");
-    let mut stream = Subscription::open(&client, &url, None).await;
+    let mut stream = Subscription::open_on(half, &client, &url, None).await;
     stream.expect("ready").await;
     for number in 0..400 {
         let mut large = event(&number.to_string());

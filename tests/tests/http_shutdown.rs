@@ -8,7 +8,8 @@ use std::{
 
 use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{EVENT, Subscription, client, event, get, post},
+    http::{EVENT, Half, Subscription, client, event, get, post},
+    on_both_halves,
     server::{PATIENCE, Process, Server, command},
 };
 use tokio::{
@@ -18,12 +19,11 @@ use tokio::{
     time::timeout,
 };
 
-#[tokio::test]
-async fn subscribers_get_their_goodbye_and_idle_connections_hold_nothing_up() {
+async fn subscribers_get_their_goodbye_and_idle_connections_hold_nothing_up(half: Half) {
     let (server, client) = (Server::start().await, client());
     let mut subscribers = Vec::new();
     for _ in 0..3 {
-        let mut stream = Subscription::open(&client, &server.url("/v1/events?topic=**"), None).await;
+        let mut stream = Subscription::open_on(half, &client, &server.url("/v1/events?topic=**"), None).await;
         stream.expect("ready").await;
         subscribers.push(stream);
     }
@@ -46,6 +46,11 @@ async fn subscribers_get_their_goodbye_and_idle_connections_hold_nothing_up() {
         assert_eq!(end.unwrap_or(0), 0);
     }
 }
+
+on_both_halves!(
+    subscribers_get_their_goodbye_and_idle_connections_hold_nothing_up,
+    the_binary_says_goodbye_at_sigterm_and_goes_on_where_it_was,
+);
 
 #[tokio::test]
 async fn a_long_poll_is_answered_before_the_end() {
@@ -125,13 +130,13 @@ async fn what_was_acknowledged_up_to_sigterm_is_stored() {
     assert_eq!(server.terminate().await.code(), Some(0));
 }
 
-#[tokio::test]
-async fn the_binary_says_goodbye_at_sigterm_and_goes_on_where_it_was() {
+async fn the_binary_says_goodbye_at_sigterm_and_goes_on_where_it_was(half: Half) {
     let (data, client) = (tempfile::tempdir().unwrap(), client());
     let server = Process::start(data.path(), &[]).await;
     let url = server.url("/v1/streams/s:a");
     assert_eq!(post(&client, &url, EVENT, &event("1")).await.status, 201);
-    let mut stream = Subscription::open(&client, &server.url("/v1/events?topic=s:a&after=earliest"), None).await;
+    let mut stream =
+        Subscription::open_on(half, &client, &server.url("/v1/events?topic=s:a&after=earliest"), None).await;
     let first = stream.expect_event().await;
     stream.expect("ready").await;
     let status = server.terminate().await;
@@ -140,7 +145,7 @@ async fn the_binary_says_goodbye_at_sigterm_and_goes_on_where_it_was() {
 
     let server = Process::start(data.path(), &[]).await;
     let resumed = server.url("/v1/events?topic=s:a");
-    let mut stream = Subscription::open(&client, &resumed, first.id.as_deref()).await;
+    let mut stream = Subscription::open_on(half, &client, &resumed, first.id.as_deref()).await;
     assert_eq!(stream.expect("ready").await.id, first.id);
     server.kill().await;
 

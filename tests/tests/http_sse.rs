@@ -19,6 +19,7 @@ on_both_halves!(
     a_cursor_of_no_use_resets_the_stream_and_it_goes_on,
     a_quiet_topic_hears_of_a_growing_log_within_a_second,
     silence_has_a_limit,
+    a_subscription_has_its_longest_life,
     a_long_search_goes_on_where_it_was,
     a_slow_reader_gets_everything,
 );
@@ -169,6 +170,24 @@ async fn silence_has_a_limit(half: Half) {
         let heartbeat = stream.expect("heartbeat").await;
         assert_eq!((heartbeat.sequence(), heartbeat.prev), (Some(1), Some(1)));
     }
+}
+
+async fn a_subscription_has_its_longest_life(half: Half) {
+    let settings = Settings { subscription_max_s: 1, goodbye_retry_ms: 7, ..Settings::default() };
+    let (server, client) = (Server::start_with(settings).await, client());
+    let begun = Instant::now();
+    let mut stream = Subscription::open_on(half, &client, &server.url(ALL), None).await;
+    stream.expect("ready").await;
+    append(&client, &server, "s:a", "1").await;
+    let event = stream.expect_event().await;
+    assert_eq!(stream.expect("goodbye").await.data["retry_ms"], 7);
+    assert_eq!(stream.next().await, None);
+    // Up to a fifth less.
+    assert!(begun.elapsed() >= Duration::from_millis(800), "{:?}", begun.elapsed());
+    assert_eq!(server.broker().status().subscriptions, 0);
+    append(&client, &server, "s:a", "2").await;
+    let mut again = Subscription::open_on(half, &client, &server.url(ALL), event.id.as_deref()).await;
+    assert_eq!(again.expect_event().await.data["id"], "2", "its client goes on where it was");
 }
 
 /// A search that no event ever comes out of still moves the cursor of a plain client, on whatever connection it is.

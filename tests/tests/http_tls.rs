@@ -242,6 +242,36 @@ async fn what_hinders_tls_is_told_at_the_start() {
 }
 
 #[tokio::test]
+async fn browsers_are_asked_to_insist_on_tls_but_not_for_this_machine() {
+    const NAME: &str = "strict-transport-security";
+    let authority = Authority::new();
+    let hosts = ["events.example.org"];
+    for (max_age_s, expected) in [(31_536_000, Some("max-age=31536000")), (60, Some("max-age=60")), (0, None)] {
+        let settings = Settings { hosts: hosts.into(), hsts_max_age_s: max_age_s, ..Settings::default() };
+        let plain = Server::start_with(settings.clone()).await;
+        let server = Server::start_tls(settings, authority.tls()).await;
+        for (version, over_tls) in clients(&authority) {
+            let asked = async |client: &Client, server: &Server, host: &str, path: &str| {
+                let request = client.get(server.url(path)).header("host", host).version(version);
+                let answer = request.send().await.unwrap();
+                answer.headers().get(NAME).map(|value| value.to_str().unwrap().to_owned())
+            };
+            for path in ["/", "/healthz", "/v1/events?topic=**", "/nowhere"] {
+                // Over HTTP/2 a client gives the host in the URL, which is an address of this machine.
+                let by_name = if version == Version::HTTP_2 { None } else { expected };
+                assert_eq!(asked(&over_tls, &server, hosts[0], path).await.as_deref(), by_name, "{path}");
+                assert_eq!(asked(&over_tls, &server, "localhost", path).await, None, "{path}");
+            }
+        }
+        let request = client().get(plain.url("/healthz")).header("host", hosts[0]);
+        assert!(
+            !request.send().await.unwrap().headers().contains_key(NAME),
+            "without TLS there is nothing to insist on"
+        );
+    }
+}
+
+#[tokio::test]
 async fn who_trusts_somebody_else_gets_no_answer() {
     let (authority, stranger) = (Authority::new(), client());
     let server = Server::start_tls(Settings::default(), authority.tls()).await;

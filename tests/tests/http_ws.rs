@@ -1,54 +1,13 @@
 //! Subscriptions over a WebSocket, by a client that is a library of its own.
 
-use futures_util::{SinkExt, StreamExt};
 use highwater_server::config::Settings;
 use highwater_tests::{
     http::{EVENT, client, event, post},
     server::{PATIENCE, Server},
+    ws::Socket,
 };
-use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
-
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Socket {
-    async fn open(server: &Server) -> Self {
-        let url = server.url("/v1/ws").replace("http://", "ws://");
-        Self(connect_async(url).await.expect("a handshake").0)
-    }
-
-    async fn say(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.expect("the socket is open");
-    }
-
-    async fn subscribe(&mut self, sub: u32, topic: &str, after: &str) {
-        self.say(json!({ "op": "subscribe", "sub": sub, "topics": [topic], "after": after })).await;
-    }
-
-    /// The next message but heartbeats; `None` at the end.
-    async fn hear(&mut self) -> Option<Value> {
-        loop {
-            let message = timeout(PATIENCE, self.0.next()).await.expect("a message or the end")?;
-            match message.expect("a whole message") {
-                Message::Text(text) => {
-                    let message: Value = serde_json::from_str(&text).expect("messages are JSON");
-                    if message["kind"] != "heartbeat" {
-                        return Some(message);
-                    }
-                }
-                Message::Close(_) => return None,
-                _ => {}
-            }
-        }
-    }
-
-    async fn expect(&mut self, kind: &str) -> Value {
-        let message = self.hear().await.expect("the socket stays open");
-        assert_eq!(message["kind"], kind, "{message}");
-        message
-    }
-}
+use serde_json::json;
+use tokio::time::timeout;
 
 async fn append(server: &Server, stream: &str, id: &str) {
     let answer = post(&client(), &server.url(&format!("/v1/streams/{stream}")), EVENT, &event(id)).await;
@@ -61,7 +20,7 @@ async fn each_subscription_has_its_own_cursor() {
     for (stream, id) in [("s:a", "1"), ("s:b", "2"), ("s:a", "3")] {
         append(&server, stream, id).await;
     }
-    let mut socket = Socket::open(&server).await;
+    let mut socket = Socket::open(&server.url("/v1/ws"), None).await;
     socket.subscribe(1, "s:a", "earliest").await;
     let first = socket.hear().await.unwrap();
     assert_eq!((&first["sub"], &first["prev"], &first["event"]["id"]), (&json!(1), &json!(0), &json!("1")));
@@ -91,7 +50,7 @@ async fn each_subscription_has_its_own_cursor() {
 async fn what_is_not_understood_is_told_and_changes_nothing() {
     let settings = Settings { socket_subscriptions_max: 1, ..Settings::default() };
     let server = Server::start_with(settings).await;
-    let mut socket = Socket::open(&server).await;
+    let mut socket = Socket::open(&server.url("/v1/ws"), None).await;
     socket.subscribe(1, "s:a", "latest").await;
     socket.expect("ready").await;
     for (request, code) in [
@@ -126,7 +85,7 @@ async fn what_is_not_understood_is_told_and_changes_nothing() {
 #[tokio::test]
 async fn it_is_told_of_the_end_and_counted_until_then() {
     let server = Server::start().await;
-    let mut socket = Socket::open(&server).await;
+    let mut socket = Socket::open(&server.url("/v1/ws"), None).await;
     socket.subscribe(1, "s:*", "latest").await;
     socket.expect("ready").await;
     server.begin_shutdown();
@@ -141,7 +100,7 @@ async fn a_slow_reader_gets_everything() {
     const EVENTS: usize = 200;
     let settings = Settings { ring_bytes_max: 100_000, ..Settings::default() };
     let server = Server::start_with(settings).await;
-    let mut socket = Socket::open(&server).await;
+    let mut socket = Socket::open(&server.url("/v1/ws"), None).await;
     socket.subscribe(1, "s:large", "latest").await;
     socket.expect("ready").await;
     for number in 1..=EVENTS {

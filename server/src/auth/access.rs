@@ -14,6 +14,9 @@ use tokio::time::Instant;
 use super::Unauthorized;
 use crate::error::Problem;
 
+/// Who asks: a token's subject. Cloning is cheap.
+pub type Principal = Arc<str>;
+
 /// What a request may do, and for how long. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Access(Arc<Rights>);
@@ -21,7 +24,7 @@ pub struct Access(Arc<Rights>);
 /// As granted by a token.
 #[derive(Debug)]
 pub(super) struct Rights {
-    pub(super) principal: Option<Box<str>>,
+    pub(super) principal: Option<Principal>,
     /// `None` grants nothing.
     pub(super) read: Option<Topics>,
     /// `None` grants nothing.
@@ -86,8 +89,8 @@ impl Access {
 
     /// Who asks: the token's subject. `None` where no token is asked for.
     #[must_use]
-    pub fn principal(&self) -> Option<&str> {
-        self.0.principal.as_deref()
+    pub fn principal(&self) -> Option<&Principal> {
+        self.0.principal.as_ref()
     }
 
     /// When whatever was begun with this has to end.

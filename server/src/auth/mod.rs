@@ -19,7 +19,7 @@ use axum::{
 
 pub(crate) use self::credentials::{bearer, expired_cookie, session_cookie};
 pub use self::{
-    access::{Access, Forbidden},
+    access::{Access, Forbidden, Principal},
     keys::{InvalidKeys, KeyFault},
 };
 use self::{credentials::given, token::Verifier};

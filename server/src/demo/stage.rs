@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context;
+use axum::middleware::from_fn_with_state;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use crate::{
     app::AppState,
     broker::EventBroker,
     config::Settings,
+    guard,
     serve::{self, Listener},
     store::sqlite::{SqliteStore, StoreOptions},
 };
@@ -76,10 +78,13 @@ impl Stage {
         let upstream = format!("http://{server_address}").parse().context("an address makes a URL")?;
         let proxy = Proxy::new(upstream, setting.faults, setting.pace, setting.seed, shutdown.clone())?;
         let (page, server) = (Listener::new(listener, &settings), Listener::new(own, &settings));
+        // Its faults can be set and its log be read by pages: by its own only, as the server's.
+        let rules = guard::Rules { on_loopback: page.is_on_loopback(), settings: Arc::new(settings.clone()) };
+        let router = proxy.router().layer(from_fn_with_state(rules, guard::guard));
         let broker = EventBroker::connect(store, &settings);
         let running = [
             tokio::spawn(serve::run(server, AppState::new(broker, settings), shutdown.clone())),
-            tokio::spawn(serve::serve(page, proxy.router().into(), shutdown.clone())),
+            tokio::spawn(serve::serve(page, router.into(), shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })
     }

@@ -20,7 +20,9 @@ use super::{
     tail::{Membership, Tail},
 };
 use crate::{
+    auth::Principal,
     error::Problem,
+    serve::Place,
     store::{LogPage, Unavailable},
     telemetry::{Ended, Source, Subscribed, Transport},
 };
@@ -30,6 +32,8 @@ const BATCHES_AT_A_TIME: usize = 16;
 
 /// See the [module](self).
 pub(crate) struct Subscription {
+    /// Among those of who asked for it. It goes first: who sees the subscription gone finds its place free.
+    _place: Option<Place<Principal>>,
     bounds: Bounds,
     reader: Reader,
     counted: Subscribed,
@@ -117,7 +121,12 @@ impl Subscription {
             heartbeat_at,
         };
         let counted = reader.tail.metrics.subscribed(Transport::SseBody);
-        Self { bounds, reader, counted, _running: running }
+        Self { _place: None, bounds, reader, counted, _running: running }
+    }
+
+    /// The same, which holds a place as long as it lasts, whatever way it ends.
+    pub(crate) fn with_place(self, place: Option<Place<Principal>>) -> Self {
+        Self { _place: place, ..self }
     }
 
     /// The ring in which it is live.

@@ -42,13 +42,14 @@ pub(super) async fn read(
         let lagging = query.one("lagging")?.unwrap_or_default();
         query.finish()?;
         read::reach_min_position(&state, &headers).await?;
-        subscribe::response(&state, &access, topics, after.unwrap_or(After::Latest), lagging)
+        subscribe::response(&state, &access, topics, after.unwrap_or(After::Latest), lagging)?
     } else {
         let limit = read::page_limit(&state, &mut query)?;
         let wait = wait(&state, &mut query)?;
         query.finish()?;
         read::reach_min_position(&state, &headers).await?;
         let wait = access.remaining().map_or(wait, |remaining| wait.min(remaining));
+        let _place = if wait.is_zero() { None } else { subscribe::place(&state, &access)? };
         let json = page(&state, &topics, after.unwrap_or(After::Earliest), limit, wait).await?;
         let content_type = HeaderValue::from_static("application/json");
         let no_store = HeaderValue::from_static("no-store");

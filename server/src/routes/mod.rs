@@ -53,7 +53,7 @@ pub(crate) fn router(state: AppState) -> Router {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    let router = router.layer(from_fn_with_state(state.clone(), guard::guard));
+    let router = router.layer(from_fn_with_state(guard::Rules::from(&state), guard::guard));
     // The outermost, so that it sees what every other layer makes of a request.
     router.layer(from_fn_with_state(state.clone(), telemetry::observe)).with_state(state)
 }

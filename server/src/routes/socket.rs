@@ -92,7 +92,12 @@ impl Session {
                     Some(Ok(Message::Text(text))) => self.handle(text.as_str()),
                     Some(Ok(Message::Binary(_))) => vec![refusal(None, "messages must be text")],
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    Some(Ok(Message::Close(_))) => {
+                        // The answer to it goes out as more is read.
+                        let _ = timeout(patience, socket.recv()).await;
+                        return;
+                    }
+                    Some(Err(_)) | None => return,
                 },
                 () = self.state.shutdown.cancelled(), if is_idle => break (close_code::AWAY, "the server is shutting down"),
                 () = sleep_until(self.idle_at), if is_idle => break (close_code::NORMAL, "there was no subscription"),
@@ -149,7 +154,7 @@ impl Session {
         self.access.read(&topics)?;
         let after = after.map_or(Ok(After::Latest), str::parse).map_err(|error| invalid("after", &error))?;
         let lagging = lagging.map(str::parse).transpose().map_err(|error| invalid("lagging", &error))?;
-        let mut subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default());
+        let mut subscription = subscribe::to(&self.state, &self.access, topics, after, lagging.unwrap_or_default())?;
         subscription.goes_over(Transport::WebSocket);
         self.subscriptions.insert(sub, Box::pin(messages(sub, subscription)));
         Ok(())

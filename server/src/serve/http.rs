@@ -2,9 +2,9 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::atomic::{AtomicU64, Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Served,
-    connection::{Connection, UnderWay},
+    connection::{Connection, Turn},
     limits::Full,
     tls,
 };
@@ -36,7 +36,7 @@ use crate::{
     config::Settings,
     guard::OverTls,
     sockets::{Slot, TakeSocket},
-    telemetry::{ConnectionId, Held, Refused, Wire},
+    telemetry::{ConnectionId, Held, Wire},
 };
 
 /// What is read ahead, or held back to be written, of an HTTP/1.1 connection.
@@ -46,6 +46,8 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 /// What is held back to be written of one HTTP/2 stream.
 const STREAM_BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// How much of an answer is given away at a time: HTTP/2 would hold all it is given until its client takes it.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
 /// How long an HTTP/2 client may take to say that it lives.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the ends of an unused connection may take to part.
@@ -66,6 +68,7 @@ pub(super) struct HttpServer {
     connections: AtomicU64,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
+    stall_timeout: Duration,
     shutdown: CancellationToken,
 }
 
@@ -87,15 +90,13 @@ impl HttpServer {
             .max_send_buf_size(STREAM_BUFFER_BYTES_MAX)
             .keep_alive_interval(Duration::from_millis(settings.http2_ping_ms))
             .keep_alive_timeout(PING_TIMEOUT);
-        Self { served, connections: AtomicU64::new(0), http1, http2, shutdown }
+        let stall_timeout = Duration::from_millis(settings.stall_timeout_ms);
+        Self { served, connections: AtomicU64::new(0), http1, http2, stall_timeout, shutdown }
     }
 
     /// Counts a connection that was turned away.
-    pub(super) fn refused(&self, full: &Full) {
-        self.served.metrics.refused(match full {
-            Full::Server { .. } => Refused::Total,
-            Full::Address { .. } => Refused::Address,
-        });
+    pub(super) fn refused(&self, full: Full) {
+        self.served.metrics.refused(full.into());
     }
 
     /// One connection: its requests until either side ends it. One without requests ends with the server.
@@ -124,19 +125,31 @@ impl HttpServer {
                 }
             }
         };
-        drive(http, connection, self.served.metrics.connected(wire), self.shutdown.clone())
+        let (counted, stall_timeout) = (self.served.metrics.connected(wire), self.stall_timeout);
+        drive(http, connection, counted, stall_timeout, self.shutdown.clone())
     }
 }
 
 /// A connection as hyper drives it. On the heap each is as large as it must be, and not as the largest of them.
 type Http = Pin<Box<dyn Graceful + Send>>;
 
-async fn drive(mut http: Http, connection: Connection, _counted: Held, shutdown: CancellationToken) {
+async fn drive(
+    mut http: Http,
+    connection: Connection,
+    _counted: Held,
+    stall_timeout: Duration,
+    shutdown: CancellationToken,
+) {
+    let mut stalled = pin!(connection.stalled(stall_timeout));
     let (mut is_ending, mut is_overdue) = (false, false);
     let ended = loop {
         tokio::select! {
             biased;
             ended = http.as_mut() => break ended,
+            () = &mut stalled => {
+                tracing::debug!("a client takes nothing of its answer");
+                break Ok(());
+            }
             () = shutdown.cancelled(), if !is_ending => is_ending = true,
             () = connection.overdue(), if !is_overdue => is_overdue = true,
             () = sleep(PARTING_TIMEOUT), if is_overdue => {
@@ -194,14 +207,33 @@ fn service(
             request.extensions_mut().insert(over_tls);
         }
         let answer = router.call(request);
-        async move { Ok(answer.await?.map(|body| Answer { body, _under_way: under_way })) }
+        async move {
+            let answer = answer.await?;
+            Ok(answer.map(|body| Answer { body, rest: Bytes::new(), turn: under_way.answered() }))
+        }
     })
 }
 
 /// An answer's body. Until it is on its way, or its connection has broken, the request is under way.
 struct Answer {
     body: Body,
-    _under_way: UnderWay,
+    /// What the body has given and is not given away yet.
+    rest: Bytes,
+    turn: Turn,
+}
+
+impl Answer {
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)).transpose()?.map(Frame::into_data) {
+                Some(Ok(bytes)) => self.rest = bytes,
+                Some(Err(frame)) => return Poll::Ready(Some(Ok(frame))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES_MAX));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
 }
 
 impl HttpBody for Answer {
@@ -212,14 +244,25 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let next = self.next(context);
+        match &next {
+            Poll::Pending => self.turn.is_ours(),
+            Poll::Ready(_) => self.turn.is_theirs(),
+        }
+        next
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(body.lower() + rest);
+        if let Some(upper) = body.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
     }
 }

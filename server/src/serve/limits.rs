@@ -14,6 +14,8 @@ use std::{
 
 use tokio::sync::watch;
 
+use crate::telemetry::Refused;
+
 /// There is no place for one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
@@ -29,6 +31,22 @@ pub enum Full {
         /// How many that is.
         max: usize,
     },
+    /// The token's subject has as many subscriptions as one may.
+    #[error("the token's subject has the {max} subscriptions that the server takes of one")]
+    Principal {
+        /// How many that is.
+        max: usize,
+    },
+}
+
+impl From<Full> for Refused {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Server { .. } => Self::Total,
+            Full::Address { .. } => Self::Address,
+            Full::Principal { .. } => Self::Principal,
+        }
+    }
 }
 
 /// Places by key, at most `max` of each key at a time. A key without one costs nothing.

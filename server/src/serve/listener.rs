@@ -62,7 +62,7 @@ impl Listener {
     }
 
     /// Whether only this machine can connect.
-    pub(super) fn is_on_loopback(&self) -> bool {
+    pub(crate) fn is_on_loopback(&self) -> bool {
         self.socket.local_addr().is_ok_and(|address| address.ip().is_loopback())
     }
 

@@ -93,7 +93,7 @@ pub(crate) async fn serve(mut listener: Listener, served: Served, shutdown: Canc
                     tasks.spawn(Arc::clone(&server).connection(socket, peer, guard));
                 }
                 Err(full) => {
-                    server.http.refused(&full);
+                    server.http.refused(full);
                     if refusing.is_due() {
                         tracing::warn!(refused = connections.refused(), "connections are refused: {full}");
                     }

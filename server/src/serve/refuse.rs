@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{limits::Full, tls::Tls};
-use crate::error::Problem;
+use crate::error::{Problem, RETRY_AFTER_FULL_S};
 
 /// How many are answered at a time. More than these are closed without a word.
 pub(super) const ANSWERED_MAX: usize = 64;
@@ -19,8 +19,6 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 const READING_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is read of the client's request, and in the end of what else it sends.
 const READ_BYTES_MAX: usize = 64 * 1024;
-/// Places become free when connections end, which is not a matter of moments.
-const RETRY_AFTER_S: u32 = 5;
 
 /// Answers the client's request with 503, whatever it is, and closes the connection.
 pub(super) async fn refuse(socket: TcpStream, tls: Option<Tls>, full: Full) {
@@ -62,7 +60,7 @@ fn response(full: Full) -> String {
     let (body, bytes) = (document.get(), document.get().len());
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {bytes}\r\n\
-         cache-control: no-store\r\nretry-after: {RETRY_AFTER_S}\r\nconnection: close\r\n\r\n{body}"
+         cache-control: no-store\r\nretry-after: {RETRY_AFTER_FULL_S}\r\nconnection: close\r\n\r\n{body}"
     )
 }
 

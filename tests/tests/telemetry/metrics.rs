@@ -1,13 +1,17 @@
 //! `/metrics` says what happened.
 
+use highwater_server::{app::AppState, config::Settings};
 use highwater_tests::{
     exposition::Exposition,
-    http::{BATCH, EVENT, Subscription, client, event, event_to, get, post},
+    http::{BATCH, EVENT, Half, Subscription, client, event, event_to, get, post},
+    on_both_halves,
     server::{PATIENCE, Server},
 };
 use reqwest::Method;
 use serde_json::json;
 use tokio::time::timeout;
+
+on_both_halves!(subscribers_are_counted_while_they_are_there);
 
 #[tokio::test]
 async fn appends_are_counted() {
@@ -72,8 +76,7 @@ async fn a_log_that_is_opened_again_knows_its_head() {
     assert_eq!(metrics.value("highwater_store_appended_events_total"), 0.0);
 }
 
-#[tokio::test]
-async fn subscribers_are_counted_while_they_are_there() {
+async fn subscribers_are_counted_while_they_are_there(half: Half) {
     let (server, client) = (Server::start().await, client());
     let metrics = server.url("/metrics");
     let stream = server.url("/v1/streams/s:a");
@@ -81,7 +84,7 @@ async fn subscribers_are_counted_while_they_are_there() {
     let mut subscribers = Vec::new();
     for _ in 0..3 {
         let mut subscriber =
-            Subscription::open(&client, &server.url("/v1/events?topic=s:*&after=earliest"), None).await;
+            Subscription::open_on(half, &client, &server.url("/v1/events?topic=s:*&after=earliest"), None).await;
         subscriber.expect_event().await;
         subscriber.expect("ready").await;
         subscribers.push(subscriber);
@@ -115,6 +118,20 @@ async fn subscribers_are_counted_while_they_are_there() {
     for transport in transports {
         assert_eq!(gone.value(&format!("highwater_feed_subscribers{{transport=\"{transport}\"}}")), 0.0);
     }
+}
+
+#[tokio::test]
+async fn the_broker_is_connected_until_it_is_closed() {
+    let server = Server::start().await;
+    let of = |metrics: &Exposition| {
+        ["connecting", "connected", "closed"]
+            .map(|status| metrics.value(&format!("highwater_broker_connections{{status=\"{status}\"}}")))
+    };
+    let metrics = Exposition::scrape(&client(), &server.url("/metrics")).await;
+    assert_eq!(of(&metrics), [0.0, 1.0, 0.0]);
+    let state = AppState::new(server.broker().clone(), Settings::default());
+    server.stop().await;
+    assert_eq!(of(&Exposition::parse(&state.metrics().text()).unwrap()), [0.0, 0.0, 1.0]);
 }
 
 #[tokio::test]
