@@ -1,5 +1,7 @@
 //! How requests fail: [`Problem`], one enum for everything that is answered with a problem document (RFC 9457).
 
+pub(crate) mod kind;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -14,6 +16,7 @@ use highwater_core::{
 };
 use serde_json::{Map, Value, json, value::RawValue};
 
+use self::kind::Kind;
 use crate::{
     auth::{Forbidden, Unauthorized},
     serve::Full,
@@ -125,13 +128,13 @@ impl Problem {
     /// The stable name of its kind.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.kind().1
+        self.kind().code
     }
 
     /// The document, one line of JSON.
     #[must_use]
     pub fn document(&self) -> Box<RawValue> {
-        let (status, code, title) = self.kind();
+        let Kind { status, code, title } = self.kind();
         let mut document = self.members();
         document.insert("type".into(), format!("urn:highwater:problem:{code}").into());
         document.insert("title".into(), title.into());
@@ -141,73 +144,45 @@ impl Problem {
         serde_json::value::to_raw_value(&document).expect("a map with text keys is JSON")
     }
 
-    /// The table of all codes: status, code, title.
-    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+    /// What all problems of its kind have in common.
+    pub(crate) fn kind(&self) -> Kind {
         use CommitError as C;
-        const TOO_LARGE: (StatusCode, &str, &str) =
-            (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Too much at once");
-        const INVALID_EVENT: (StatusCode, &str, &str) =
-            (StatusCode::BAD_REQUEST, "invalid_event", "Not an event that the log can take");
-        const CONFLICT: (StatusCode, &str, &str) =
-            (StatusCode::PRECONDITION_FAILED, "revision_conflict", "The stream is not where it was believed");
-        const CLOCK_FULL: (StatusCode, &str, &str) =
-            (StatusCode::CONFLICT, "clock_full", "A clock that can hold no more");
-        const UNAVAILABLE: (StatusCode, &str, &str) =
-            (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The log is not available");
         match self {
-            Self::InvalidRequest(_) => (StatusCode::BAD_REQUEST, "invalid_request", "Not a valid request"),
+            Self::InvalidRequest(_) => kind::INVALID_REQUEST,
             Self::InvalidEvent(error)
             | Self::InvalidBatch(InvalidBatch::Event { error, .. })
             | Self::Commit(C::Invalid { error, .. }) => match error {
-                InvalidEvent::DataTooLarge { .. } => TOO_LARGE,
-                InvalidEvent::ClockFull => CLOCK_FULL,
+                InvalidEvent::DataTooLarge { .. } => kind::TOO_LARGE,
+                InvalidEvent::ClockFull => kind::CLOCK_FULL,
                 InvalidEvent::Json(_) | InvalidEvent::Attribute { .. } | InvalidEvent::TooManyExtensions { .. } => {
-                    INVALID_EVENT
+                    kind::INVALID_EVENT
                 }
             },
-            Self::InvalidBatch(InvalidBatch::TooManyEvents { .. }) | Self::BodyTooLarge { .. } => TOO_LARGE,
-            Self::InvalidBatch(InvalidBatch::Json(_) | InvalidBatch::Empty) => INVALID_EVENT,
-            Self::BodyTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body took too long"),
-            Self::InvalidStream(_) => (StatusCode::BAD_REQUEST, "invalid_stream", "Not a stream's name"),
-            Self::InvalidTopic(_) => (StatusCode::BAD_REQUEST, "invalid_topic", "Not a topic"),
-            Self::UnsupportedMediaType { .. } => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Not CloudEvents")
-            }
-            Self::Commit(C::RevisionConflict { .. }) => CONFLICT,
-            Self::Commit(C::StaleVersion { .. }) => {
-                (StatusCode::CONFLICT, "stale_version", "About a version that is superseded")
-            }
-            Self::Commit(C::VersionJump { .. }) => {
-                (StatusCode::CONFLICT, "version_jump", "A version too far above the stream's")
-            }
-            Self::Commit(C::ClockReused { .. }) => {
-                (StatusCode::CONFLICT, "clock_reused", "A counter that stands on another event")
-            }
-            Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => CLOCK_FULL,
-            Self::Commit(C::IdConflict { .. }) => (StatusCode::CONFLICT, "id_conflict", "An id that is taken"),
-            Self::Commit(C::Overloaded) | Self::Full(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too much to do")
-            }
-            Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => UNAVAILABLE,
-            Self::UnknownStream(_) => (StatusCode::NOT_FOUND, "unknown_stream", "No such stream"),
-            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized", "Not known who asks"),
-            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Not for who asks"),
-            Self::ForeignOrigin(_) => (StatusCode::FORBIDDEN, "foreign_origin", "Not for another site's pages"),
-            Self::Misdirected(_) => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "Not a name of this server"),
-            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Nothing here"),
-            Self::MethodNotAllowed(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not a method of this path")
-            }
-            Self::Cursor { reason: ResetReason::EpochChanged, .. } => {
-                (StatusCode::GONE, "epoch_changed", "A position in another log")
-            }
-            Self::Cursor { reason: ResetReason::CursorExpired, .. } => {
-                (StatusCode::GONE, "cursor_expired", "Events after the cursor are no longer kept")
-            }
-            Self::Cursor { reason: ResetReason::CursorAhead, .. } => {
-                (StatusCode::CONFLICT, "cursor_ahead", "A cursor beyond the log's end")
-            }
-            Self::Behind { .. } => (StatusCode::SERVICE_UNAVAILABLE, "behind", "Not yet there"),
+            Self::InvalidBatch(InvalidBatch::TooManyEvents { .. }) | Self::BodyTooLarge { .. } => kind::TOO_LARGE,
+            Self::InvalidBatch(InvalidBatch::Json(_) | InvalidBatch::Empty) => kind::INVALID_EVENT,
+            Self::BodyTimeout { .. } => kind::BODY_TIMEOUT,
+            Self::InvalidStream(_) => kind::INVALID_STREAM,
+            Self::InvalidTopic(_) => kind::INVALID_TOPIC,
+            Self::UnsupportedMediaType { .. } => kind::UNSUPPORTED_MEDIA_TYPE,
+            Self::Commit(C::RevisionConflict { .. }) => kind::REVISION_CONFLICT,
+            Self::Commit(C::StaleVersion { .. }) => kind::STALE_VERSION,
+            Self::Commit(C::VersionJump { .. }) => kind::VERSION_JUMP,
+            Self::Commit(C::ClockReused { .. }) => kind::CLOCK_REUSED,
+            Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => kind::CLOCK_FULL,
+            Self::Commit(C::IdConflict { .. }) => kind::ID_CONFLICT,
+            Self::Commit(C::Overloaded) | Self::Full(_) => kind::OVERLOADED,
+            Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => kind::UNAVAILABLE,
+            Self::UnknownStream(_) => kind::UNKNOWN_STREAM,
+            Self::Unauthorized(_) => kind::UNAUTHORIZED,
+            Self::Forbidden(_) => kind::FORBIDDEN,
+            Self::ForeignOrigin(_) => kind::FOREIGN_ORIGIN,
+            Self::Misdirected(_) => kind::MISDIRECTED,
+            Self::NotFound(_) => kind::NOT_FOUND,
+            Self::MethodNotAllowed(_) => kind::METHOD_NOT_ALLOWED,
+            Self::Cursor { reason: ResetReason::EpochChanged, .. } => kind::EPOCH_CHANGED,
+            Self::Cursor { reason: ResetReason::CursorExpired, .. } => kind::CURSOR_EXPIRED,
+            Self::Cursor { reason: ResetReason::CursorAhead, .. } => kind::CURSOR_AHEAD,
+            Self::Behind { .. } => kind::BEHIND,
         }
     }
 
@@ -263,7 +238,7 @@ impl From<CommitError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, code, _) = self.kind();
+        let Kind { status, code, .. } = self.kind();
         if let Self::Unavailable(_) | Self::Commit(CommitError::Unavailable(_)) = self {
             tracing::warn!("{self}");
         }

@@ -9,7 +9,7 @@ use super::Unauthorized;
 use crate::error::Problem;
 
 /// `__Host-` has browsers take it from this very host only, over TLS, for all paths.
-const COOKIE: &str = "__Host-highwater";
+pub(crate) const COOKIE: &str = "__Host-highwater";
 const COOKIE_ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Strict";
 /// What browsers keep of a cookie, name and value.
 const COOKIE_BYTES_MAX: usize = 4096;

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
 };
 
-pub(crate) use self::credentials::{bearer, expired_cookie, session_cookie};
+pub(crate) use self::credentials::{COOKIE, bearer, expired_cookie, session_cookie};
 pub use self::{
     access::{Access, Forbidden, Principal},
     keys::{InvalidKeys, KeyFault},

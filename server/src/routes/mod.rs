@@ -8,6 +8,7 @@ mod health;
 mod intake;
 mod log;
 mod metrics;
+mod openapi;
 mod precondition;
 mod query;
 mod read;
@@ -45,6 +46,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v1/session", delete(session::end))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/openapi.json", get(openapi::read))
         .fallback(page::serve)
         .method_not_allowed_fallback(async |method: Method| Problem::MethodNotAllowed(method.to_string()))
         // Bodies have their own limit, which is a setting and answers with a problem document.

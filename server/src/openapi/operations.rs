@@ -1,0 +1,315 @@
+//! What can be asked of which path, and how it is answered.
+
+use highwater_core::topic::TOPICS_MAX;
+use serde_json::{Value, json};
+
+use super::{Need, Operation, schemas::named};
+use crate::{
+    config::Settings,
+    error::kind::{self, Kind},
+    telemetry,
+};
+
+/// The one read that an `Origin` is checked for: a WebSocket may say more than a page may ask.
+pub(super) const SOCKET_PATH: &str = "/v1/ws";
+
+const JSON: &str = "application/json";
+/// How an append fails, wherever it goes.
+const APPEND_PROBLEMS: [Kind; 14] = [
+    kind::INVALID_REQUEST,
+    kind::INVALID_EVENT,
+    kind::BODY_TIMEOUT,
+    kind::STALE_VERSION,
+    kind::VERSION_JUMP,
+    kind::CLOCK_REUSED,
+    kind::CLOCK_FULL,
+    kind::ID_CONFLICT,
+    kind::REVISION_CONFLICT,
+    kind::TOO_LARGE,
+    kind::UNSUPPORTED_MEDIA_TYPE,
+    kind::OVERLOADED,
+    kind::UNAVAILABLE,
+    kind::BEHIND,
+];
+
+pub(super) fn all(settings: &Settings) -> Vec<Operation> {
+    vec![
+        read_log(settings),
+        append("/v1/events", settings),
+        read_stream(settings),
+        append("/v1/streams/{stream}", settings),
+        socket(settings),
+        begin_session(),
+        end_session(),
+        plain("/healthz", "Whether the process lives", "", "text/plain; charset=utf-8", Vec::new()),
+        plain(
+            "/readyz",
+            "Whether to send it requests",
+            "It can read the log's last event, can append, and is not about to end.",
+            "text/plain; charset=utf-8",
+            vec![kind::UNAVAILABLE],
+        ),
+        metrics(),
+        plain("/openapi.json", "This document", "", JSON, Vec::new()),
+        plain("/docs", "This document, to read", "", "text/html; charset=utf-8", vec![kind::NOT_FOUND]),
+    ]
+}
+
+fn read_log(settings: &Settings) -> Operation {
+    let reads = [kind::INVALID_TOPIC, kind::CURSOR_AHEAD, kind::EPOCH_CHANGED, kind::CURSOR_EXPIRED];
+    let after = json!({ "oneOf": [named("Position"), { "enum": ["earliest", "latest"] }] });
+    let headers = json!({ "Vary": header("`accept`"), "Cache-Control": header("Not to be kept") });
+    Operation {
+        path: "/v1/events",
+        method: "get",
+        tag: "read",
+        summary: "Read the log by topics",
+        description: format!(
+            "A page of JSON, or, for who names `text/event-stream` in `Accept`, history after the cursor and then \
+             everything as it comes, on one connection. A page may be empty though `next` is below `head`: go on from \
+             `next`. A subscription lasts at most {} s.",
+            settings.subscription_max_s,
+        ),
+        parameters: vec![
+            json!({ "name": "topic", "in": "query", "required": true, "explode": true,
+                "description": "What to read; several are read as one set.",
+                "schema": { "type": "array", "minItems": 1, "maxItems": TOPICS_MAX, "items": named("Topic") },
+                "example": ["space:42:**"] }),
+            query(
+                "after",
+                "Where to begin. Pages begin at `earliest` unless told otherwise, subscriptions at `latest`.",
+                after,
+            ),
+            limit(settings),
+            query(
+                "wait",
+                "Seconds to hold an empty page back (long polling).",
+                json!({ "type": "integer", "minimum": 0, "maximum": settings.long_poll_max_s, "default": 0 }),
+            ),
+            query(
+                "lagging",
+                "For event streams: what a reader wants who is slower than memory. `catch_up` gets all from \
+                the log, `latest` goes on at the end and is told so, `disconnect` is sent away with its cursor.",
+                json!({ "enum": ["catch_up", "latest", "disconnect"], "default": "catch_up" }),
+            ),
+            header_parameter("Last-Event-ID", "What a reconnecting reader has; wins over `after`.", named("Position")),
+            min_position(),
+        ],
+        body: None,
+        answers: vec![(
+            200,
+            json!({
+                "description": "A page, or the event stream.",
+                "headers": headers,
+                "content": {
+                    JSON: { "schema": named("LogPage") },
+                    "text/event-stream": { "schema": { "type": "string" }, "example":
+                        "prev: 39\ndata: {\"specversion\":\"1.0\",…}\nid: k3x9q7ma-42\n\n" },
+                },
+            }),
+        )],
+        problems: [&reads[..], &READ_PROBLEMS].concat(),
+        access: Need::TokenOrCookie,
+    }
+}
+
+/// How a read fails, whatever it reads.
+const READ_PROBLEMS: [Kind; 5] =
+    [kind::INVALID_REQUEST, kind::EPOCH_CHANGED, kind::OVERLOADED, kind::UNAVAILABLE, kind::BEHIND];
+
+fn read_stream(settings: &Settings) -> Operation {
+    let headers = json!({
+        "ETag": required("The stream as it is: `\"epoch.revision\"`."),
+        "Highwater-Position": required("The log's end."),
+        "Cache-Control": header("To be asked for again"),
+    });
+    Operation {
+        path: "/v1/streams/{stream}",
+        method: "get",
+        tag: "read",
+        summary: "Read one stream",
+        description: "A page of one stream, by revision. One without events and one that may not be read answer alike."
+            .into(),
+        parameters: vec![
+            stream(),
+            query("from_revision", "The first revision of the page.", named("Revision")),
+            limit(settings),
+            header_parameter("If-None-Match", "ETags that the reader has.", json!({ "type": "string" })),
+            min_position(),
+        ],
+        body: None,
+        answers: vec![
+            (
+                200,
+                json!({ "description": "A page.", "headers": headers, "content": { JSON: { "schema": named("StreamPage") } } }),
+            ),
+            (304, json!({ "description": "The reader has the stream as it is.", "headers": headers })),
+        ],
+        problems: [&[kind::INVALID_STREAM, kind::UNKNOWN_STREAM, kind::NOT_FOUND][..], &READ_PROBLEMS].concat(),
+        access: Need::TokenOrCookie,
+    }
+}
+
+fn append(path: &'static str, settings: &Settings) -> Operation {
+    let to_stream = path != "/v1/events";
+    let mut parameters = vec![
+        header_parameter("Highwater-Require", "Refuses a version below the stream's.", json!({ "const": "monotonic" })),
+        header_parameter(
+            "traceparent",
+            "The W3C trace that the events are recorded with.",
+            json!({ "type": "string" }),
+        ),
+    ];
+    let mut headers = json!({ "Highwater-Position": required("Where the last of the events is.") });
+    let mut problems = APPEND_PROBLEMS.to_vec();
+    if to_stream {
+        parameters.insert(0, stream());
+        parameters.push(header_parameter(
+            "If-Match",
+            "Only if the stream is still so: ETags, or `*` for any.",
+            json!({ "type": "string" }),
+        ));
+        parameters.push(header_parameter("If-None-Match", "Only if the stream is new.", json!({ "const": "*" })));
+        headers["ETag"] = required("The stream as these events left it.");
+        problems.extend([kind::INVALID_STREAM, kind::NOT_FOUND]);
+    }
+    let appended = |description: &str| json!({ "description": description, "headers": headers, "content": { JSON: { "schema": named("Appended") } } });
+    Operation {
+        path,
+        method: "post",
+        tag: "append",
+        summary: if to_stream { "Append to one stream" } else { "Append to any streams" },
+        description: format!(
+            "All or nothing, and answered once it is durable. At most {} events and {} bytes a request, {} bytes of data \
+             an event. The same event again, by `source` and `id`, is answered as the first time and stored once.\n\n\
+             In binary mode the attributes are `ce-…` headers, percent-encoded, and the body is the data.",
+            settings.batch_events_max, settings.batch_bytes_max, settings.data_bytes_max,
+        ),
+        parameters,
+        body: Some(json!({ "required": true, "content": {
+            "application/cloudevents+json": { "schema": named("NewEvent") },
+            "application/cloudevents-batch+json": { "schema": named("NewEvents") },
+        } })),
+        answers: vec![(200, appended("All of it was stored already.")), (201, appended("It is stored."))],
+        problems,
+        access: Need::Token,
+    }
+}
+
+fn socket(settings: &Settings) -> Operation {
+    Operation {
+        path: SOCKET_PATH,
+        method: "get",
+        tag: "read",
+        summary: "Subscribe over a WebSocket",
+        description: format!(
+            "At most {} subscriptions on one socket, each with a cursor of its own. A client sends \
+             `{{\"op\":\"subscribe\",\"sub\":1,\"topics\":[…],\"after\":\"…\"}}` and `{{\"op\":\"unsubscribe\",\"sub\":1}}`.",
+            settings.socket_subscriptions_max,
+        ),
+        parameters: Vec::new(),
+        body: None,
+        answers: vec![(101, json!({ "description": "It is a WebSocket from here on (RFC 6455)." }))],
+        problems: vec![kind::INVALID_REQUEST],
+        access: Need::TokenOrCookie,
+    }
+}
+
+fn begin_session() -> Operation {
+    Operation {
+        path: "/v1/session",
+        method: "post",
+        tag: "session",
+        summary: "Keep the token in a cookie",
+        description: "A browser's own `EventSource` can send no header. Where no token is asked for, nothing is kept."
+            .into(),
+        parameters: Vec::new(),
+        body: None,
+        answers: vec![(
+            204,
+            json!({ "description": "It is kept.", "headers": { "Set-Cookie": header("The cookie") } }),
+        )],
+        problems: vec![kind::INVALID_REQUEST],
+        access: Need::Token,
+    }
+}
+
+fn end_session() -> Operation {
+    Operation {
+        path: "/v1/session",
+        method: "delete",
+        tag: "session",
+        summary: "Drop the cookie",
+        description: "Needs no token, for that may have expired.".into(),
+        parameters: Vec::new(),
+        body: None,
+        answers: vec![(204, json!({ "description": "It is gone.", "headers": { "Set-Cookie": header("Its end") } }))],
+        problems: Vec::new(),
+        access: Need::Nothing,
+    }
+}
+
+fn metrics() -> Operation {
+    let description = "Where tokens are asked for, for those that may `operate`.";
+    let operation =
+        plain("/metrics", "The server's numbers, for Prometheus", description, telemetry::CONTENT_TYPE, Vec::new());
+    Operation { access: Need::TokenOrCookie, problems: vec![kind::UNAVAILABLE], ..operation }
+}
+
+/// A read without parameters, for everyone.
+fn plain(
+    path: &'static str,
+    summary: &'static str,
+    description: &str,
+    media_type: &str,
+    problems: Vec<Kind>,
+) -> Operation {
+    let schema = if media_type == JSON { json!({ "type": "object" }) } else { json!({ "type": "string" }) };
+    Operation {
+        path,
+        method: "get",
+        tag: "operate",
+        summary,
+        description: description.to_owned(),
+        parameters: Vec::new(),
+        body: None,
+        answers: vec![(200, json!({ "description": summary, "content": { media_type: { "schema": schema } } }))],
+        problems,
+        access: Need::Nothing,
+    }
+}
+
+fn stream() -> Value {
+    json!({ "name": "stream", "in": "path", "required": true, "schema": named("StreamName"),
+        "example": "space:42:tasks:task-abc" })
+}
+
+fn limit(settings: &Settings) -> Value {
+    let description =
+        format!("The most events of the page. What is above {} is lowered to it.", settings.page_events_max);
+    query("limit", &description, json!({ "type": "integer", "minimum": 1, "default": settings.page_events_default }))
+}
+
+fn min_position() -> Value {
+    header_parameter(
+        "Highwater-Min-Position",
+        "What the answer must have seen: a server that is behind it waits a while, then answers 503.",
+        named("Position"),
+    )
+}
+
+fn query(name: &str, description: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "query", "description": description, "schema": schema })
+}
+
+fn header_parameter(name: &str, description: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": "header", "description": description, "schema": schema })
+}
+
+fn header(description: &str) -> Value {
+    json!({ "description": description, "schema": { "type": "string" } })
+}
+
+fn required(description: &str) -> Value {
+    json!({ "description": description, "required": true, "schema": { "type": "string" } })
+}
