@@ -119,7 +119,8 @@ fn rust() -> Result<()> {
     } else {
         cargo.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
     }
-    process::run(cargo.env(BINARY_VARIABLE, project::highwater_binary("debug")))
+    cargo.env(BINARY_VARIABLE, project::highwater_binary("debug"));
+    process::run(cargo.env(setup::SCHEMATHESIS_VARIABLE, setup::schemathesis()?))
 }
 
 fn types() -> Result<()> {

@@ -51,7 +51,7 @@ pub(super) fn all(settings: &Settings) -> Vec<Operation> {
         ),
         metrics(),
         plain("/openapi.json", "This document", "", JSON, Vec::new()),
-        plain("/docs", "This document, to read", "", "text/html; charset=utf-8", vec![kind::NOT_FOUND]),
+        plain("/docs", "This document, to read", "", "text/html; charset=utf-8", Vec::new()),
     ]
 }
 

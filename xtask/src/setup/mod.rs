@@ -4,6 +4,7 @@ mod apt;
 mod chromium;
 mod npm;
 mod rustup;
+mod schemathesis;
 mod wasm;
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use crate::project;
 pub(crate) use chromium::{VARIABLE as CHROMIUM_VARIABLE, find_or_install as chromium};
 pub(crate) use npm::{command as npm_command, install as npm_packages};
 pub(crate) use rustup::Component;
+pub(crate) use schemathesis::{VARIABLE as SCHEMATHESIS_VARIABLE, find_or_install as schemathesis};
 pub(crate) use wasm::{TARGET as WASM_TARGET, Toolchain as WasmToolchain};
 
 /// `cargo xtask setup`: all that any command needs.
@@ -28,6 +30,7 @@ pub(crate) fn run() -> Result<()> {
         println!("packages  {}/node_modules", folder.display());
     }
     println!("chromium  {}", chromium()?.display());
+    println!("fuzzer    {}", schemathesis()?.display());
     Ok(())
 }
 

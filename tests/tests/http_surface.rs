@@ -1,0 +1,66 @@
+//! The HTTP surface under Schemathesis: whatever is asked, `/openapi.json` has told how it is answered, and nothing is
+//! answered with a server's own failure.
+
+use std::{env, ffi::OsString, process::Stdio};
+
+use highwater_server::config::Settings;
+use highwater_tests::{
+    http::{client, client_with, get},
+    server::Server,
+    token::Issuer,
+};
+use serde_json::json;
+use tokio::process::Command;
+
+/// Where `cargo xtask test` has it.
+const VARIABLE: &str = "HIGHWATER_SCHEMATHESIS";
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+    response_schema_conformance,unsupported_method,allow_header_conformance";
+
+#[tokio::test]
+async fn every_answer_is_one_that_is_documented() {
+    fuzz(settings(), None).await;
+}
+
+#[tokio::test]
+async fn every_answer_is_one_that_is_documented_where_tokens_are_asked_for() {
+    let (issuer, keys) = (Issuer::hs256(), tempfile::NamedTempFile::new().expect("a file"));
+    std::fs::write(keys.path(), issuer.key_file()).expect("the secret is written");
+    let token = issuer.token(json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true }));
+    fuzz(Settings { auth_keys: keys.path().to_owned(), ..settings() }, Some(&token)).await;
+}
+
+/// What waits, or goes on without an end, does so for a moment.
+fn settings() -> Settings {
+    Settings { subscription_max_s: 1, long_poll_max_s: 1, min_position_wait_ms: 100, ..Settings::default() }
+}
+
+async fn fuzz(settings: Settings, token: Option<&str>) {
+    let Some(program) = program() else { return };
+    let server = Server::start_with(settings).await;
+    let folder = tempfile::tempdir().expect("a folder for what it remembers");
+    let mut command = Command::new(program);
+    command.args(["run", &server.url("/openapi.json"), "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
+    command.args(["--max-examples", "30", "--seed", "1", "--continue-on-failure", "--request-timeout", "20"]);
+    command.args(["--no-color", "--warnings", "off"]).current_dir(&folder);
+    if let Some(token) = token {
+        command.args(["--header", &format!("Authorization: Bearer {token}")]);
+    }
+    let ran = command.stdin(Stdio::null()).kill_on_drop(true).output().await.expect("it starts");
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{told}\n{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(told.contains(" passed") && told.contains("Fuzzing"), "it has asked something: {told}");
+    // Not all that it made up was refused.
+    let reader = token.map_or_else(client, client_with);
+    let page = get(&reader, &server.url("/v1/events?topic=**")).await;
+    assert!(page.json["events"].as_array().is_some_and(|events| !events.is_empty()), "{page:?}");
+}
+
+fn program() -> Option<OsString> {
+    let program = env::var_os(VARIABLE);
+    if program.is_none() {
+        assert!(env::var_os("CI").is_none(), "{VARIABLE} does not say where Schemathesis is: run cargo xtask test");
+        eprintln!("skipped: {VARIABLE} does not say where Schemathesis is; cargo xtask test does");
+    }
+    program
+}
