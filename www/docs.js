@@ -38,10 +38,10 @@ async function read() {
 /** @param {Description} description */
 function show(description) {
   const chapters = chaptersOf(description);
-  const { title, version, description: about } = description.info;
+  const { title, version, summary, description: about } = description.info;
   document.title = `${title}: the HTTP interface`;
   setText(find('#title'), `${title} ${version}`);
-  find('#about').append(...prose(about));
+  find('#about').append(...prose(summary), ...prose(about));
   const sections = chapters.map(newSection);
   find('#reference').append(...sections.map(({ text }) => text));
   find('#contents nav').append(...sections.map(({ contents }) => contents));

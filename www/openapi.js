@@ -3,8 +3,7 @@
  * Only the parts that the server's own document can have.
  */
 
-/** What a value in the document can be instead of itself: a pointer to where it stands. */
-/** @typedef {{ $ref: string }} Reference */
+/** @typedef {{ $ref: string }} Reference  What stands in place of a value that stands elsewhere. */
 
 /**
  * @typedef {object} SchemaObject
@@ -46,12 +45,20 @@
 /** @typedef {{ summary?: string, description?: string, value?: unknown }} Example */
 /** @typedef {{ schema?: Schema, example?: unknown, examples?: Record<string, Example | Reference> }} Media */
 /**
- * @typedef {Media & { description?: string, required?: boolean, deprecated?: boolean, content?: Record<string, Media> }} Header
+ * @typedef {object} HeaderObject
+ * @property {string} [description]
+ * @property {boolean} [required]
+ * @property {boolean} [deprecated]
+ * @property {Record<string, Media>} [content]
  */
+/** @typedef {Media & HeaderObject} Header */
 /** @typedef {Header & { name: string, in: string }} Parameter */
 /** @typedef {{ description?: string, required?: boolean, content?: Record<string, Media> }} Body */
 /**
- * @typedef {{ description: string, headers?: Record<string, Header | Reference>, content?: Record<string, Media> }} Answer
+ * @typedef {object} Answer
+ * @property {string} description
+ * @property {Record<string, Header | Reference>} [headers]
+ * @property {Record<string, Media>} [content]
  */
 /** @typedef {Record<string, string[]>[]} Security */
 /**
@@ -84,8 +91,7 @@
 /**
  * @typedef {object} Description  The document.
  * @property {string} openapi
- * @property {{ title: string, version: string, description?: string }} info
- * @property {{ url: string, description?: string }[]} [servers]
+ * @property {{ title: string, version: string, summary?: string, description?: string }} info
  * @property {{ name: string, description?: string }[]} [tags]
  * @property {Security} [security]
  * @property {Record<string, Record<string, unknown>>} [paths]
@@ -101,6 +107,7 @@
  * @property {OperationObject} is
  */
 
+const PROBLEM = 'application/problem+json';
 const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options', 'trace'];
 /** More references one behind the other than this are a circle. */
 const HOPS_MAX = 16;
@@ -189,9 +196,47 @@ export function operationsOf(document) {
         own.some((each) => each.name === name && each.in === place);
       const inherited = shared.map((each) => resolve(document, each)).filter((each) => !isOwn(each));
       const id = is.operationId ?? `${method}${path}`;
-      return { id, method: method.toUpperCase(), path, tag: is.tags?.[0] ?? '', parameters: [...inherited, ...own], is };
+      const tag = is.tags?.[0] ?? '';
+      return { id, method: method.toUpperCase(), path, tag, parameters: [...inherited, ...own], is };
     }),
   );
+}
+
+/**
+ * The codes of the problem documents that operations answer, each with its status and with who answers so.
+ *
+ * @param {Description} document
+ * @param {Operation[]} operations
+ */
+export function problemsOf(document, operations) {
+  /** @type {Map<string, { code: string, status: string, operations: Operation[] }>} */
+  const problems = new Map();
+  for (const operation of operations) {
+    for (const [status, given] of Object.entries(operation.is.responses ?? {})) {
+      const { content } = resolve(document, given);
+      for (const code of codesIn(document, content?.[PROBLEM]?.schema)) {
+        const problem = problems.get(code) ?? { code, status, operations: [] };
+        problems.set(code, problem);
+        problem.operations.push(operation);
+      }
+    }
+  }
+  return [...problems.values()].sort((a, b) => a.status.localeCompare(b.status) || a.code.localeCompare(b.code));
+}
+
+/**
+ * @param {Description} document
+ * @param {Schema} [schema]
+ * @returns {string[]}
+ */
+function codesIn(document, schema) {
+  if (typeof schema !== 'object') return [];
+  const { allOf = [], properties } = resolve(document, schema);
+  const code = properties?.code;
+  const values = typeof code === 'object' ? code.enum ?? (code.const === undefined ? [] : [code.const]) : [];
+  // What is below refers to components, which are about all problems and name no codes.
+  const parts = allOf.filter((part) => referenceOf(part) === undefined);
+  return [...values.map(String), ...parts.flatMap((part) => codesIn(document, part))];
 }
 
 /**
@@ -232,7 +277,7 @@ export function limitsOf(schema) {
  */
 function range(least, most, unit) {
   if (least === undefined && most === undefined) return '';
-  const unitAfter = unit && (least ?? most) === 1 && (most ?? 1) === 1 ? ` ${unit.replace(/s$/, '')}` : unit && ` ${unit}`;
+  const unitAfter = unit && ((most ?? least) === 1 ? ` ${unit.slice(0, -1)}` : ` ${unit}`);
   if (least === undefined) return `at most ${number(most)}${unitAfter}`;
   if (most === undefined) return `at least ${number(least)}${unitAfter}`;
   return least === most ? `${number(least)}${unitAfter}` : `${number(least)} to ${number(most)}${unitAfter}`;

@@ -1,12 +1,14 @@
 /**
  * The chapters of the description: operations by their tags, what they need, the answers they share, the schemas.
  *
- * @import { Answer, Body, Description, Header, Operation, Parameter, Reference, Security, SecurityScheme } from './openapi.js'
+ * @import { Answer, Body, Description, Header, Operation } from './openapi.js'
+ * @import { Reference, Security, SecurityScheme } from './openapi.js'
+ * @import { Field } from './view-schema.js'
  */
 
 import { make } from './dom.js';
-import { anchor, nameIn, operationsOf, referenceOf, resolve } from './openapi.js';
-import { newContent, newExample, newFields, newSchema, prose, withCode } from './view-schema.js';
+import { anchor, nameIn, operationsOf, problemsOf, referenceOf, resolve } from './openapi.js';
+import { joined, newContent, newExample, newFields, newLink, newSchema, prose, withCode } from './view-schema.js';
 
 /**
  * @typedef {object} Chapter
@@ -26,8 +28,10 @@ import { newContent, newExample, newFields, newSchema, prose, withCode } from '.
  */
 export function chaptersOf(document) {
   const { schemas = {}, responses = {}, securitySchemes = {} } = document.components ?? {};
+  const operations = operationsOf(document);
   return [
-    ...operationChapters(document),
+    ...operationChapters(document, operations),
+    { title: 'Error codes', entries: newProblems(document, operations) },
     {
       title: 'Who may',
       entries: Object.entries(securitySchemes).map(([name, given]) =>
@@ -49,10 +53,10 @@ export function chaptersOf(document) {
  * One chapter for each tag: those that the document lists first, then those it does not.
  *
  * @param {Description} document
+ * @param {Operation[]} operations
  * @returns {Chapter[]}
  */
-function operationChapters(document) {
-  const operations = operationsOf(document);
+function operationChapters(document, operations) {
   const listed = new Map((document.tags ?? []).map(({ name, description }) => [name, description]));
   const names = new Set([...listed.keys(), ...operations.map(({ tag }) => tag)]);
   return [...names].map((name) => ({
@@ -76,7 +80,8 @@ function newOperation(document, { id, method, path, parameters, is }) {
     newSecurity(is.security ?? document.security),
   ];
   if (parameters.length > 0) {
-    parts.push(make('h4', '', 'Parameters'), newFields(parameters.map((each) => [newTerm(each, each.in), newMeaning(each)])));
+    const fields = parameters.map((each) => newField(each, each.in));
+    parts.push(make('h4', '', 'Parameters'), newFields(fields));
   }
   if (is.requestBody) parts.push(make('h4', '', 'Body'), ...newBody(document, resolve(document, is.requestBody)));
   parts.push(make('h4', '', 'Answers'));
@@ -86,22 +91,35 @@ function newOperation(document, { id, method, path, parameters, is }) {
 }
 
 /**
- * @param {Parameter | (Header & { name: string })} parameter
- * @param {string} place
+ * Which codes there are, and who answers them.
+ *
+ * @param {Description} document
+ * @param {Operation[]} operations
+ * @returns {Entry[]}
  */
-function newTerm({ name, required, deprecated }, place) {
-  const tags = [place, required ? 'required' : '', deprecated ? 'deprecated' : ''].filter(Boolean);
-  return [make('code', '', name), ...tags.map((tag) => make('span', 'tag', tag))];
+function newProblems(document, operations) {
+  return problemsOf(document, operations).map(({ code, status, operations: answering }) => {
+    const links = answering.map(({ id, method, path }) => newLink('operation', id, `${method} ${path}`));
+    const isCommon = answering.length === operations.length;
+    const who = isCommon ? ['Of every request.'] : ['Of ', ...joined(links.map((link) => [link]), ', '), '.'];
+    return newEntry('problem', code, [make('p', 'note', `Status ${status}. `, ...who)]);
+  });
 }
 
-/** @param {Header} header */
-function newMeaning({ schema, content, description, example }) {
+/**
+ * @param {Header & { name: string }} header  Or a parameter.
+ * @param {string} place
+ * @returns {Field}
+ */
+function newField({ name, required, deprecated, schema, content, description, example }, place) {
+  const tags = [place, required ? 'required' : '', deprecated ? 'deprecated' : ''].filter(Boolean);
   const shape = schema ?? Object.values(content ?? {})[0]?.schema;
-  return [
+  const meaning = [
     ...prose(description),
     ...(shape === undefined ? [] : [newSchema(shape)]),
     ...(example === undefined ? [] : [newExample(example)]),
   ];
+  return [[make('code', '', name), ...tags.map((tag) => make('span', 'tag', tag))], meaning];
 }
 
 /**
@@ -130,9 +148,8 @@ function newResponse(document, status, given) {
   if (reference === undefined) {
     element.append(...newAnswer(document, { ...answer, description: others.join('\n\n') }));
   } else {
-    const link = make('a', '', nameIn(reference));
-    link.href = `#${anchor('response', nameIn(reference))}`;
-    element.append(make('p', '', 'Shared: ', link));
+    const name = nameIn(reference);
+    element.append(make('p', '', 'As in ', newLink('response', name, name), '.'));
   }
   return element;
 }
@@ -144,10 +161,8 @@ function newResponse(document, status, given) {
 function newAnswer(document, { description, headers = {}, content }) {
   /** @type {Node[]} */
   const parts = prose(description);
-  const fields = Object.entries(headers).map(([name, given]) => ({ ...resolve(document, given), name }));
-  if (fields.length > 0) {
-    parts.push(newFields(fields.map((each) => [newTerm(each, 'header'), newMeaning(each)])));
-  }
+  const fields = Object.entries(headers).map(([name, given]) => newField({ ...resolve(document, given), name }, 'header'));
+  if (fields.length > 0) parts.push(newFields(fields));
   return [...parts, ...newContent(document, content)];
 }
 
@@ -161,14 +176,13 @@ function newScheme({ type, scheme, bearerFormat, in: place, name, description })
 function newSecurity(security = []) {
   const ways = security.map((way) => {
     const schemes = Object.entries(way).map(([name, scopes]) => {
-      const link = make('a', '', name);
-      link.href = `#${anchor('security', name)}`;
+      const link = newLink('security', name, name);
       return scopes.length > 0 ? [link, ` (${scopes.join(', ')})`] : [link];
     });
-    return schemes.length > 0 ? schemes.flatMap((scheme, at) => (at === 0 ? scheme : [' with ', ...scheme])) : ['nothing'];
+    return schemes.length > 0 ? joined(schemes, ' with ') : ['nothing'];
   });
-  if (ways.length === 0) return make('p', 'note', 'Anybody may.');
-  return make('p', 'note', 'Takes ', ...ways.flatMap((way, at) => (at === 0 ? way : [' or ', ...way])), '.');
+  if (ways.length === 0) return make('p', 'note', 'Takes no credentials.');
+  return make('p', 'note', 'Takes credentials: ', ...joined(ways, ' or '), '.');
 }
 
 /**

@@ -39,7 +39,9 @@ export function withCode(text) {
   return text.split(/`([^`]+)`/).map((part, at) => (at % 2 === 1 ? make('code', '', part) : part));
 }
 
-/** @param {[term: (Node | string)[], meaning: (Node | string)[]][]} fields */
+/** @typedef {[term: (Node | string)[], meaning: (Node | string)[]]} Field */
+
+/** @param {Field[]} fields */
 export function newFields(fields) {
   const items = fields.map(([term, meaning]) => make('div', '', make('dt', '', ...term), make('dd', '', ...meaning)));
   return make('dl', 'fields', ...items);
@@ -77,7 +79,10 @@ export function newContent(document, content = {}) {
 function typeOf(schema) {
   if (schema === true) return ['anything'];
   if (schema === false) return ['nothing'];
-  if (schema.$ref !== undefined) return [newSchemaLink(nameIn(schema.$ref))];
+  if (schema.$ref !== undefined) {
+    const name = nameIn(schema.$ref);
+    return [newLink('schema', name, name)];
+  }
   if (schema.const !== undefined) return ['always ', newValue(schema.const)];
   const alternatives = schema.oneOf ?? schema.anyOf;
   if (alternatives && !alternatives.some(isMore)) return joined(alternatives.map(typeOf), ' or ');
@@ -113,7 +118,7 @@ function restOf(schema) {
 /** @param {SchemaObject} schema */
 function membersOf(schema) {
   const required = new Set(schema.required);
-  /** @type {[(Node | string)[], (Node | string)[]][]} */
+  /** @type {Field[]} */
   const fields = Object.entries(schema.properties ?? {}).map(([name, member]) => [
     [newCode(name), ...(required.has(name) ? [make('span', 'tag', 'required')] : [])],
     [newSchema(member)],
@@ -163,10 +168,14 @@ function newChoices(values) {
   return make('p', 'choices', ...joined(values.map((value) => [newValue(value)]), ' · '));
 }
 
-/** @param {string} name */
-function newSchemaLink(name) {
-  const link = make('a', '', name);
-  link.href = `#${anchor('schema', name)}`;
+/**
+ * @param {string} kind
+ * @param {string} name
+ * @param {string} text
+ */
+export function newLink(kind, name, text) {
+  const link = make('a', '', text);
+  link.href = `#${anchor(kind, name)}`;
   return link;
 }
 
@@ -181,9 +190,11 @@ function newCode(text) {
 }
 
 /**
+ * All groups as one, with words between them.
+ *
  * @param {(Node | string)[][]} groups
  * @param {string} between
  */
-function joined(groups, between) {
+export function joined(groups, between) {
   return groups.flatMap((group, at) => (at === 0 ? group : [between, ...group]));
 }
