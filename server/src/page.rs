@@ -47,10 +47,15 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     }
 }
 
-/// The file at a path, or the `index.html` of the folder there. Only what is in the table can be found.
+/// The file at a path, or the `index.html` of the folder there. `/docs` goes without its ending. Only what is in the table
+/// can be found.
 fn find(path: &str) -> Option<&'static Asset> {
-    let index = if path.ends_with('/') { "index.html" } else { "" };
-    ASSETS.iter().find(|asset| asset.path.strip_prefix(path) == Some(index))
+    let rest = match path {
+        "/docs" => ".html",
+        _ if path.ends_with('/') => "index.html",
+        _ => "",
+    };
+    ASSETS.iter().find(|asset| asset.path.strip_prefix(path) == Some(rest))
 }
 
 impl Asset {
@@ -139,7 +144,10 @@ mod tests {
             assert_eq!(find(path).map(|asset| asset.path), Some(*path));
             assert_ne!(content_type(path), "application/octet-stream", "{path}");
         }
-        for outside in ["/../Cargo.toml", "//index.html", "/highwater", "/nothing/", ""] {
+        for (short, path) in [("/", "/index.html"), ("/docs", "/docs.html")] {
+            assert_eq!(find(short).map(|asset| asset.path), Some(path));
+        }
+        for outside in ["/../Cargo.toml", "//index.html", "/highwater", "/docs/", "/index", "/nothing/", ""] {
             assert!(find(outside).is_none(), "{outside}");
         }
     }
