@@ -201,6 +201,9 @@ const FRAME_REST_BYTES_MAX: usize = 220 * 1024;
 /// An extension: a name of 64 bytes and a text of which each byte is an escape of six.
 const EXTENSION_BYTES_MAX: usize = 64 + 6 * TEXT_BYTES_MAX + r#","":"""#.len();
 
+/// What is added to a clock's time must not be beyond what that can tell.
+const DURATION_MS_CEILING: u64 = 366 * 24 * 60 * 60 * 1_000;
+
 /// Until a stream is live and has said otherwise, clients wait 20 seconds for a sign of life.
 const HEARTBEAT_MS_CEILING: u64 = 15_000;
 
@@ -253,6 +256,20 @@ impl Settings {
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(InvalidSetting { name, rule: "at least 1" });
+        }
+        let durations_ms = [
+            ("subscription_max_s", self.subscription_max_s.saturating_mul(1_000)),
+            ("header_timeout_ms", self.header_timeout_ms),
+            ("idle_timeout_ms", self.idle_timeout_ms),
+            ("stall_timeout_ms", self.stall_timeout_ms),
+            ("body_timeout_ms", self.body_timeout_ms),
+            ("http2_ping_ms", self.http2_ping_ms),
+            ("min_position_wait_ms", self.min_position_wait_ms),
+            ("shutdown_grace_ms", self.shutdown_grace_ms),
+            ("drain_delay_ms", self.drain_delay_ms),
+        ];
+        if let Some((name, _)) = durations_ms.into_iter().find(|(_, ms)| *ms > DURATION_MS_CEILING) {
+            return Err(InvalidSetting { name, rule: "at most a year" });
         }
         if self.append_bytes_max < self.batch_bytes_max {
             return Err(InvalidSetting {
@@ -434,5 +451,17 @@ mod tests {
         assert_eq!(origins(["https://a.example", "*"]).check().unwrap_err().name, "cors_origins");
         let hosts = Settings { hosts: ["log.example.com", "https://log.example.com"].into(), ..Settings::default() };
         assert_eq!(hosts.check().unwrap_err().name, "hosts");
+    }
+
+    #[test]
+    fn no_time_is_longer_than_clocks_can_tell() {
+        let year_s = DURATION_MS_CEILING / 1_000;
+        assert_eq!(Settings { subscription_max_s: year_s, ..Settings::default() }.check(), Ok(()));
+        for endless in [year_s + 1, u64::MAX] {
+            let refused = Settings { subscription_max_s: endless, ..Settings::default() }.check().unwrap_err();
+            assert_eq!(refused.name, "subscription_max_s");
+        }
+        let refused = Settings { stall_timeout_ms: u64::MAX, ..Settings::default() }.check().unwrap_err();
+        assert_eq!(refused.name, "stall_timeout_ms");
     }
 }

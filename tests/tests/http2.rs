@@ -68,6 +68,17 @@ async fn who_gives_no_room_for_an_answer_is_cut() {
     }
 }
 
+/// A small answer is in HTTP's hands whole, and its body gone, long before its client takes it.
+#[tokio::test]
+async fn who_leaves_a_small_answer_is_cut() {
+    let authority = Authority::new();
+    let settings = Settings { stall_timeout_ms: 500, idle_timeout_ms: 600_000, ..Settings::default() };
+    let server = begin(&authority, settings).await;
+    let mut requests = connect(&authority, &server, 1).await;
+    let _left = ask(&mut requests, &server.url("/openapi.json"), "*/*").await;
+    server.until_open(0).await;
+}
+
 /// That it reads something else on the same connection does not help: each answer that is held costs memory.
 #[tokio::test]
 async fn who_leaves_one_answer_of_several_is_cut() {

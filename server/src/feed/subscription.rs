@@ -33,7 +33,7 @@ const BATCHES_AT_A_TIME: usize = 16;
 /// See the [module](self).
 pub(crate) struct Subscription {
     /// Among those of who asked for it. It goes first: who sees the subscription gone finds its place free.
-    _place: Option<Place<Principal>>,
+    place: Option<Place<Principal>>,
     bounds: Bounds,
     reader: Reader,
     counted: Subscribed,
@@ -121,12 +121,12 @@ impl Subscription {
             heartbeat_at,
         };
         let counted = reader.tail.metrics.subscribed(Transport::SseBody);
-        Self { _place: None, bounds, reader, counted, _running: running }
+        Self { place: None, bounds, reader, counted, _running: running }
     }
 
     /// The same, which holds a place as long as it lasts, whatever way it ends.
     pub(crate) fn with_place(self, place: Option<Place<Principal>>) -> Self {
-        Self { _place: place, ..self }
+        Self { place, ..self }
     }
 
     /// The ring in which it is live.
@@ -189,6 +189,8 @@ impl Subscription {
 
     /// Takes note of why it ends.
     pub(crate) fn ends(&mut self, ending: &Ending) {
+        // Before its client hears of it, who may come back at once.
+        self.place = None;
         let reason = match ending {
             Ending::ShuttingDown => Ended::Shutdown,
             Ending::Over => Ended::Expired,

@@ -88,11 +88,8 @@ pub fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
 impl Operation {
     fn value(self, asks_for_tokens: bool) -> Value {
         let mut problems = self.problems;
-        // Of every route: a host that is not ours, and no place for one more connection.
-        problems.extend([kind::MISDIRECTED, kind::OVERLOADED]);
-        if !matches!(self.method, "get" | "head") || self.path == operations::SOCKET_PATH {
-            problems.push(kind::FOREIGN_ORIGIN);
-        }
+        // Of every route: a host that is not ours, another site's page, and no place for one more connection.
+        problems.extend([kind::MISDIRECTED, kind::FOREIGN_ORIGIN, kind::OVERLOADED]);
         let security = match (asks_for_tokens, self.access) {
             (false, _) | (_, Need::Nothing) => Vec::new(),
             (true, Need::Token) => vec![json!({ "token": [] })],

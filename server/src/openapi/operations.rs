@@ -10,9 +10,6 @@ use crate::{
     telemetry,
 };
 
-/// The one read that an `Origin` is checked for: a WebSocket may say more than a page may ask.
-pub(super) const SOCKET_PATH: &str = "/v1/ws";
-
 const JSON: &str = "application/json";
 /// How an append fails, wherever it goes.
 const APPEND_PROBLEMS: [Kind; 14] = [
@@ -198,7 +195,7 @@ fn append(path: &'static str, settings: &Settings) -> Operation {
 
 fn socket(settings: &Settings) -> Operation {
     Operation {
-        path: SOCKET_PATH,
+        path: "/v1/ws",
         method: "get",
         tag: "read",
         summary: "Subscribe over a WebSocket",

@@ -3,7 +3,10 @@
 use std::{
     convert::Infallible,
     pin::{Pin, pin},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -12,6 +15,7 @@ use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
 };
+use bytes::Buf;
 use hyper::{
     Request, Response,
     body::{Frame, Incoming, SizeHint},
@@ -209,41 +213,62 @@ fn service(
         let answer = router.call(request);
         async move {
             let answer = answer.await?;
-            Ok(answer.map(|body| Answer { body, rest: Bytes::new(), turn: under_way.answered() }))
+            Ok(answer.map(|body| Answer { body, rest: Bytes::new(), turn: Arc::new(under_way.answered()) }))
         }
     })
 }
 
-/// An answer's body. Until it is on its way, or its connection has broken, the request is under way.
+/// An answer's body. Until all of it is on its way, or its connection has broken, the request is under way.
 struct Answer {
     body: Body,
     /// What the body has given and is not given away yet.
     rest: Bytes,
-    turn: Turn,
+    turn: Arc<Turn>,
+}
+
+/// A piece of an answer. HTTP keeps it until it is written, which may be long after it has let go of the body: so long it is
+/// the client's turn.
+struct Piece {
+    bytes: Bytes,
+    _turn: Arc<Turn>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
 }
 
 impl Answer {
-    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, axum::Error>>> {
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(context)).transpose()?.map(Frame::into_data) {
                 Some(Ok(bytes)) => self.rest = bytes,
-                Some(Err(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Some(Err(frame)) => return Poll::Ready(frame.into_trailers().ok().map(Frame::trailers).map(Ok)),
                 None => return Poll::Ready(None),
             }
         }
-        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES_MAX));
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        let bytes = self.rest.split_to(self.rest.len().min(PIECE_BYTES_MAX));
+        Poll::Ready(Some(Ok(Frame::data(Piece { bytes, _turn: Arc::clone(&self.turn) }))))
     }
 }
 
 impl HttpBody for Answer {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = axum::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, axum::Error>>> {
         let next = self.next(context);
         match &next {
             Poll::Pending => self.turn.is_ours(),
