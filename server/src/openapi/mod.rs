@@ -1,5 +1,5 @@
 //! What `/openapi.json` says: the HTTP surface as an OpenAPI 3.1 document, made of the settings that the server runs with
-//! and of the [table of problems](crate::error::kind) that it answers from.
+//! and of the table of problems that it answers from.
 
 mod operations;
 mod schemas;
