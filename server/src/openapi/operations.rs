@@ -48,7 +48,7 @@ pub(super) fn all(settings: &Settings) -> Vec<Operation> {
         ),
         metrics(),
         plain("/openapi.json", "This document", "", JSON, Vec::new()),
-        plain("/docs", "This document, to read", "", "text/html; charset=utf-8", Vec::new()),
+        reference(),
     ]
 }
 
@@ -131,7 +131,7 @@ fn read_stream(settings: &Settings) -> Operation {
             stream(),
             query("from_revision", "The first revision of the page.", named("Revision")),
             limit(settings),
-            header_parameter("If-None-Match", "ETags that the reader has.", json!({ "type": "string" })),
+            if_none_match(),
             min_position(),
         ],
         body: None,
@@ -246,6 +246,13 @@ fn end_session() -> Operation {
     }
 }
 
+fn reference() -> Operation {
+    let mut operation = plain("/docs", "This document, to read", "", "text/html; charset=utf-8", Vec::new());
+    operation.parameters.push(if_none_match());
+    operation.answers.push((304, json!({ "description": "The reader has the page as it is." })));
+    operation
+}
+
 fn metrics() -> Operation {
     let description = "Where tokens are asked for, for those that may `operate`.";
     let operation =
@@ -293,6 +300,10 @@ fn min_position() -> Value {
         "What the answer must have seen: a server that is behind it waits a while, then answers 503.",
         named("Position"),
     )
+}
+
+fn if_none_match() -> Value {
+    header_parameter("If-None-Match", "ETags that the reader has.", json!({ "type": "string" }))
 }
 
 fn query(name: &str, description: &str, schema: Value) -> Value {
