@@ -168,8 +168,10 @@ impl Member {
 
     /// Says why it ends, unless the socket is in the middle of something, and closes.
     fn close(mut self, ending: Ending) {
+        let last_words = chunk_of(&self.subscriber.subscription.last_words(ending));
+        // It is over before its client hears of it, who may come back at once.
+        drop(self.subscriber.subscription);
         if self.unsent.is_none() {
-            let last_words = chunk_of(&self.subscriber.subscription.last_words(ending));
             // Who doesn't take it now hears nothing: the socket is closed all the same.
             let _ = self.socket.write_vectored(&[IoSlice::new(&last_words), IoSlice::new(LAST_CHUNK)]);
         }
