@@ -14,7 +14,7 @@ pub mod demo;
 pub mod error;
 pub mod feed;
 pub mod guard;
-pub mod openapi;
+mod openapi;
 mod page;
 #[cfg(feature = "cli")]
 mod remote;

@@ -1,6 +1,10 @@
 //! What HTTP tests send and read: a client, events to append, and event streams frame by frame.
 
-use std::{collections::VecDeque, sync::Once};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    path::Path,
+    sync::Once,
+};
 
 use highwater_core::sse::{CONTROL_EVENT, Decoder};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Version, header::AUTHORIZATION};
@@ -39,6 +43,15 @@ pub fn client_builder() -> ClientBuilder {
 pub fn client_with(token: &str) -> Client {
     let bearer = format!("Bearer {token}").parse().expect("a token can be in a header");
     client_builder().default_headers([(AUTHORIZATION, bearer)].into_iter().collect()).build().expect("a client")
+}
+
+/// Every route there is, as the server's own source names it.
+#[must_use]
+pub fn routes() -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/routes/mod.rs");
+    let source = std::fs::read_to_string(path).expect("the source is there");
+    let named = source.split(".route(\"").skip(1);
+    named.map(|rest| rest.split('"').next().expect("the end of a string").to_owned()).collect()
 }
 
 /// An event to append to the stream that the URL names.

@@ -1,10 +1,10 @@
 //! What one token shows, against a plain model of what it should: generated rights and topics, on every route.
 
-use std::{collections::BTreeSet, path::Path, sync::Mutex};
+use std::{collections::BTreeSet, sync::Mutex};
 
 use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{Answer, BATCH, EVENT, Subscription, client, client_with, event_to},
+    http::{Answer, BATCH, EVENT, Subscription, client, client_with, event_to, routes},
     server::Server,
     token::Issuer,
     ws::Socket,
@@ -279,14 +279,6 @@ fn ids_of(events: &Value) -> Vec<&str> {
 fn assert_forbidden(answer: &Answer) {
     assert_eq!((answer.status.as_u16(), answer.code()), (403, "forbidden"), "{answer:?}");
     assert!(!answer.json.to_string().contains(SECRET), "{answer:?}");
-}
-
-/// Every route there is, as the server's own source names it.
-fn routes() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/routes/mod.rs");
-    let source = std::fs::read_to_string(path).expect("the source is there");
-    let named = source.split(".route(\"").skip(1);
-    named.map(|rest| rest.split('"').next().expect("the end of a string").to_owned()).collect()
 }
 
 /// The routes that the property above holds to what a token grants, and those that show nothing of events to anybody. A

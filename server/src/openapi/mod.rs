@@ -41,7 +41,7 @@ enum Need {
 
 /// The whole document.
 #[must_use]
-pub fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
+pub(crate) fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in operations::all(settings) {
         let path = paths.entry(operation.path).or_default();
