@@ -16,10 +16,29 @@ use tokio::process::Command;
 const VARIABLE: &str = "HIGHWATER_SCHEMATHESIS";
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
     response_schema_conformance,unsupported_method,allow_header_conformance";
+const EVERYTHING: [&str; 4] = ["--phases", "examples,coverage,fuzzing", "--max-examples", "30"];
+/// It says nothing of what it accepts by itself, as OpenAPI leaves that header to the answers. Each stream lasts a second.
+const EVENT_STREAMS: [&str; 10] = [
+    "--header",
+    "Accept: text/event-stream",
+    "--include-path",
+    "/v1/events",
+    "--include-method",
+    "GET",
+    "--phases",
+    "examples,fuzzing",
+    "--max-examples",
+    "30",
+];
 
 #[tokio::test]
 async fn every_answer_is_one_that_is_documented() {
-    fuzz(settings(), None).await;
+    fuzz(settings(), None, &EVERYTHING).await;
+}
+
+#[tokio::test]
+async fn every_event_stream_is_one_that_is_documented() {
+    fuzz(settings(), None, &EVENT_STREAMS).await;
 }
 
 #[tokio::test]
@@ -27,7 +46,7 @@ async fn every_answer_is_one_that_is_documented_where_tokens_are_asked_for() {
     let (issuer, keys) = (Issuer::hs256(), tempfile::NamedTempFile::new().expect("a file"));
     std::fs::write(keys.path(), issuer.key_file()).expect("the secret is written");
     let token = issuer.token(json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true }));
-    fuzz(Settings { auth_keys: keys.path().to_owned(), ..settings() }, Some(&token)).await;
+    fuzz(Settings { auth_keys: keys.path().to_owned(), ..settings() }, Some(&token), &EVERYTHING).await;
 }
 
 /// What waits, or goes on without an end, does so for a moment.
@@ -35,13 +54,13 @@ fn settings() -> Settings {
     Settings { subscription_max_s: 1, long_poll_max_s: 1, min_position_wait_ms: 100, ..Settings::default() }
 }
 
-async fn fuzz(settings: Settings, token: Option<&str>) {
+async fn fuzz(settings: Settings, token: Option<&str>, asked: &[&str]) {
     let Some(program) = program() else { return };
     let server = Server::start_with(settings).await;
     let folder = tempfile::tempdir().expect("a folder for what it remembers");
     let mut command = Command::new(program);
-    command.args(["run", &server.url("/openapi.json"), "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]);
-    command.args(["--max-examples", "30", "--seed", "1", "--continue-on-failure", "--request-timeout", "20"]);
+    command.args(["run", &server.url("/openapi.json"), "--checks", CHECKS]).args(asked);
+    command.args(["--seed", "1", "--continue-on-failure", "--request-timeout", "20"]);
     command.args(["--no-color", "--warnings", "off"]).current_dir(&folder);
     if let Some(token) = token {
         command.args(["--header", &format!("Authorization: Bearer {token}")]);

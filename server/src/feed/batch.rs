@@ -26,12 +26,19 @@ pub(crate) struct Batch {
     frames: Range<usize>,
     /// Where each event's frame begins among the frames.
     starts: Box<[(Sequence, usize)]>,
-    /// The last event of the set up to the batch's end: the `prev` of what comes next.
-    pub(crate) last: Sequence,
-    /// The position that its reader knows at its end.
-    pub(crate) told: Sequence,
+    /// How far it brings its reader.
+    pub(crate) reached: Reached,
     /// When it was made.
     pub(crate) made: Instant,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// The last event of the set: the `prev` of what comes next.
+    pub(super) last: Sequence,
+    /// The position that it knows.
+    pub(super) told: Sequence,
 }
 
 impl Batch {
@@ -49,7 +56,7 @@ impl Batch {
             encode_event(&mut chunk.buffer, Position::new(epoch, event.sequence), last.get(), &event.envelope);
             last = event.sequence;
         }
-        Self::new(chunk, starts, last, last)
+        Self::new(chunk, starts, Reached { last, told: last })
     }
 
     /// A batch that says: everything up to `told` has been sent, and `last` was the last event.
@@ -57,12 +64,12 @@ impl Batch {
         let mut chunk = Chunk::with_capacity(FRAME_REST_BYTES);
         let id = Position::new(epoch, told);
         encode_control(&mut chunk.buffer, Some(&id), Some(last.get()), Control::Heartbeat.to_json());
-        Self::new(chunk, Vec::new(), last, told)
+        Self::new(chunk, Vec::new(), Reached { last, told })
     }
 
-    fn new(chunk: Chunk, starts: Vec<(Sequence, usize)>, last: Sequence, told: Sequence) -> Self {
+    fn new(chunk: Chunk, starts: Vec<(Sequence, usize)>, reached: Reached) -> Self {
         let (chunk, frames) = chunk.finish();
-        Self { chunk, frames, starts: starts.into(), last, told, made: Instant::now() }
+        Self { chunk, frames, starts: starts.into(), reached, made: Instant::now() }
     }
 
     /// The frames as one chunk of HTTP/1.1.
@@ -145,7 +152,8 @@ mod tests {
         assert_eq!(after(4).unwrap(), second);
         assert_eq!(after(6).unwrap(), second);
         assert_eq!(after(7), None);
-        assert_eq!((batch.last, batch.told, batch.events()), (events[1].sequence, events[1].sequence, 2));
+        let end = events[1].sequence;
+        assert_eq!((batch.reached, batch.events()), (Reached { last: end, told: end }, 2));
     }
 
     #[test]

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) use self::{
-    batch::{Batch, chunk_of},
-    ring::{BatchNumber, Due, RingId},
+    batch::{Batch, Reached, chunk_of},
+    ring::{BatchNumber, Due, Ring, RingId},
     subscription::{Ending, Next, Subscription},
     tail::Listener,
 };

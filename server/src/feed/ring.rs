@@ -118,8 +118,8 @@ impl Ring {
     pub(super) fn publish(&self, make: impl FnOnce(Sequence) -> Batch) {
         let mut inner = self.lock();
         let batch = make(inner.last);
-        inner.last = batch.last;
-        inner.told = batch.told;
+        inner.last = batch.reached.last;
+        inner.told = batch.reached.told;
         let bytes = cost(&batch);
         inner.published = batch.made;
         inner.bytes += bytes;
@@ -142,7 +142,7 @@ impl Ring {
         {
             let bytes = cost(&oldest);
             inner.first += 1;
-            inner.low = oldest.told;
+            inner.low = oldest.reached.told;
             inner.bytes -= bytes;
             self.budget.bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -170,7 +170,7 @@ impl Ring {
         if known < inner.low {
             return Join::Behind;
         }
-        let at = inner.batches.partition_point(|batch| batch.told <= known);
+        let at = inner.batches.partition_point(|batch| batch.reached.told <= known);
         match inner.batches.get(at) {
             Some(batch) if batch.frames_after(known).is_some() => Join::Within(Arc::clone(batch)),
             _ => Join::At(inner.first + at as u64),

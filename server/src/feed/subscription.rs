@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Lagging, Lost,
-    batch::{Batch, FRAME_REST_BYTES},
+    batch::{Batch, FRAME_REST_BYTES, Reached},
     ring::{BatchNumber, Due, Join, Ring},
     tail::{Membership, Tail},
 };
@@ -157,9 +157,9 @@ impl Subscription {
         self.bounds.within(self.reader.next()).await?
     }
 
-    /// Takes note that this batch of the ring, the one it was at, has been sent.
-    pub(crate) fn sent(&mut self, batch: &Batch) {
-        self.reader.sent(batch);
+    /// Takes note of how far it has come in the ring by other means than [`frames`](Self::frames).
+    pub(crate) fn arrive(&mut self, reached: Reached) {
+        self.reader.arrive(reached);
     }
 
     /// The ring has let go of what comes next: ask for [`next`](Self::next) again.
@@ -210,7 +210,7 @@ impl Subscription {
             loop {
                 if let Some(batch) = due.next() {
                     let batch: Arc<Batch> = batch;
-                    subscription.sent(&batch);
+                    subscription.reader.sent(&batch);
                     subscription.reader.tail.metrics.lag(Source::Live, subscription.behind(), batch.made.elapsed());
                     return Some((batch.frames(), Some((subscription, live, due))));
                 }
@@ -386,12 +386,16 @@ impl Reader {
     }
 
     fn sent(&mut self, batch: &Batch) {
-        self.known = self.known.max(batch.told);
-        self.told = self.known;
-        self.last = batch.last;
+        self.arrive(batch.reached);
         if batch.events() > 0 {
             self.tail.metrics.sent(Source::Live, batch.events() as u64, batch.chunk().len() as u64);
         }
+    }
+
+    fn arrive(&mut self, reached: Reached) {
+        self.known = self.known.max(reached.told);
+        self.told = self.known;
+        self.last = reached.last;
     }
 
     /// A control frame that moves its reader's cursor.

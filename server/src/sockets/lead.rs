@@ -9,7 +9,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Context, LAST_CHUNK, Subscriber, discard, reactor::Member};
+use super::{
+    Context, LAST_CHUNK, Subscriber, discard,
+    member::{Member, Seat},
+};
 use crate::feed::{Ending, Next, chunk_of};
 
 /// A socket that is not with the reactor.
@@ -43,10 +46,11 @@ impl Lead {
             match self.subscriber.subscription.next().await {
                 Ok(Next::Frames(frames)) => self.send(&chunk_of(&frames), context.stall_timeout).await?,
                 Ok(Next::Live(next)) => {
-                    match context.mailbox.add(Member::new(self.socket.into_std()?, next, self.subscriber)) {
+                    let seat = Seat::new(self.socket.into_std()?, next);
+                    match context.mailbox.add(seat, Box::new(Member::new(self.subscriber))) {
                         Ok(()) => return Ok(()),
-                        Err(member) => {
-                            let (socket, subscriber) = member.leave();
+                        Err((seat, member)) => {
+                            let (socket, subscriber) = (seat.into_socket(), member.into_subscriber());
                             self = Self { socket: TcpStream::from_std(socket)?, subscriber, opening: Bytes::new() };
                             break Ending::ShuttingDown;
                         }

@@ -10,7 +10,7 @@ use std::{
 
 use mio::{Poll, Token, Waker};
 
-use super::reactor::Member;
+use super::member::{Member, Seat};
 use crate::feed::{Listener, RingId};
 
 /// The mark of the waker among the events of sockets.
@@ -27,9 +27,8 @@ pub(super) struct Mailbox {
 /// What came since the reactor last looked.
 #[derive(Default)]
 pub(super) struct Mail {
-    /// New sockets.
-    #[expect(clippy::vec_box, reason = "boxed is how the reactor keeps them")]
-    pub(super) members: Vec<Box<Member>>,
+    /// New sockets. Boxed, as the reactor keeps them.
+    pub(super) members: Vec<(Seat, Box<Member>)>,
     /// Rings that have something new.
     pub(super) rings: Vec<RingId>,
     /// It is over: nothing is taken any more.
@@ -45,13 +44,13 @@ impl Mailbox {
     }
 
     /// Hands a socket over, or back where the reactor has stopped.
-    pub(super) fn add(&self, member: Box<Member>) -> Result<(), Box<Member>> {
+    pub(super) fn add(&self, seat: Seat, member: Box<Member>) -> Result<(), (Seat, Box<Member>)> {
         let mut mail = self.lock();
         if mail.stopped {
-            return Err(member);
+            return Err((seat, member));
         }
         self.members.fetch_add(1, Ordering::Relaxed);
-        mail.members.push(member);
+        mail.members.push((seat, member));
         drop(mail);
         self.wake();
         Ok(())

@@ -9,6 +9,7 @@
 mod head;
 mod lead;
 mod mailbox;
+mod member;
 mod reactor;
 mod slot;
 mod ticket;

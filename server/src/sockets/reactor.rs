@@ -6,61 +6,31 @@
 
 use std::{
     collections::HashMap,
-    io::{self, IoSlice, Read, Write},
-    net::TcpStream as StdStream,
+    io,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use mio::{Events, Interest, Poll, Token, event::Event, net::TcpStream};
+use mio::{Events, Poll, event::Event};
 use slab::Slab;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{
-    Context, LAST_CHUNK, Subscriber, discard,
+    Context,
     lead::Lead,
     mailbox::{MAIL, Mail},
+    member::{Member, Round, Seat, Standing},
 };
 use crate::{
-    feed::{Batch, BatchNumber, Due, Ending, RingId, chunk_of},
+    feed::{Ending, RingId},
     telemetry::Source,
 };
 
-/// How many batches are written in one go.
-const BATCHES_AT_A_TIME: usize = 32;
 const EVENTS_AT_A_TIME: usize = 1024;
 /// How often deadlines are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// A socket that is live.
-pub(super) struct Member {
-    socket: TcpStream,
-    subscriber: Subscriber,
-    /// The batch that it takes next.
-    next: BatchNumber,
-    /// A batch of which the socket has taken only so many bytes.
-    unsent: Option<(Arc<Batch>, usize)>,
-    /// Since when the socket takes nothing.
-    blocked_since: Option<Instant>,
-    /// Where it is among the members of its ring.
-    place: usize,
-}
-
-/// How a member stands after a delivery.
-enum Standing {
-    /// It stays.
-    Stays,
-    /// It has to read the log.
-    Behind,
-    /// It is told why, and closed.
-    Ends(Ending),
-    /// It takes nothing for too long.
-    Stalled,
-    /// The client is gone.
-    Gone,
-}
 
 /// See the [module](self).
 pub(super) struct Reactor {
@@ -68,132 +38,8 @@ pub(super) struct Reactor {
     context: Arc<Context>,
     /// Boxed, so that making room for more does not copy those that are there.
     members: Slab<Box<Member>>,
-    rings: HashMap<RingId, Vec<usize>>,
-}
-
-impl Member {
-    pub(super) fn new(socket: StdStream, next: BatchNumber, subscriber: Subscriber) -> Box<Self> {
-        let socket = TcpStream::from_std(socket);
-        Box::new(Self { socket, subscriber, next, unsent: None, blocked_since: None, place: 0 })
-    }
-
-    pub(super) fn leave(self) -> (StdStream, Subscriber) {
-        (self.socket.into(), self.subscriber)
-    }
-
-    fn ring(&self) -> RingId {
-        self.subscriber.subscription.ring().id
-    }
-
-    /// Writes all that is due, or as much as the socket takes.
-    fn deliver(&mut self, due: &mut DueNow, now: Instant) -> Standing {
-        loop {
-            let batches: &[Arc<Batch>] = match due.from(self.next, &self.subscriber) {
-                Due::Batches(batches) => batches,
-                // What the socket is in the middle of comes first.
-                _ if self.unsent.is_some() => &[],
-                Due::Overrun => return Standing::Behind,
-                Due::Ended(why) => return Standing::Ends(Ending::Unavailable(why.clone())),
-            };
-            let due_bytes = self.unsent_bytes() + batches.iter().map(|batch| batch.chunk().len()).sum::<usize>();
-            if due_bytes == 0 {
-                self.blocked_since = None;
-                return Standing::Stays;
-            }
-            let written = match self.write(batches) {
-                Ok(written) => written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Standing::Gone,
-            };
-            self.advance(written, batches);
-            if written > 0 {
-                self.blocked_since = None;
-            }
-            // A socket that took less than all of it is full, and says when it is not.
-            if written < due_bytes {
-                self.blocked_since.get_or_insert(now);
-                return Standing::Stays;
-            }
-            // What was published since is told by a mail of its own.
-            if (1..BATCHES_AT_A_TIME).contains(&batches.len()) {
-                return Standing::Stays;
-            }
-        }
-    }
-
-    fn unsent_bytes(&self) -> usize {
-        self.unsent.as_ref().map_or(0, |(batch, written)| batch.chunk().len() - written)
-    }
-
-    /// Writes the unsent rest and these batches.
-    fn write(&mut self, batches: &[Arc<Batch>]) -> io::Result<usize> {
-        match (&self.unsent, batches) {
-            // Nearly always. The kernel is quicker with one slice than with a list of one.
-            (None, [batch]) => self.socket.write(batch.chunk()),
-            (unsent, batches) => {
-                let rest = unsent.iter().map(|(batch, written)| &batch.chunk()[*written..]);
-                let chunks = batches.iter().map(|batch| &batch.chunk()[..]);
-                let chunks: Vec<_> = rest.chain(chunks).map(IoSlice::new).collect();
-                self.socket.write_vectored(&chunks)
-            }
-        }
-    }
-
-    /// Takes note of what has been written, of the unsent rest and then of these batches.
-    fn advance(&mut self, mut written: usize, batches: &[Arc<Batch>]) {
-        if let Some((batch, already)) = &mut self.unsent {
-            let rest = batch.chunk().len() - *already;
-            if written < rest {
-                *already += written;
-                return;
-            }
-            written -= rest;
-            self.subscriber.subscription.sent(batch);
-            self.unsent = None;
-        }
-        for batch in batches {
-            if written == 0 {
-                return;
-            }
-            self.next += 1;
-            if written < batch.chunk().len() {
-                self.unsent = Some((Arc::clone(batch), written));
-                return;
-            }
-            written -= batch.chunk().len();
-            self.subscriber.subscription.sent(batch);
-        }
-    }
-
-    /// Says why it ends, unless the socket is in the middle of something, and closes.
-    fn close(mut self, ending: Ending) {
-        let last_words = chunk_of(&self.subscriber.subscription.last_words(ending));
-        // It is over before its client hears of it, who may come back at once.
-        drop(self.subscriber.subscription);
-        if self.unsent.is_none() {
-            // Who doesn't take it now hears nothing: the socket is closed all the same.
-            let _ = self.socket.write_vectored(&[IoSlice::new(&last_words), IoSlice::new(LAST_CHUNK)]);
-        }
-        let _ = self.socket.shutdown(std::net::Shutdown::Write);
-    }
-
-    fn discard_input(&mut self) -> io::Result<()> {
-        discard(&mut self.subscriber.input_left, |input| self.socket.read(input))
-    }
-}
-
-/// What a ring has from some batch on, asked once for all members that are there.
-#[derive(Default)]
-struct DueNow(Option<(BatchNumber, Due)>);
-
-impl DueNow {
-    fn from(&mut self, next: BatchNumber, subscriber: &Subscriber) -> &Due {
-        if self.0.as_ref().is_none_or(|(from, _)| *from != next) {
-            self.0 = None;
-        }
-        &self.0.get_or_insert_with(|| (next, subscriber.subscription.ring().due(next, BATCHES_AT_A_TIME))).1
-    }
+    /// None is empty.
+    rings: HashMap<RingId, Vec<Seat>>,
 }
 
 impl Reactor {
@@ -226,7 +72,7 @@ impl Reactor {
             rings.sort_unstable();
             rings.dedup();
             rings.into_iter().for_each(|ring| self.publish(ring, now));
-            members.into_iter().for_each(|member| self.add(member, now));
+            members.into_iter().for_each(|(seat, member)| self.add(seat, member, now));
             if stopped {
                 return self.close_all();
             }
@@ -239,71 +85,78 @@ impl Reactor {
 }
 
 impl Reactor {
-    fn add(&mut self, mut member: Box<Member>, now: Instant) {
+    fn add(&mut self, mut seat: Seat, mut member: Box<Member>, now: Instant) {
         let entry = self.members.vacant_entry();
-        let (key, both) = (entry.key(), Interest::READABLE | Interest::WRITABLE);
-        if let Err(error) = self.poll.registry().register(&mut member.socket, Token(key), both) {
+        let key = entry.key();
+        seat.key = key;
+        if let Err(error) = seat.watch(self.poll.registry()) {
             tracing::warn!("a subscriber's socket can't be watched: {error}");
             return self.context.mailbox.left();
         }
-        let ring = self.rings.entry(member.ring()).or_default();
-        member.place = ring.len();
-        ring.push(key);
+        let seats = self.rings.entry(member.ring().id).or_default();
+        member.place = seats.len();
+        seats.push(seat);
         entry.insert(member);
-        self.deliver(key, &mut DueNow::default(), now);
+        self.deliver(key, now);
     }
 
     /// Takes a member out; its socket is no longer watched.
-    fn remove(&mut self, key: usize) -> Option<Box<Member>> {
+    fn remove(&mut self, key: usize) -> Option<(Seat, Box<Member>)> {
         let mut member = self.members.try_remove(key)?;
-        let ring = member.ring();
-        if let Some(keys) = self.rings.get_mut(&ring) {
-            keys.swap_remove(member.place);
-            match keys.get(member.place) {
-                Some(moved) => self.members[*moved].place = member.place,
-                None if keys.is_empty() => drop(self.rings.remove(&ring)),
-                None => {}
-            }
+        let (ring, place) = (member.ring().id, member.place);
+        let seats = self.rings.get_mut(&ring)?;
+        let mut seat = seats.swap_remove(place);
+        match seats.get(place) {
+            Some(moved) => self.members[moved.key].place = place,
+            None if seats.is_empty() => drop(self.rings.remove(&ring)),
+            None => {}
         }
-        if let Err(error) = self.poll.registry().deregister(&mut member.socket) {
+        if let Err(error) = seat.unwatch(self.poll.registry()) {
             tracing::debug!("a subscriber's socket was not watched: {error}");
         }
+        member.arrive(seat.reached);
         self.context.mailbox.left();
-        Some(member)
+        Some((seat, member))
     }
 
     /// Something has happened to a socket.
     fn wake(&mut self, key: usize, event: &Event, now: Instant) {
         // An event may be about the socket that had the key before: then there is nothing to read or to write.
-        let Some(member) = self.members.get_mut(key) else { return };
-        if event.is_readable() && member.discard_input().is_err() || event.is_error() {
+        let Some((seat, member)) = seated(&mut self.members, &mut self.rings, key) else { return };
+        if event.is_readable() && seat.discard_input(member).is_err() || event.is_error() {
             return self.settle(key, Standing::Gone);
         }
         if event.is_writable() {
-            self.deliver(key, &mut DueNow::default(), now);
+            self.deliver(key, now);
         }
     }
 
     /// There is something new in a ring.
     fn publish(&mut self, ring: RingId, now: Instant) {
-        let mut due = DueNow::default();
-        // From behind, because who leaves is replaced by the last.
-        for place in (0..self.rings.get(&ring).map_or(0, Vec::len)).rev() {
-            let key = self.rings.get(&ring).and_then(|keys| keys.get(place).copied());
-            if let Some(key) = key.filter(|key| self.members[*key].blocked_since.is_none()) {
-                self.deliver(key, &mut due, now);
+        let Some(seats) = self.rings.get_mut(&ring) else { return };
+        let Some(shared) = seats.first().map(|seat| Arc::clone(self.members[seat.key].ring())) else { return };
+        let mut round = Round::new(&shared);
+        let mut leaving = Vec::new();
+        for seat in seats.iter_mut().filter(|seat| !seat.is_blocked) {
+            match seat.deliver(&mut self.members[seat.key], &mut round, now) {
+                Standing::Stays => {}
+                standing => leaving.push((seat.key, standing)),
             }
         }
         // Once for all who were written to.
-        if let Some(Due::Batches(batches)) = due.0.map(|(_, due)| due)
-            && let Some(newest) = batches.last().filter(|batch| batch.events() > 0)
-        {
+        if let Some(newest) = round.finish(&self.context.metrics.feed) {
             self.context.metrics.feed.lag(Source::Live, 0, newest.made.elapsed());
         }
+        leaving.into_iter().for_each(|(key, standing)| self.settle(key, standing));
     }
 
-    fn deliver(&mut self, key: usize, due: &mut DueNow, now: Instant) {
-        let standing = self.members[key].deliver(due, now);
+    /// Gives one member what is due.
+    fn deliver(&mut self, key: usize, now: Instant) {
+        let Some((seat, member)) = seated(&mut self.members, &mut self.rings, key) else { return };
+        let ring = Arc::clone(member.ring());
+        let mut round = Round::new(&ring);
+        let standing = seat.deliver(member, &mut round, now);
+        round.finish(&self.context.metrics.feed);
         self.settle(key, standing);
     }
 
@@ -311,16 +164,16 @@ impl Reactor {
         if let Standing::Stays = standing {
             return;
         }
-        let Some(mut member) = self.remove(key) else { return };
+        let Some((seat, mut member)) = self.remove(key) else { return };
         match standing {
             Standing::Stays | Standing::Gone => {}
-            Standing::Stalled => member.subscriber.subscription.ends(&Ending::TooSlow),
-            Standing::Ends(ending) => member.close(ending),
+            Standing::Stalled => member.ends_stalled(),
+            Standing::Ends(ending) => seat.close(*member, ending),
             Standing::Behind => {
-                let (socket, mut subscriber) = member.leave();
+                let mut subscriber = member.into_subscriber();
                 subscriber.subscription.fell_behind();
                 let _runtime = self.context.runtime.enter();
-                match tokio::net::TcpStream::from_std(socket) {
+                match tokio::net::TcpStream::from_std(seat.into_socket()) {
                     Ok(socket) => self.context.lead(Lead { socket, subscriber, opening: Bytes::new() }),
                     Err(error) => tracing::warn!("a slow subscriber is given up: {error}"),
                 }
@@ -330,23 +183,11 @@ impl Reactor {
 
     /// Ends what has lasted long enough, and gives up who takes nothing.
     fn sweep(&mut self, now: Instant) {
-        let stall_timeout = self.context.stall_timeout;
-        let judge = |member: &Member| {
-            let stalled = member.blocked_since.is_some_and(|since| now.duration_since(since) >= stall_timeout);
-            let over = member.subscriber.subscription.ends_at().is_some_and(|ends_at| now >= ends_at.into_std());
-            match (stalled, over) {
-                (true, _) => Some(Standing::Stalled),
-                (false, true) => Some(Standing::Ends(Ending::Over)),
-                (false, false) => None,
-            }
-        };
-        let behind = self.members.iter().filter_map(|(_, member)| {
-            let since = member.blocked_since?;
-            Some((member.subscriber.subscription.behind(), now.duration_since(since)))
-        });
-        let slowest = behind.max().unwrap_or_default();
+        let slowest = self.members.iter().filter_map(|(_, member)| member.behind(now)).max().unwrap_or_default();
         self.context.metrics.feed.slowest(slowest.0, slowest.1);
-        let ending: Vec<_> = self.members.iter().filter_map(|(key, member)| Some((key, judge(member)?))).collect();
+        let stall_timeout = self.context.stall_timeout;
+        let judged = self.members.iter().map(|(key, member)| (key, member.judge(now, stall_timeout)));
+        let ending: Vec<_> = judged.filter(|(_, standing)| !matches!(standing, Standing::Stays)).collect();
         ending.into_iter().for_each(|(key, standing)| self.settle(key, standing));
     }
 
@@ -354,4 +195,15 @@ impl Reactor {
         let keys: Vec<_> = self.members.iter().map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| self.settle(key, Standing::Ends(Ending::ShuttingDown)));
     }
+}
+
+/// A member and its seat.
+fn seated<'a>(
+    members: &'a mut Slab<Box<Member>>,
+    rings: &'a mut HashMap<RingId, Vec<Seat>>,
+    key: usize,
+) -> Option<(&'a mut Seat, &'a mut Member)> {
+    let member = members.get_mut(key)?;
+    let seat = rings.get_mut(&member.ring().id)?.get_mut(member.place)?;
+    Some((seat, member))
 }
