@@ -100,7 +100,7 @@ fn read_log(settings: &Settings) -> Operation {
                 "headers": headers,
                 "content": {
                     JSON: { "schema": named("LogPage") },
-                    "text/event-stream": { "schema": { "type": "string" }, "example":
+                    "text/event-stream": { "schema": named("Frame"), "example":
                         "prev: 39\ndata: {\"specversion\":\"1.0\",…}\nid: k3x9q7ma-42\n\n" },
                 },
             }),

@@ -3,6 +3,7 @@
 use highwater_core::{
     clock::{ACTOR_BYTES_MAX, ACTORS_MAX},
     event::TEXT_BYTES_MAX,
+    sse::CONTROL_EVENT,
     stream::{NAME_BYTES_MAX, SEGMENTS_MAX},
     version::{Revision, Sequence},
 };
@@ -90,6 +91,24 @@ pub(super) fn all(settings: &Settings) -> Value {
                 "prev": number(Sequence::MAX.get(), "The sequence of the event before the first one, or the cursor."),
                 "next": { "description": "The position scanned to: go on from here.", "$ref": "#/components/schemas/Position" },
                 "head": { "description": "The log's end.", "$ref": "#/components/schemas/Position" },
+            },
+            "additionalProperties": false,
+        },
+        "Frame": {
+            "type": "object",
+            "description": "A frame of an event stream, each field a line of its own; `prev` stands there too.",
+            "properties": {
+                "event": { "description": "Left out where the data is an event.", "const": CONTROL_EVENT },
+                "data": {
+                    "description": "An event, or what the server says about the stream.",
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": {
+                        "oneOf": [named("Event"), { "type": "object", "required": ["kind"] }],
+                    },
+                },
+                "id": { "description": "What to go on from.", "$ref": "#/components/schemas/Position" },
+                "retry": { "description": "How long to wait before a reconnect, in milliseconds.", "type": "integer" },
             },
             "additionalProperties": false,
         },
