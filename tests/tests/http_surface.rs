@@ -31,7 +31,7 @@ const EVENT_STREAMS: [&str; 8] = [
     "--phases",
     "examples,fuzzing",
     "--max-examples",
-    "30",
+    "15",
 ];
 
 #[tokio::test]

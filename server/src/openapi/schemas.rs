@@ -98,7 +98,10 @@ pub(super) fn all(settings: &Settings) -> Value {
             "type": "object",
             "description": "A frame of an event stream, each field a line of its own; `prev` stands there too.",
             "properties": {
-                "event": { "description": "Left out where the data is an event.", "const": CONTROL_EVENT },
+                "event": {
+                    "description": "`message`, which is left out, as the standard has it, or who speaks is the server itself.",
+                    "enum": ["message", CONTROL_EVENT],
+                },
                 "data": {
                     "description": "An event, or what the server says about the stream.",
                     "type": "string",
