@@ -1,10 +1,12 @@
 //! What a call leaves for JavaScript: records of numbers, and one JSON array with one element for each of them. Their view
-//! is four numbers: how many records there are, where they stand, where the array stands, and how many bytes it takes.
+//! is five numbers: how many records there are, where they stand, where the array stands, how many bytes it takes, and
+//! when the next timeout is due, below 0 for never.
 //!
 //! So a single `JSON.parse` gives the events of a whole chunk. Where that throws, a record's byte range lets JavaScript
 //! parse its element alone and find the one that is broken.
 
 use highwater_core::reconcile::Verdict;
+use highwater_core::subscription::{Failure, Status};
 use highwater_core::version::{Epoch, Position, Revision};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -28,11 +30,7 @@ pub enum Kind {
     Epoch,
     /// The log's reader was reset. The element is the control frame's body.
     Reset,
-    /// History is done. The element is the control frame's body.
-    Ready,
-    /// The server closes the stream. The element is the control frame's body.
-    Goodbye,
-    /// The stream cannot go on. The element is the control frame's body.
+    /// The stream cannot go on: say that it has ended, and how. The element is the control frame's body.
     Error,
     /// Fetch the log after this sequence.
     FetchLog,
@@ -40,10 +38,69 @@ pub enum Kind {
     FetchStream,
     /// Revisions of a stream are lost. The element says which: `{"stream":…,"from":…,"to":…}`.
     Lost,
-    /// Connect anew.
-    Reconnect,
-    /// What arrived breaks the protocol: connect anew.
+    /// Connect, as the [`Transport`](highwater_core::subscription::Transport) with this number.
+    Connect,
+    /// End the connection. The number is a [`Reason`].
+    Disconnect,
+    /// The status has changed to the [`StatusCode`] with this number. The element is a delay in milliseconds.
+    Status,
+    /// Send the intent with this number.
+    Send,
+    /// The intent with this number is settled. The element says whether it is confirmed.
+    Settled,
+}
+
+/// Why a connection is to be ended.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// JavaScript said that it had ended.
+    Told,
+    /// Nothing was heard for too long.
+    Silence,
+    /// The server said goodbye.
+    Goodbye,
+    /// It does not fit what is known of the log.
+    Misfit,
+    /// What arrived breaks the protocol.
     Broken,
+}
+
+/// How a subscription stands.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusCode {
+    /// See [`Status::Connecting`].
+    Connecting,
+    /// See [`Status::Replaying`].
+    Replaying,
+    /// See [`Status::Live`].
+    Live,
+    /// See [`Status::BackingOff`].
+    BackingOff,
+    /// See [`Status::Closed`].
+    Closed,
+    /// See [`Failure::Refused`].
+    Refused,
+    /// See [`Failure::Unfit`].
+    Unfit,
+    /// See [`Failure::ResetLoop`].
+    ResetLoop,
+}
+
+impl From<Status> for StatusCode {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Connecting => Self::Connecting,
+            Status::Replaying => Self::Replaying,
+            Status::Live => Self::Live,
+            Status::BackingOff { .. } => Self::BackingOff,
+            Status::Closed => Self::Closed,
+            Status::Failed(Failure::Refused) => Self::Refused,
+            Status::Failed(Failure::Unfit) => Self::Unfit,
+            Status::Failed(Failure::ResetLoop) => Self::ResetLoop,
+        }
+    }
 }
 
 impl From<Verdict> for Kind {
@@ -67,7 +124,7 @@ pub(crate) struct Outputs {
     records: Vec<Record>,
     text: Vec<u8>,
     epoch: Option<Epoch>,
-    view: [f64; 4],
+    view: [f64; 5],
 }
 
 impl Outputs {
@@ -79,10 +136,11 @@ impl Outputs {
     }
 
     /// Ends the array, and says where the view stands.
-    pub(crate) fn finish(&mut self) -> *const f64 {
+    pub(crate) fn finish(&mut self, next_timeout: Option<u64>) -> *const f64 {
         self.text.push(b']');
-        let places = [self.records.len(), self.records.as_ptr() as usize, self.text.as_ptr() as usize, self.text.len()];
-        self.view = places.map(|number| number as f64);
+        let (records, text) = (self.records.as_ptr() as usize as f64, self.text.as_ptr() as usize as f64);
+        let next_timeout = next_timeout.map_or(-1.0, |at| at as f64);
+        self.view = [self.records.len() as f64, records, text, self.text.len() as f64, next_timeout];
         self.view.as_ptr()
     }
 
@@ -121,9 +179,11 @@ impl Outputs {
         self.add(Kind::Lost, 0.0, &element);
     }
 
-    /// Adds a record that says nothing more.
-    pub(crate) fn push_bare(&mut self, kind: Kind) {
-        self.push(kind, "0");
+    /// Adds a record with a number.
+    pub(crate) fn push_number(&mut self, kind: Kind, number: u32, element: u32) {
+        let mut json = Vec::new();
+        push_number(&mut json, element);
+        self.add(kind, number.into(), &json);
     }
 
     fn add(&mut self, kind: Kind, number: f64, element: &[u8]) {

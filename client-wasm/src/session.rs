@@ -3,23 +3,30 @@
 use std::mem;
 
 use highwater_core::control::ControlKind;
-use highwater_core::envelope::{Page, scan, scan_page};
+use highwater_core::envelope::{Page, number_member, scan, scan_page};
+use highwater_core::overlay::{Answer, IntentId, Overlay, Settled};
 use highwater_core::reconcile::{Attempt, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict};
 use highwater_core::sse::Decoder;
-use highwater_core::version::{After, Position};
+use highwater_core::subscription::{Cause, Input, Options, Output as Effect, Status, Subscription};
+use highwater_core::version::{After, Position, Sequence};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::outputs::{Kind, Outputs};
+use crate::outputs::{Kind, Outputs, Reason, StatusCode};
+
+/// Longer than an hour nobody waits, whatever a server says.
+const GOODBYE_MS_MAX: u32 = 3_600_000;
 
 /// A reader of a set of topics, over all its connections.
 ///
 /// Texts come in as the chunks do: JavaScript writes them into the room that a method lends. A method that judges answers
-/// where its view stands, which is good until the next such call.
+/// where its view stands, which is good until the next such call. `now` is milliseconds since 1970.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Session {
     decoder: Decoder,
     reconciler: Reconciler,
+    subscription: Subscription,
+    overlay: Overlay,
     attempt: Attempt,
     /// The kinds told only to whoever listens, a bit each.
     listened: u32,
@@ -31,23 +38,82 @@ pub struct Session {
     counts: [f64; 9],
 }
 
-impl Default for Session {
-    fn default() -> Self {
-        Self::new()
-    }
+/// What happens outside.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// See [`Input::Open`].
+    Open,
+    /// See [`Input::Answered`].
+    Answered,
+    /// See [`Input::Heard`].
+    Heard,
+    /// See [`Input::Paused`].
+    Paused,
+    /// See [`Input::Fetching`].
+    Fetching,
+    /// See [`Cause::Lost`].
+    Lost,
+    /// See [`Cause::Refused`]: with the status, and the delay in milliseconds.
+    Refused,
+    /// See [`Cause::Unfit`].
+    Unfit,
+    /// See [`Input::Awake`].
+    Awake,
+    /// See [`Input::Timeout`].
+    Timeout,
+    /// See [`Input::Close`].
+    Close,
+}
+
+/// What a page is.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageKind {
+    /// Of the log, as [`Kind::FetchLog`] asks for.
+    Log,
+    /// Of a stream, as [`Kind::FetchStream`] asks for.
+    Stream,
+    /// Of the log, in place of an event stream.
+    Poll,
+}
+
+/// What became of an intent.
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// See [`Answer::Recorded`]: with the sequence.
+    Recorded,
+    /// See [`Answer::Refused`].
+    Refused,
+    /// See [`Answer::Conflict`] and [`Answer::Unknown`].
+    Retried,
+    /// See [`Overlay::judged`].
+    Judged,
+    /// See [`Overlay::drop`].
+    Dropped,
 }
 
 #[wasm_bindgen]
 impl Session {
-    /// A reader of what is recorded from now on.
+    /// A reader of what is recorded from now on. Of the seed, a random number, come the delays before reconnects.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(
+        connect_timeout_ms: u32,
+        backoff_base_ms: u32,
+        backoff_max_ms: u32,
+        intents_max: usize,
+        seed: f64,
+    ) -> Self {
         let mut reconciler = Reconciler::new(After::Latest, HoldLimits::default());
+        let options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
         Self {
             decoder: Decoder::new(),
             attempt: reconciler.connect(),
             reconciler,
+            subscription: Subscription::new(options, seed.to_bits()),
+            overlay: Overlay::new(intents_max),
             listened: 0,
             outputs: Outputs::default(),
             text: Vec::new(),
@@ -68,10 +134,28 @@ impl Session {
         self.listened = kinds;
     }
 
-    /// Begins a connection; what is left of the one before is dropped.
-    pub fn connect(&mut self) {
-        self.decoder.reset();
-        self.attempt = self.reconciler.connect();
+    /// Takes what happens outside.
+    pub fn happened(&mut self, now: f64, event: Event, status: u16, delay_ms: u32) -> *const f64 {
+        self.outputs.clear();
+        let input = match event {
+            Event::Open => Input::Open,
+            Event::Answered => Input::Answered,
+            Event::Heard => Input::Heard,
+            Event::Paused => Input::Paused,
+            Event::Fetching => Input::Fetching,
+            Event::Lost => Input::Ended(Cause::Lost),
+            Event::Refused => Input::Ended(Cause::Refused { status, retry_after_ms: delay_ms }),
+            Event::Unfit => Input::Ended(Cause::Unfit),
+            Event::Awake => Input::Awake,
+            Event::Timeout => Input::Timeout,
+            Event::Close => Input::Close,
+        };
+        let reason = match event {
+            Event::Awake | Event::Timeout => Reason::Silence,
+            _ => Reason::Told,
+        };
+        self.handle(now, input, reason);
+        self.finish()
     }
 
     /// Room for a chunk of `len` bytes.
@@ -80,25 +164,34 @@ impl Session {
     }
 
     /// Judges the chunk that was written into what [`Self::spare`] lent.
-    pub fn received(&mut self, len: usize) -> *const f64 {
+    pub fn received(&mut self, now: f64, len: usize) -> *const f64 {
         self.outputs.clear();
+        self.handle(now, Input::Heard, Reason::Told);
+        let before = self.reconciler.resume();
         self.decoder.commit(len);
         loop {
-            match self.decoder.next_frame() {
-                Ok(Some(frame)) => {
-                    let message = Message::read(&frame);
-                    let handled = self.reconciler.handle(self.attempt, &message);
-                    self.unplaced += u64::from(handled == Handled::Unplaced);
-                    tell(&mut self.outputs, self.listened, &message, handled, frame.data);
-                }
+            let frame = match self.decoder.next_frame() {
+                Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(_) => {
-                    self.outputs.push_bare(Kind::Broken);
+                    self.handle(now, Input::Ended(Cause::Unfit), Reason::Broken);
                     break;
                 }
+            };
+            let message = Message::read(&frame);
+            let handled = self.reconciler.handle(self.attempt, &message);
+            self.unplaced += u64::from(handled == Handled::Unplaced);
+            tell(&mut self.outputs, self.listened, &message, handled, frame.data);
+            let said = match handled {
+                Handled::Control(kind) => said(kind, frame.data),
+                _ => None,
+            };
+            if let Some((input, reason)) = said {
+                self.handle(now, input, reason);
             }
-            self.drain();
+            self.drain(now);
         }
+        self.moved_from(before, now);
         self.finish()
     }
 
@@ -109,13 +202,59 @@ impl Session {
         self.text.as_mut_ptr()
     }
 
-    /// Judges the page in [`Self::room`], which [`Kind::FetchLog`] or [`Kind::FetchStream`] asked for.
-    pub fn fetched(&mut self, of_log: bool) -> *const f64 {
+    /// Judges the page in [`Self::room`], which something asked for.
+    pub fn fetched(&mut self, now: f64, page: PageKind) -> *const f64 {
         self.outputs.clear();
+        let before = self.reconciler.resume();
         let text = mem::take(&mut self.text);
-        let page = str::from_utf8(&text).ok().and_then(scan_page);
-        if page.and_then(|page| if of_log { self.judge_log(&page) } else { self.judge_stream(&page) }).is_none() {
-            self.outputs.push_bare(Kind::Broken);
+        let scanned = str::from_utf8(&text).ok().and_then(scan_page);
+        let judged = scanned.and_then(|scanned| match page {
+            PageKind::Stream => self.judge_stream(&scanned, now),
+            _ => self.judge_log(&scanned, now),
+        });
+        self.moved_from(before, now);
+        match (judged, page) {
+            (None, _) => self.handle(now, Input::Ended(Cause::Unfit), Reason::Broken),
+            (Some(is_live), PageKind::Poll) => self.handle(now, Input::Polled { is_live }, Reason::Told),
+            (Some(_), _) => {
+                self.reconciler.fetched(self.attempt);
+                self.handle(now, Input::Fetched, Reason::Told);
+            }
+        }
+        self.drain(now);
+        self.finish()
+    }
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// Adds an intent; answers its number, or below 0 where there is no room for another.
+    pub fn intend(&mut self) -> f64 {
+        self.overlay.add().map_or(-1.0, |id| f64::from(id.get()))
+    }
+
+    /// Takes what became of an intent, if it is one, and leaves what is to be done now.
+    pub fn intent(&mut self, number: u32, fate: Fate, sequence: f64) -> *const f64 {
+        self.outputs.clear();
+        let id = IntentId::new(number);
+        match fate {
+            Fate::Recorded => {
+                let sequence = Sequence::new(sequence as u64).unwrap_or(Sequence::MAX);
+                self.overlay.answered(id, Answer::Recorded(sequence));
+            }
+            Fate::Refused => self.overlay.answered(id, Answer::Refused),
+            Fate::Retried => self.overlay.answered(id, Answer::Unknown),
+            Fate::Judged => self.overlay.judged(id),
+            Fate::Dropped => self.overlay.drop(id),
+        }
+        self.finish()
+    }
+
+    /// Leaves the next intent to send, where none is on its way.
+    pub fn send(&mut self) -> *const f64 {
+        self.outputs.clear();
+        if let Some(id) = self.overlay.send() {
+            self.outputs.push_number(Kind::Send, id.get(), 0);
         }
         self.finish()
     }
@@ -127,7 +266,7 @@ impl Session {
         if let Some(stream) = header.and_then(|header| header.stream.decode()) {
             self.outputs.push_name(Kind::Unreadable, 0, &stream);
         }
-        self.outputs.finish()
+        self.finish()
     }
 
     /// Where nine numbers stand: applied, stale, duplicate, gap, unreadable, discarded, dropped, held, and the cursor's
@@ -156,22 +295,51 @@ impl Session {
 }
 
 impl Session {
-    fn judge_log(&mut self, page: &Page<'_>) -> Option<()> {
+    /// Hands what has happened to the subscription, and leaves what it asks for.
+    fn handle(&mut self, now: f64, input: Input, reason: Reason) {
+        self.subscription.handle(now as u64, input);
+        while let Some(effect) = self.subscription.poll() {
+            match effect {
+                Effect::Connect(transport) => {
+                    self.decoder.reset();
+                    self.attempt = self.reconciler.connect();
+                    self.outputs.push_number(Kind::Connect, transport as u32, 0);
+                }
+                Effect::Disconnect => self.outputs.push_number(Kind::Disconnect, reason as u32, 0),
+                Effect::Status(status) => {
+                    let delay_ms = match status {
+                        Status::BackingOff { delay_ms } => delay_ms,
+                        _ => 0,
+                    };
+                    self.outputs.push_number(Kind::Status, StatusCode::from(status) as u32, delay_ms);
+                }
+            }
+        }
+    }
+
+    fn moved_from(&mut self, before: After, now: f64) {
+        if self.reconciler.resume() != before {
+            self.handle(now, Input::Moved, Reason::Told);
+        }
+    }
+
+    /// Answers whether the log has no more of it now.
+    fn judge_log(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
         let (arrivals, end) = page.arrivals()?;
         let mut last = page.prev?;
+        self.reconciler.begin(self.attempt, Position::new(end.epoch, last));
         for arrival in arrivals {
             last = arrival.position.sequence;
             let message = Message::Event(arrival);
             let handled = self.reconciler.handle(self.attempt, &message);
             tell(&mut self.outputs, self.listened, &message, handled, arrival.envelope);
-            self.drain();
+            self.drain(now);
         }
         self.reconciler.caught_up(self.attempt, end, last);
-        self.reconciler.fetched(self.attempt);
-        Some(())
+        Some(page.head.is_none_or(|head| end.sequence >= head.sequence))
     }
 
-    fn judge_stream(&mut self, page: &Page<'_>) -> Option<()> {
+    fn judge_stream(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
         let After::Position(cursor) = self.reconciler.resume() else { return None };
         for envelope in &page.events {
             if let Some(verdict) = self.reconciler.stream_event(self.attempt, envelope) {
@@ -183,34 +351,55 @@ impl Session {
                     Err(_) => self.outputs.push(Kind::Unplaced, envelope),
                 }
             }
-            self.drain();
+            self.drain(now);
         }
-        self.reconciler.fetched(self.attempt);
-        Some(())
+        Some(true)
     }
 
-    fn drain(&mut self) {
+    fn drain(&mut self, now: f64) {
         while let Some(output) = self.reconciler.poll() {
             match output {
                 Output::Released { verdict, position, envelope } => {
                     tell_event(&mut self.outputs, self.listened, verdict, position, &envelope);
                 }
                 Output::Lost { stream, from, to } => self.outputs.push_lost(&stream, from, to),
-                Output::Fetch(Missing::Log { after }) => self.outputs.push_at(Kind::FetchLog, after, "0"),
+                Output::Fetch(Missing::Log { after }) => {
+                    self.outputs.push_at(Kind::FetchLog, after, "0");
+                    self.handle(now, Input::Fetching, Reason::Told);
+                }
                 Output::Fetch(Missing::Stream { stream, from }) => {
                     self.outputs.push_name(Kind::FetchStream, from.get(), &stream);
+                    self.handle(now, Input::Fetching, Reason::Told);
                 }
-                Output::Reconnect => self.outputs.push_bare(Kind::Reconnect),
+                Output::Reconnect => self.handle(now, Input::Ended(Cause::Unfit), Reason::Misfit),
             }
         }
     }
 
+    /// Leaves what is settled by how far the cursor has come, and says where the view stands.
     fn finish(&mut self) -> *const f64 {
-        self.drain();
         if let After::Position(position) = self.reconciler.resume() {
             self.outputs.tell_epoch(position.epoch);
+            self.overlay.confirmed(position.sequence);
         }
-        self.outputs.finish()
+        while let Some((id, how)) = self.overlay.poll() {
+            self.outputs.push_number(Kind::Settled, id.get(), u32::from(how == Settled::Confirmed));
+        }
+        self.outputs.finish(self.subscription.next_timeout())
+    }
+}
+
+/// What a control frame means for the connection.
+fn said(kind: ControlKind, body: &str) -> Option<(Input, Reason)> {
+    let milliseconds = |member| number_member(body, member).unwrap_or_default();
+    match kind {
+        ControlKind::Ready => Some((Input::Ready { heartbeat_ms: milliseconds("heartbeat_ms") }, Reason::Told)),
+        ControlKind::Goodbye => {
+            let cause = Cause::Goodbye { retry_ms: milliseconds("retry_ms").min(GOODBYE_MS_MAX) };
+            Some((Input::Ended(cause), Reason::Goodbye))
+        }
+        ControlKind::Reset(_) => Some((Input::Reset, Reason::Told)),
+        ControlKind::Heartbeat | ControlKind::Error => None,
     }
 }
 
@@ -223,8 +412,6 @@ fn tell(outputs: &mut Outputs, listened: u32, message: &Message<'_>, handled: Ha
         (Handled::Control(ControlKind::Reset(_)), Message::Control { position: Some(position), .. }) => {
             outputs.push_at(Kind::Reset, *position, data);
         }
-        (Handled::Control(ControlKind::Ready), _) => outputs.push(Kind::Ready, data),
-        (Handled::Control(ControlKind::Goodbye), _) => outputs.push(Kind::Goodbye, data),
         (Handled::Control(ControlKind::Error), _) => outputs.push(Kind::Error, data),
         (Handled::Unplaced, _) => outputs.push(Kind::Unplaced, data),
         _ => {}

@@ -219,6 +219,14 @@ impl Reconciler {
         }
     }
 
+    /// Takes word of where a reader that starts at `latest` begins, from a page; a stream tells it by `ready`.
+    pub fn begin(&mut self, attempt: Attempt, position: Position) {
+        if self.waiting && self.admit(attempt, position.epoch) {
+            self.cursor = position.sequence;
+            self.waiting = false;
+        }
+    }
+
     /// Takes word that up to a position nothing comes after `prev`: the end of a fetched page, or a control frame.
     pub fn caught_up(&mut self, attempt: Attempt, position: Position, prev: Sequence) {
         if !self.admit(attempt, position.epoch) || self.waiting {
@@ -295,10 +303,7 @@ impl Reconciler {
                 self.reconnect = true;
                 return Handled::Discarded;
             }
-            (ControlKind::Ready, Some(position)) if self.waiting && self.admit(self.attempt, position.epoch) => {
-                self.cursor = position.sequence;
-                self.waiting = false;
-            }
+            (ControlKind::Ready, Some(position)) if self.waiting => self.begin(self.attempt, position),
             (_, Some(position)) => {
                 if let Some(prev) = prev {
                     self.caught_up(self.attempt, position, prev);

@@ -67,6 +67,8 @@ pub struct Page<'a> {
     pub prev: Option<Sequence>,
     /// Up to here the log was read; a stream's page has none.
     pub next: Option<Position>,
+    /// The log's end, when it was read; a stream's page has none.
+    pub head: Option<Position>,
 }
 
 /// Splits a page of the log or of a stream into its events. `None` where it is none.
@@ -82,6 +84,7 @@ pub fn scan_page(json: &str) -> Option<Page<'_>> {
             "events" => page.events = scan_array(&mut scanner)?,
             "prev" => page.prev = Some(scanner.value()?.parse().ok()?),
             "next" => page.next = Some(scanner.string()?.decode()?.parse().ok()?),
+            "head" => page.head = Some(scanner.string()?.decode()?.parse().ok()?),
             _ => {
                 scanner.value()?;
             }
@@ -105,14 +108,25 @@ fn scan_array<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<&'a str>> {
 /// The member of this name of a JSON object, where it is a string.
 #[must_use]
 pub fn text_member<'a>(json: &'a str, wanted: &str) -> Option<JsonText<'a>> {
+    find_member(json, wanted)?.string()
+}
+
+/// The member of this name of a JSON object, where it is a number without sign, fraction and exponent.
+#[must_use]
+pub fn number_member(json: &str, wanted: &str) -> Option<u32> {
+    find_member(json, wanted)?.value()?.parse().ok()
+}
+
+/// A scanner that stands before the value of this member.
+fn find_member<'a>(json: &'a str, wanted: &str) -> Option<Scanner<'a>> {
     let mut scanner = Scanner::new(json);
     scanner.take(b'{')?;
     let mut first = true;
     while let Some(name) = scanner.member(first)? {
-        first = false;
         if name == wanted {
-            return scanner.string();
+            return Some(scanner);
         }
+        first = false;
         scanner.value()?;
     }
     None

@@ -1,0 +1,169 @@
+//! [`Overlay`]: what a user meant to do, on top of what is confirmed, until each intent is settled.
+//!
+//! An **intent** shows at once, as a prediction. It is sent when those before it are answered, so that they are recorded in the
+//! order in which they were meant; an answer that nobody got is waited for by sending the same again. It is settled, and its
+//! prediction gone, when any verdict falls on an event with its id as `commandid`, or when what is confirmed has come as
+//! far as its answer's position: not before, or the state would flicker back; not after, or it would count twice.
+//!
+//! A refusal settles an intent too, and no other. An expectation that failed does not: something else came first, and the intent is
+//! sent again, expecting that.
+//!
+//! It holds no state and calls nothing: [`Overlay::shown`] is what to predict, in order.
+
+use crate::version::Sequence;
+
+/// One intent among those of its overlay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IntentId(u32);
+
+impl IntentId {
+    /// The intent of this number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// How far an intent has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It has no answer.
+    Pending,
+    /// It is recorded, at this sequence or before; what is confirmed has not come as far.
+    Acknowledged(Sequence),
+}
+
+/// What became of an intent that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is recorded, and its last event has this sequence.
+    Recorded(Sequence),
+    /// It is not recorded, and never will be.
+    Refused,
+    /// It is not recorded, because its stream was not where it was expected.
+    Conflict,
+    /// Nobody knows. It has to be sent again, unchanged.
+    Unknown,
+}
+
+/// Why an intent is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is part of what is confirmed.
+    Confirmed,
+    /// It was refused, or given up.
+    Dropped,
+}
+
+/// There is no room for another intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Overlay {
+    intents: Vec<Intent>,
+    intents_max: usize,
+    next: u32,
+    /// The one that is on its way.
+    sent: Option<IntentId>,
+    /// Settled, and not told yet.
+    settled: Vec<(IntentId, Settled)>,
+}
+
+#[derive(Debug)]
+struct Intent {
+    id: IntentId,
+    stage: Stage,
+}
+
+impl Overlay {
+    /// An overlay with room for so many intents.
+    #[must_use]
+    pub fn new(intents_max: usize) -> Self {
+        Self { intents: Vec::new(), intents_max, next: 0, sent: None, settled: Vec::new() }
+    }
+
+    /// Adds what was meant last.
+    ///
+    /// # Errors
+    /// [`Full`]: it is to be refused where the user acts.
+    pub fn add(&mut self) -> Result<IntentId, Full> {
+        if self.intents.len() >= self.intents_max {
+            return Err(Full);
+        }
+        let id = IntentId(self.next);
+        self.next = self.next.wrapping_add(1);
+        self.intents.push(Intent { id, stage: Stage::Pending });
+        Ok(id)
+    }
+
+    /// The intent to send now, if there is one and none is on its way. Whatever comes of it, say [`Overlay::answered`].
+    pub fn send(&mut self) -> Option<IntentId> {
+        if self.sent.is_some() {
+            return None;
+        }
+        self.sent = self.intents.iter().find(|intent| intent.stage == Stage::Pending).map(|intent| intent.id);
+        self.sent
+    }
+
+    /// Takes what became of an intent, whoever sent it.
+    pub fn answered(&mut self, id: IntentId, answer: Answer) {
+        if self.sent == Some(id) {
+            self.sent = None;
+        }
+        match answer {
+            Answer::Recorded(sequence) => {
+                let pending = |intent: &&mut Intent| intent.id == id && intent.stage == Stage::Pending;
+                if let Some(intent) = self.intents.iter_mut().find(pending) {
+                    intent.stage = Stage::Acknowledged(sequence);
+                }
+            }
+            Answer::Refused => self.settle(id, Settled::Dropped),
+            Answer::Conflict | Answer::Unknown => {}
+        }
+    }
+
+    /// Takes word that a verdict fell on an event of this intent.
+    pub fn judged(&mut self, id: IntentId) {
+        self.settle(id, Settled::Confirmed);
+    }
+
+    /// Takes word that everything up to this sequence is confirmed.
+    pub fn confirmed(&mut self, sequence: Sequence) {
+        let is_reached = |intent: &&Intent| matches!(intent.stage, Stage::Acknowledged(at) if at <= sequence);
+        let reached: Vec<_> = self.intents.iter().filter(is_reached).map(|intent| intent.id).collect();
+        reached.into_iter().for_each(|id| self.settle(id, Settled::Confirmed));
+    }
+
+    /// Gives an intent up: its prediction failed.
+    pub fn drop(&mut self, id: IntentId) {
+        self.settle(id, Settled::Dropped);
+    }
+
+    /// What shows on top of the confirmed state, in order, and how far each has come.
+    pub fn shown(&self) -> impl Iterator<Item = (IntentId, Stage)> {
+        self.intents.iter().map(|intent| (intent.id, intent.stage))
+    }
+
+    /// What has been settled since it was last asked.
+    pub fn poll(&mut self) -> Option<(IntentId, Settled)> {
+        (!self.settled.is_empty()).then(|| self.settled.remove(0))
+    }
+
+    fn settle(&mut self, id: IntentId, how: Settled) {
+        if let Some(at) = self.intents.iter().position(|intent| intent.id == id) {
+            self.intents.remove(at);
+            self.settled.push((id, how));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

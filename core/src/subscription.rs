@@ -1,0 +1,460 @@
+//! [`Subscription`]: a reader's connection as a machine: when to connect and how, when a connection is dead, when to give up.
+//!
+//! It does no I/O. Hand it what happens with [`Subscription::handle`], then drain [`Subscription::poll`] until it answers
+//! `None`, doing what it asks for; and hand it [`Input::Timeout`] at [`Subscription::next_timeout`]. There is at most one
+//! connection: what a former one still says is for the caller to drop.
+//!
+//! `now` is in milliseconds, of a clock that goes on while the device sleeps, such as the wall clock. Where that is set back
+//! it is taken to stand still; where it is set forward, a connection may be given up that was alive.
+
+mod time;
+
+use std::collections::VecDeque;
+
+use self::time::{Clock, Jitter, Timer, Timers};
+
+/// How long the answer to a poll may be held back by the server, in milliseconds.
+pub const POLL_WAIT_MS: u32 = 25_000;
+/// How many heartbeats' time without a sign means that the connection is dead, in halves.
+const SILENT_HALF_HEARTBEATS_MAX: u64 = 5;
+/// An answer that has begun and then says nothing for so long is kept back by something in between.
+const FIRST_BYTES_MS: u64 = 5_000;
+/// A connection that has been of use for this long makes up for the failures before it. Sooner than that, a server that
+/// says it is ready and then drops everyone would be asked again and again at once; later, whoever is behind a proxy that
+/// allows a connection some seconds would be away for longer than it is there.
+const SETTLED_MS: u64 = 5_000;
+/// How long to poll before a stream is tried again.
+const POLLING_MS: u64 = 300_000;
+/// A poll that brought nothing is not repeated sooner after its beginning.
+const POLL_INTERVAL_MS: u64 = 1_000;
+/// How many connections in a row may break the protocol without bringing anything.
+const UNFIT_MAX: u32 = 10;
+/// How many connections in a row may begin with a reset.
+const RESETS_MAX: u32 = 5;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long a connection may be silent until it is live, and a page of what is missing, in milliseconds.
+    pub connect_timeout_ms: u32,
+    /// The first delay before a reconnect is at most this, each further one at most twice the one before, in milliseconds.
+    pub backoff_base_ms: u32,
+    /// The longest delay before a reconnect, unless the server asks for more, in milliseconds.
+    pub backoff_max_ms: u32,
+}
+
+/// How events come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// As an event stream.
+    Stream,
+    /// As pages, each asked for when the one before is judged, and held back by the server until there is something.
+    Poll,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Begin.
+    Open,
+    /// The server has taken the request: its answer begins.
+    Answered,
+    /// Something of the answer came. After [`Input::Paused`]: there is room again.
+    Heard,
+    /// The reader takes no more for now: until the next [`Input::Heard`] silence is its own doing.
+    Paused,
+    /// Something new was judged.
+    Moved,
+    /// The server went on from elsewhere than the cursor.
+    Reset,
+    /// History is done, and the server says something at least this often, in milliseconds.
+    Ready {
+        /// See there.
+        heartbeat_ms: u32,
+    },
+    /// The page of a poll was judged.
+    Polled {
+        /// Whether the log has no more of it now.
+        is_live: bool,
+    },
+    /// What is missing is being fetched, and something of it came.
+    Fetching,
+    /// It is there.
+    Fetched,
+    /// The connection is over, or has to be.
+    Ended(Cause),
+    /// The device or the page is back from sleep, or has a network again.
+    Awake,
+    /// The time of [`Subscription::next_timeout`] has come.
+    Timeout,
+    /// It is not wanted any more.
+    Close,
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The network failed, or the stream ended without a word.
+    Lost,
+    /// The server said goodbye.
+    Goodbye {
+        /// How long it asks to wait, in milliseconds.
+        retry_ms: u32,
+    },
+    /// The server answered with something else than events.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// How long it asks to wait, in milliseconds.
+        retry_after_ms: u32,
+    },
+    /// What came is not of the protocol, or does not fit what is known of the log.
+    Unfit,
+}
+
+/// What is to be done or told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Connect from the cursor, with a token that is asked for anew.
+    Connect(Transport),
+    /// End the connection, if it still is there.
+    Disconnect,
+    /// The status has changed.
+    Status(Status),
+}
+
+/// How a subscription stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It waits for the server's answer.
+    Connecting,
+    /// It is told what it has missed.
+    Replaying,
+    /// It is told what happens.
+    Live,
+    /// It waits before it connects anew.
+    BackingOff {
+        /// For how long, in milliseconds.
+        delay_ms: u32,
+    },
+    /// It is over, because going on would be of no use.
+    Failed(Failure),
+    /// It is over, because it was closed.
+    Closed,
+}
+
+/// Why a subscription gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The server refused the request, and would again.
+    Refused,
+    /// Connection after connection broke the protocol.
+    Unfit,
+    /// Connection after connection began with a reset.
+    ResetLoop,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Subscription {
+    options: Options,
+    clock: Clock,
+    timers: Timers,
+    jitter: Jitter,
+    phase: Phase,
+    transport: Transport,
+    outputs: VecDeque<Output>,
+    /// When the present connection began.
+    connected_at: u64,
+    heard_at: u64,
+    /// How much silence is too much.
+    patience_ms: u64,
+    /// Since when and how often a live stream has to say something.
+    live_at: u64,
+    heartbeat_ms: u64,
+    /// Until when to poll, since polling was seen to work.
+    polling_until: Option<u64>,
+    /// Whether the present connection has brought something new.
+    has_moved: bool,
+    /// Whether it began with a reset.
+    was_reset: bool,
+    /// Whether the last refusal was for want of a good token.
+    unauthorized: bool,
+    /// In a row.
+    failures: u32,
+    unfit: u32,
+    resets: u32,
+    /// How much speaks for something in between that keeps a stream back.
+    silences: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    Connecting,
+    Replaying,
+    Live,
+    /// Whether something else than time may end it.
+    BackingOff {
+        at_will: bool,
+    },
+    Over,
+}
+
+impl Subscription {
+    /// A subscription that waits for [`Input::Open`]. Of the seed come the delays before reconnects.
+    #[must_use]
+    pub fn new(options: Options, seed: u64) -> Self {
+        Self {
+            options,
+            clock: Clock::default(),
+            timers: Timers::default(),
+            jitter: Jitter::new(seed),
+            phase: Phase::New,
+            transport: Transport::Stream,
+            outputs: VecDeque::new(),
+            connected_at: 0,
+            heard_at: 0,
+            patience_ms: 0,
+            live_at: 0,
+            heartbeat_ms: 0,
+            polling_until: None,
+            has_moved: false,
+            was_reset: false,
+            unauthorized: false,
+            failures: 0,
+            unfit: 0,
+            resets: 0,
+            silences: 0,
+        }
+    }
+
+    /// Takes what has happened.
+    pub fn handle(&mut self, now: u64, input: Input) {
+        let now = self.clock.read(now);
+        match (input, self.phase) {
+            (_, Phase::Over) => {}
+            (Input::Close, _) => self.finish(Status::Closed),
+            (Input::Open, Phase::New) => self.connect(now),
+            (Input::Timeout, _) => {
+                while let Some(timer) = self.timers.expired(now) {
+                    self.expire(timer, now);
+                }
+            }
+            (Input::Awake, Phase::BackingOff { at_will: true }) => self.connect(now),
+            (_, Phase::New | Phase::BackingOff { .. }) => {}
+            (input, _) => self.connected(now, input),
+        }
+    }
+
+    /// What is to be done or told next. Drain it after every input.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to hand in [`Input::Timeout`], by the clock that `now` is of; `None` while nothing is waited for.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<u64> {
+        self.timers.next().map(|at| self.clock.outside(at))
+    }
+
+    /// How much silence is too much now, in milliseconds.
+    #[must_use]
+    pub fn patience_ms(&self) -> u64 {
+        self.patience_ms
+    }
+
+    /// Takes what happens on the connection that is there.
+    fn connected(&mut self, now: u64, input: Input) {
+        match input {
+            Input::Answered => {
+                self.unauthorized = false;
+                if self.transport == Transport::Stream {
+                    self.patience_ms = FIRST_BYTES_MS.min(self.options.connect_timeout_ms.into());
+                    self.enter(Phase::Replaying, Status::Replaying);
+                }
+                self.hear(now);
+            }
+            Input::Heard => {
+                if self.phase == Phase::Replaying && self.transport == Transport::Stream {
+                    self.patience_ms = self.options.connect_timeout_ms.into();
+                }
+                if self.phase == Phase::Live && now - self.live_at > self.heartbeat_ms {
+                    self.silences = 0;
+                }
+                self.hear(now);
+            }
+            Input::Paused => self.timers.clear(Timer::Silence),
+            Input::Moved => {
+                self.has_moved = true;
+                self.unfit = 0;
+                self.be_of_use(now);
+            }
+            Input::Reset => {
+                self.was_reset = true;
+                self.resets += 1;
+                if self.resets > RESETS_MAX {
+                    self.finish(Status::Failed(Failure::ResetLoop));
+                }
+            }
+            Input::Ready { heartbeat_ms } => {
+                self.live_at = now;
+                self.heartbeat_ms = heartbeat_ms.into();
+                self.patience_ms = match heartbeat_ms {
+                    0 => self.options.connect_timeout_ms.into(),
+                    _ => self.heartbeat_ms * SILENT_HALF_HEARTBEATS_MAX / 2,
+                };
+                self.be_of_use(now);
+                self.hear(now);
+                self.enter(Phase::Live, Status::Live);
+            }
+            Input::Polled { is_live } => self.polled(now, is_live),
+            Input::Fetching => self.timers.set(Timer::Fetch, now + u64::from(self.options.connect_timeout_ms)),
+            Input::Fetched => self.timers.clear(Timer::Fetch),
+            Input::Ended(cause) => self.end(now, cause),
+            // Timers run late in a page that nobody looks at, and not at all in a device that sleeps.
+            Input::Awake => {
+                let late = self.timers.is_set(Timer::Silence) && now - self.heard_at > self.patience_ms / 2;
+                if late {
+                    self.end(now, Cause::Lost);
+                }
+            }
+            Input::Open | Input::Timeout | Input::Close => {}
+        }
+    }
+
+    fn expire(&mut self, timer: Timer, now: u64) {
+        match timer {
+            Timer::Silence => self.be_silent(now),
+            Timer::Fetch => self.end(now, Cause::Lost),
+            Timer::Settle => {
+                self.failures = 0;
+                if !self.was_reset {
+                    self.resets = 0;
+                }
+            }
+            Timer::Connect => self.connect(now),
+        }
+    }
+
+    fn connect(&mut self, now: u64) {
+        for timer in [Timer::Connect, Timer::Fetch, Timer::Settle] {
+            self.timers.clear(timer);
+        }
+        if self.polling_until.is_some_and(|until| now >= until) {
+            self.polling_until = None;
+            self.transport = Transport::Stream;
+        }
+        let goes_on = self.transport == Transport::Poll && matches!(self.phase, Phase::Replaying | Phase::Live);
+        if !goes_on {
+            self.enter(Phase::Connecting, Status::Connecting);
+        }
+        self.connected_at = now;
+        self.has_moved = false;
+        self.was_reset = false;
+        self.patience_ms = self.options.connect_timeout_ms.into();
+        if self.transport == Transport::Poll {
+            self.patience_ms += u64::from(POLL_WAIT_MS);
+        }
+        self.hear(now);
+        self.outputs.push_back(Output::Connect(self.transport));
+    }
+
+    fn polled(&mut self, now: u64, is_live: bool) {
+        self.polling_until.get_or_insert(now + POLLING_MS);
+        self.failures = 0;
+        match is_live {
+            true => self.enter(Phase::Live, Status::Live),
+            false => self.enter(Phase::Replaying, Status::Replaying),
+        }
+        let soonest = self.connected_at + POLL_INTERVAL_MS;
+        if self.has_moved || !is_live || now >= soonest {
+            self.connect(now);
+        } else {
+            self.timers.clear(Timer::Silence);
+            self.timers.set(Timer::Connect, soonest);
+        }
+    }
+
+    /// Nothing was heard for too long. A stream that is kept back looks like one that is dead, so that after it a poll is tried.
+    fn be_silent(&mut self, now: u64) {
+        self.silences += if self.phase == Phase::Live { 1 } else { 2 };
+        if self.transport == Transport::Stream && self.silences >= 2 {
+            self.outputs.push_back(Output::Disconnect);
+            self.transport = Transport::Poll;
+            self.enter(Phase::Connecting, Status::Connecting);
+            self.connect(now);
+        } else {
+            self.end(now, Cause::Lost);
+        }
+    }
+
+    fn end(&mut self, now: u64, cause: Cause) {
+        let wait_ms = match cause {
+            Cause::Lost => 0,
+            Cause::Goodbye { retry_ms } => retry_ms,
+            Cause::Refused { status: 401, .. } if !self.unauthorized => {
+                self.unauthorized = true;
+                self.outputs.push_back(Output::Disconnect);
+                return self.connect(now);
+            }
+            Cause::Refused { status, retry_after_ms } if may_pass(status) => retry_after_ms,
+            Cause::Refused { .. } => return self.finish(Status::Failed(Failure::Refused)),
+            Cause::Unfit => {
+                self.unfit += 1;
+                if self.unfit >= UNFIT_MAX {
+                    return self.finish(Status::Failed(Failure::Unfit));
+                }
+                0
+            }
+        };
+        // Polling helps only against what keeps streams back. Where it never brought anything, that was not it.
+        if self.transport == Transport::Poll && self.polling_until.is_none() {
+            self.transport = Transport::Stream;
+            self.silences = 0;
+        }
+        let ceiling_ms = self.options.backoff_base_ms.saturating_mul(1 << self.failures.min(30));
+        let delay_ms = wait_ms.saturating_add(self.jitter.below(ceiling_ms.min(self.options.backoff_max_ms)));
+        self.failures = self.failures.saturating_add(1);
+        for timer in [Timer::Silence, Timer::Fetch, Timer::Settle] {
+            self.timers.clear(timer);
+        }
+        self.timers.set(Timer::Connect, now + u64::from(delay_ms));
+        self.outputs.push_back(Output::Disconnect);
+        // What the server asks for holds also where the network comes back.
+        self.enter(Phase::BackingOff { at_will: wait_ms == 0 }, Status::BackingOff { delay_ms });
+    }
+
+    fn finish(&mut self, status: Status) {
+        self.timers = Timers::default();
+        self.outputs.push_back(Output::Disconnect);
+        self.enter(Phase::Over, status);
+    }
+
+    fn enter(&mut self, phase: Phase, status: Status) {
+        if self.phase != phase || matches!(phase, Phase::BackingOff { .. }) {
+            self.phase = phase;
+            self.outputs.push_back(Output::Status(status));
+        }
+    }
+
+    /// Live, or with something new.
+    fn be_of_use(&mut self, now: u64) {
+        if !self.timers.is_set(Timer::Settle) {
+            self.timers.set(Timer::Settle, now + SETTLED_MS);
+        }
+    }
+
+    fn hear(&mut self, now: u64) {
+        self.heard_at = now;
+        self.timers.set(Timer::Silence, now + self.patience_ms);
+    }
+}
+
+/// Whether the same request may succeed later.
+fn may_pass(status: u16) -> bool {
+    !(400..500).contains(&status) || matches!(status, 408 | 425 | 429)
+}
+
+#[cfg(test)]
+mod tests;
