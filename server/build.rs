@@ -34,12 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Collects a folder's files as path in the URL and path on disk. Hidden ones stay private.
+/// Collects a folder's files as path in the URL and path on disk. Hidden ones stay private, and no browser loads types.
 fn list(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|name| format!("{name:?} is not UTF-8"))?;
-        if name.starts_with('.') {
+        if name.starts_with('.') || name.ends_with(".d.ts") {
             continue;
         }
         let url = format!("{prefix}{name}");

@@ -1,21 +1,8 @@
-/** Highwater's client: shows nothing stale, and knows that it has missed nothing. */
+/** Highwater's client: shows nothing stale, and knows that it has missed nothing. Its wasm stands inline. */
 
-export { connect } from './client.js';
-export { HighwaterError } from './error.js';
-export type {
-  After,
-  Client,
-  CloudEvent,
-  Listeners,
-  Lost,
-  Message,
-  Notice,
-  Options,
-  Problem,
-  Reset,
-  Stats,
-  Status,
-  StatusChange,
-  Told,
-  Unreadable,
-} from './types.js';
+import wasm from '../pkg/highwater_client_bg.wasm';
+import { provide } from './wasm.js';
+
+export * from './public.js';
+
+provide(wasm);

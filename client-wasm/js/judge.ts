@@ -1,8 +1,8 @@
 /** The wasm half, as JavaScript likes it: chunks in, records out. */
 
-import wasm from '../pkg/highwater_client_bg.wasm';
 import { toError } from './error.js';
-import { initSync, Kind, Session } from './glue.js';
+import { Kind, Session } from './glue.js';
+import { memory } from './wasm.js';
 
 export { Kind };
 
@@ -36,7 +36,6 @@ const COUNTS = 9;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-let memory: WebAssembly.Memory | undefined;
 
 /** Judges what arrives for one set of topics. Its records are complete before anyone else is told of them. */
 export class Judge {
@@ -48,7 +47,7 @@ export class Judge {
 
   /** Throws a `TypeError` where `after` is no place to start from. */
   constructor(after: string, heldEventsMax: number, heldBytesMax: number) {
-    this.#memory = memory ??= initSync({ module: wasm }).memory;
+    this.#memory = memory();
     this.#session = new Session();
     this.#write(after);
     if (!this.#session.start(heldEventsMax, heldBytesMax)) {

@@ -40,8 +40,13 @@ pub(crate) fn run_for_tests() -> Result<()> {
 }
 
 /// The optimised wasm that `build-npm` leaves.
-pub(crate) fn wasm() -> PathBuf {
+fn wasm() -> PathBuf {
     project::client().join(format!("pkg/{STEM}_bg.wasm"))
+}
+
+/// What the bundler tells of the modules that it made.
+pub(crate) fn bundle_notes() -> PathBuf {
+    project::client().join("pkg/bundle.json")
 }
 
 /// The glue that `build-npm` leaves, not minified.
@@ -116,7 +121,7 @@ fn bundle(client: &Path) -> Result<()> {
     let step = Step {
         stamp: client.join("pkg/.bundled"),
         inputs: &[client.to_owned(), wasm(), glue()],
-        outputs: &[client.join("dist")],
+        outputs: &[client.join("dist"), bundle_notes()],
     };
     step.run(|| process::run(setup::npm_command(client).args(["run", "build"])))
 }

@@ -1,0 +1,16 @@
+import { build as bundle } from 'esbuild';
+
+/** @param {string} outdir */
+export async function build(outdir) {
+    const { warnings } = await bundle({
+        absWorkingDir: import.meta.dirname,
+        entryPoints: ['main.js', 'url.js'],
+        outdir,
+        bundle: true,
+        format: 'esm',
+        loader: { '.wasm': 'file' },
+        minify: true,
+        logLevel: 'silent',
+    });
+    return warnings;
+}

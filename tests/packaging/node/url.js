@@ -1,0 +1,8 @@
+import { connect, start } from 'highwater/url';
+
+await start();
+const client = connect({ url: process.argv[2], topics: ['packaging:node'], after: 'earliest' });
+for await (const told of client) {
+    console.log(told.event.data.number);
+    client.close();
+}
