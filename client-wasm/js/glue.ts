@@ -1,3 +1,10 @@
-/** What the package uses of the generated glue: all of it that a browser downloads. `cargo xtask size` weighs this. */
+/** Loads the wasm half: all that a browser downloads for its sake. `cargo xtask size` weighs this. */
 
-export { initSync, Kind, Session } from '../pkg/highwater_client.js';
+import type { InitOutput } from '#wasm';
+
+export type Wasm = InitOutput;
+
+/** What the module exports. It imports nothing, so that nothing of the glue that wasm-bindgen generates is needed. */
+export function load(bytes: BufferSource): Wasm {
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Wasm;
+}
