@@ -15,6 +15,7 @@ const { metafile } = await build({
   minify: true,
   sourcemap: true,
   loader: { '.wasm': 'binary' },
+  alias: { '#wasm': './pkg/highwater_client.d.ts' }, // Its enums; all else there are types.
   chunkNames: 'chunk-[hash]',
   metafile: true,
   logLevel: 'warning',

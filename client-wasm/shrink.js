@@ -2,33 +2,99 @@
  * `node shrink.js FILE`: makes the wasm small that `wasm-bindgen` left, with its names still in it.
  *
  * A panic has nowhere to say anything on this target: it formats its message, hands it to a hook that drops it, and traps. Here
- * it traps at once, and what formed the message is gone. Nothing else formats.
+ * it traps at once, and what formed the message is gone, code and data. Nothing else formats. What only the generated glue
+ * would call goes too, and with it all that the module imports.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import binaryen from 'binaryen';
 
 /** Where panics begin and what only they reach. */
-const PANICS = /^(core\[\w+\]::(panicking|option::(unwrap|expect)_failed|result::unwrap_failed|\w+(::\w+)*::\w+_fail\b)|alloc\[\w+\]::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)|<?std\[\w+\]::(panicking|alloc)|__rustc\[\w+\]::rust_(begin_unwind|panic))/;
+const PANICS =
+  /^(core\[\w+\]::(panicking|option::(unwrap|expect)_failed|result::unwrap_failed|\w+(::\w+)*::\w+_fail\b)|alloc\[\w+\]::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)|<?std\[\w+\]::(panicking|alloc)|__rustc\[\w+\]::rust_(begin_unwind|panic)|wasm_bindgen::throw_str)/;
+/** What is exported for the glue alone: its start, its table of JavaScript's values, its guard against aborts. */
+const GLUE = /^__(?!wbg_)/;
 
 const [file] = process.argv.slice(2);
 const module = binaryen.readBinary(readFileSync(file));
-let panics = 0;
-for (let at = 0; at < module.getNumFunctions(); at += 1) {
-  const reference = module.getFunctionByIndex(at);
-  const { name, module: imported } = binaryen.getFunctionInfo(reference);
-  if (PANICS.test(name) && imported === '') {
-    binaryen.Function.setBody(reference, module.unreachable());
-    panics += 1;
-  }
-}
-if (panics === 0) {
-  throw new Error(`${file} has no names, or panics are called otherwise now`);
-}
+const data = dataOf(module);
+const pointedAtOnce = pointedAt(module, data);
+trapPanics(module);
+removeExports(module);
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
 binaryen.setOneCallerInlineMaxSize(50); // One large function compresses worse than its parts.
 module.optimize();
+const pointedAtStill = pointedAt(module, data);
+keepData(
+  module,
+  data.filter((piece) => pointedAtStill.has(piece) || !pointedAtOnce.has(piece)),
+);
 module.optimize(); // What the first round uncovers goes in the second.
 module.runPasses(['strip-producers', 'strip-target-features']);
+if (/^ \(import /m.test(module.emitText())) {
+  throw new Error(`${file} imports what nobody gives it`);
+}
 writeFileSync(file, module.emitBinary());
+
+function trapPanics(module) {
+  let panics = 0;
+  for (let at = 0; at < module.getNumFunctions(); at += 1) {
+    const reference = module.getFunctionByIndex(at);
+    const { name, module: imported } = binaryen.getFunctionInfo(reference);
+    if (PANICS.test(name) && imported === '') {
+      binaryen.Function.setBody(reference, module.unreachable());
+      panics += 1;
+    }
+  }
+  if (panics === 0) {
+    throw new Error(`${file} has no names, or panics are called otherwise now`);
+  }
+}
+
+function removeExports(module) {
+  for (let at = module.getNumExports() - 1; at >= 0; at -= 1) {
+    const { name } = binaryen.getExportInfo(module.getExportByIndex(at));
+    if (GLUE.test(name)) {
+      module.removeExport(name);
+    }
+  }
+}
+
+/** The linker's pieces of data: each constant is one. */
+function dataOf(module) {
+  return Array.from({ length: module.getNumDataSegments() }, (_, at) => {
+    const { offset, data } = module.getDataSegmentInfo(module.getDataSegmentByIndex(at));
+    return { start: offset, end: offset + data.byteLength, bytes: new Uint8Array(data) };
+  });
+}
+
+/** The pieces whose addresses stand in the code, or in a piece that is pointed at. More may look so, but not fewer. */
+function pointedAt(module, data) {
+  const code = module.emitText().replaceAll(/^ \(data .*$/gm, '');
+  const numbers = Array.from(code.matchAll(/(?:i32\.const |offset=)(\d+)/g), ([, number]) => Number(number));
+  const found = new Set();
+  for (const number of numbers) {
+    const piece = data.find(({ start, end }) => start <= number && number < end);
+    if (piece !== undefined && !found.has(piece)) {
+      found.add(piece);
+      const words = new DataView(piece.bytes.buffer);
+      for (let at = -piece.start & 3; at + 4 <= words.byteLength; at += 4) {
+        numbers.push(words.getUint32(at, true)); // The loop comes to it.
+      }
+    }
+  }
+  return found;
+}
+
+/** Puts one piece of data in place of all: zeros between those that stay. Binaryen splits it where that is shorter. */
+function keepData(module, pieces) {
+  const { initial, max = -1 } = module.getMemoryInfo();
+  const start = Math.min(...pieces.map((piece) => piece.start));
+  const bytes = new Uint8Array(Math.max(...pieces.map((piece) => piece.end)) - start);
+  for (const piece of pieces) {
+    bytes.set(piece.bytes, piece.start - start);
+  }
+  const segment = { name: 'data', offset: module.i32.const(start), data: bytes, passive: false };
+  module.setMemory(initial, max, null, [segment], false, false, '0');
+}

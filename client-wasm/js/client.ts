@@ -2,7 +2,6 @@
 
 import { EventBuffer } from './buffer.js';
 import { Connection } from './connection.js';
-import { toError } from './error.js';
 import { type Counts, Judge, Kind, type Record } from './judge.js';
 import { type Settings, settings } from './settings.js';
 import type { After, Client, CloudEvent, Listeners, Lost, Notice, Options, Reset, Stats, Status, StatusChange, Told, Unreadable } from './types.js';
@@ -28,6 +27,8 @@ class TopicsClient<Data> implements Client<Data> {
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #connection: Connection;
+  readonly #signal: AbortSignal | undefined;
+  readonly #close = (): void => this.#connection.close();
   readonly #listeners = new Map<keyof Listeners, Set<(told: never) => void>>();
   readonly #iterators = new Set<EventBuffer<Told<Data>>>();
   #status: StatusChange = { status: 'connecting' };
@@ -39,14 +40,21 @@ class TopicsClient<Data> implements Client<Data> {
 
   constructor(settings: Settings, signal: AbortSignal | undefined) {
     this.#settings = settings;
-    this.#judge = new Judge(settings.after, settings.heldEventsMax, settings.heldBytesMax);
+    this.#signal = signal;
+    this.#judge = new Judge(settings);
     this.#connection = new Connection(settings, this.#judge, {
       tell: (record) => this.#tell(record),
       status: (change) => this.#changeStatus(change),
       hasRoom: () => this.#hasRoom(),
     });
     // Not before whoever called has had the chance to listen.
-    queueMicrotask(() => void this.#run(signal));
+    queueMicrotask(() => {
+      signal?.addEventListener('abort', this.#close);
+      this.#connection.open();
+      if (signal?.aborted) {
+        this.close();
+      }
+    });
   }
 
   on<Name extends keyof Listeners>(name: Name, listener: (told: Listeners<Data>[Name]) => void): () => void {
@@ -102,28 +110,14 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   close(): void {
-    this.#connection.close();
-  }
-
-  async #run(signal: AbortSignal | undefined): Promise<void> {
-    const close = (): void => this.close();
-    signal?.addEventListener('abort', close);
-    if (signal?.aborted) {
-      close();
-    }
-    try {
-      await this.#connection.run();
-      this.#finish({ status: 'closed' });
-    } catch (thrown) {
-      this.#finish({ status: 'failed', error: toError(thrown) });
-    }
-    signal?.removeEventListener('abort', close);
+    this.#close();
   }
 
   #finish(change: StatusChange): void {
     this.#last = { counts: this.#judge.counts(), cursor: this.cursor };
     this.#judge.free();
-    this.#changeStatus(change);
+    this.#signal?.removeEventListener('abort', this.#close);
+    this.#setStatus(change);
     for (const iterator of this.#iterators) {
       this.#endIterator(iterator);
     }
@@ -151,6 +145,14 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   #changeStatus(change: StatusChange): void {
+    if (change.status === 'closed' || change.status === 'failed') {
+      this.#finish(change);
+    } else {
+      this.#setStatus(change);
+    }
+  }
+
+  #setStatus(change: StatusChange): void {
     if (change.status === 'connecting' && this.#status.status === 'backing_off') {
       this.#reconnects += 1;
     }

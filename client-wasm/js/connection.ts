@@ -1,27 +1,19 @@
 /**
- * Keeps one set of topics connected: opens the stream, reads it, fetches what is missing, and after an end begins again from the
- * cursor. What anything means is decided in wasm; here is only when to ask.
+ * Keeps one set of topics connected: does what the machine in wasm asks for, and tells it what came of it. When to connect, what
+ * silence means and what anything says is decided there.
  */
 
-import { Disconnected, HighwaterError, toError } from './error.js';
-import { type Judge, Kind, type Record } from './judge.js';
-import { openStream, type Progress, readLogPage, readStreamPage } from './requests.js';
+import { Disconnected, HighwaterError, LoopError, toError } from './error.js';
+import { Event, type Judge, Kind, PageKind, Reason, type Record, StatusCode } from './judge.js';
+import { openStream, type Progress, pollLog, readLogPage, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
-import { aborted, backoffMs, sleep, Watchdog } from './timing.js';
+import { aborted, onAwake, Timer } from './timing.js';
 import type { Problem, StatusChange } from './types.js';
-
-/** How many heartbeats' time without a sign means that the connection is dead. */
-const SILENT_HEARTBEATS_MAX = 2.5;
-/**
- * A connection that has been of use for this long makes up for the failures before it. Sooner than that, a server that says it
- * is ready and then drops everyone would be asked again and again at once; later, whoever is behind a proxy that allows a
- * connection some seconds would be away for longer than it is there.
- */
-const SETTLED_MS = 5_000;
 
 /** Who is told. */
 export interface Owner {
   tell(record: Record): void;
+  /** After `closed` and `failed` nothing more comes. */
   status(change: StatusChange): void;
   /** Whether it can take more events now; it calls `madeRoom` when that may have changed. */
   hasRoom(): boolean;
@@ -31,11 +23,17 @@ export class Connection {
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #owner: Owner;
-  readonly #closing = new AbortController();
-  #attempt: Attempt | undefined;
-  /** In a row. */
-  #failures = 0;
+  readonly #timer = new Timer(() => this.#heed(this.#judge.happened(Event.Timeout)));
+  /** The connection that is there, and what belongs to it. */
+  #attempt = new AbortController();
+  /** Why the last connection ended. */
+  #cause: Error = new Disconnected('it was never open');
+  #forgetAwake = (): void => {};
   #waiting: (() => void)[] = [];
+  /** What is said and not yet done, oldest first. */
+  #said: Record[] = [];
+  #isHeeding = false;
+  #isOver = false;
 
   constructor(settings: Settings, judge: Judge, owner: Owner) {
     this.#settings = settings;
@@ -43,27 +41,14 @@ export class Connection {
     this.#owner = owner;
   }
 
-  /** Until it is closed. Throws what makes every further attempt useless. */
-  async run(): Promise<void> {
-    const closing = this.#closing.signal;
-    while (!closing.aborted) {
-      this.#judge.connect();
-      this.#attempt = new Attempt();
-      this.#owner.status({ status: 'connecting' });
-      const cause = await this.#follow(this.#attempt);
-      if (closing.aborted) {
-        return;
-      }
-      if (cause instanceof HighwaterError && !cause.retryable) {
-        throw cause;
-      }
-      const { backoffBaseMs, backoffMaxMs } = this.#settings;
-      const retryAfterMs = cause instanceof HighwaterError || cause instanceof Disconnected ? cause.retryAfterMs : 0;
-      const delayMs = backoffMs(this.#failures, backoffBaseMs, backoffMaxMs, retryAfterMs);
-      this.#failures += 1;
-      this.#owner.status({ status: 'backing_off', delayMs, cause });
-      // What the server asks for holds also where the network comes back.
-      await sleep(delayMs, closing, retryAfterMs === 0);
+  open(): void {
+    this.#forgetAwake = onAwake(() => this.#heed(this.#judge.happened(Event.Awake)));
+    this.#heed(this.#judge.happened(Event.Open));
+  }
+
+  close(): void {
+    if (!this.#isOver) {
+      this.#heed(this.#judge.happened(Event.Close));
     }
   }
 
@@ -73,30 +58,102 @@ export class Connection {
     }
   }
 
-  close(): void {
-    this.#closing.abort();
-    this.#end(this.#attempt, new Disconnected('the client was closed'));
+  /** Does and tells all that was said, also after one record that ends the connection: the cursor is behind them all. */
+  #heed(records: readonly Record[]): void {
+    // Whoever is told may call back: that comes after what was said before.
+    this.#said = this.#said.concat(records);
+    this.#timer.set(this.#judge.timeoutAt);
+    if (this.#isHeeding) {
+      return;
+    }
+    this.#isHeeding = true;
+    while (this.#said.length > 0) {
+      this.#said.splice(0).forEach((record) => this.#do(record));
+    }
+    this.#isHeeding = false;
+  }
+
+  #do(record: Record): void {
+    switch (record.kind) {
+      case Kind.Connect:
+        this.#attempt = new AbortController();
+        void this.#follow(this.#attempt.signal, record.number === 1);
+        break;
+      case Kind.Disconnect:
+        this.#disconnect(record.number);
+        break;
+      case Kind.Status:
+        this.#changeStatus(record.number, record.value as number);
+        break;
+      case Kind.Error:
+        this.#ended(this.#attempt.signal, problem(record));
+        break;
+      case Kind.FetchLog:
+      case Kind.FetchStream:
+        void this.#fill(record, this.#attempt.signal);
+        break;
+      default:
+        this.#owner.tell(record);
+    }
+  }
+
+  #disconnect(reason: Reason): void {
+    const words = REASONS[reason];
+    if (words !== undefined && !this.#attempt.signal.aborted) {
+      this.#cause = new Disconnected(words);
+    }
+    this.#attempt.abort();
+    this.#wake();
+  }
+
+  #changeStatus(code: StatusCode, delayMs: number): void {
+    switch (code) {
+      case StatusCode.Connecting:
+        return this.#owner.status({ status: 'connecting' });
+      case StatusCode.Replaying:
+        return this.#owner.status({ status: 'replaying' });
+      case StatusCode.Live:
+        return this.#owner.status({ status: 'live' });
+      case StatusCode.BackingOff:
+        return this.#owner.status({ status: 'backing_off', delayMs, cause: this.#cause });
+      case StatusCode.Closed:
+        return this.#finish({ status: 'closed' });
+      case StatusCode.Refused:
+        return this.#finish({ status: 'failed', error: this.#cause });
+      case StatusCode.Unfit:
+        return this.#finish({ status: 'failed', error: new LoopError('unfit', this.#cause) });
+      case StatusCode.ResetLoop:
+        return this.#finish({ status: 'failed', error: new LoopError('reset_loop', this.#cause) });
+    }
+  }
+
+  #finish(change: StatusChange): void {
+    this.#isOver = true;
+    this.#forgetAwake();
+    this.#owner.status(change);
   }
 
   /** One connection, from its request to its end. */
-  async #follow(attempt: Attempt): Promise<Error> {
-    const watchdog = new Watchdog(this.#settings.connectTimeoutMs, (limitMs) => {
-      this.#end(attempt, new Disconnected(`nothing was heard for ${limitMs} ms`));
-    });
-    let cause = new Disconnected('the server ended the stream') as Error;
+  async #follow(signal: AbortSignal, polls: boolean): Promise<void> {
     try {
-      await this.#read(attempt, watchdog);
+      await (polls ? this.#poll(signal) : this.#read(signal));
     } catch (thrown) {
-      cause = toError(thrown);
+      this.#ended(signal, toError(thrown));
     }
-    watchdog.rest();
-    this.#end(attempt, cause);
-    return attempt.signal.reason as Error;
   }
 
-  async #read(attempt: Attempt, watchdog: Watchdog): Promise<void> {
-    const { signal } = attempt;
-    const opening = openStream(this.#settings, this.#judge.cursor ?? this.#settings.after, signal);
+  /** The connection has ended by itself. Where it was ended, nobody asks why. */
+  #ended(signal: AbortSignal, cause: Error): void {
+    if (signal.aborted) {
+      return;
+    }
+    this.#cause = cause;
+    const refusal = cause instanceof HighwaterError ? cause : undefined;
+    this.#heed(refusal ? this.#judge.happened(Event.Refused, refusal.status, refusal.retryAfterMs) : this.#judge.happened(Event.Lost));
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const opening = openStream(this.#settings, this.#place, signal);
     const over = aborted(signal);
     // What is open, or opens too late, ends even where the one who fetches does not heed the signal.
     void over.then(async () => (await opening).cancel()).catch(() => {});
@@ -104,102 +161,78 @@ export class Connection {
     if (!reader || signal.aborted) {
       return;
     }
-    this.#owner.status({ status: 'replaying' });
+    this.#heed(this.#judge.happened(Event.Answered));
     while (!signal.aborted) {
-      watchdog.feed();
       const { done, value } = await reader.read();
-      if (done || signal.aborted) {
+      if (signal.aborted) {
         return;
       }
-      this.#take(this.#judge.received(value), attempt, watchdog);
-      watchdog.rest(); // While there is no room, the silence is ours.
-      await this.#room(attempt);
+      if (done) {
+        throw new Disconnected('the server ended the stream');
+      }
+      this.#heed(this.#judge.received(value));
+      await this.#room(signal);
+    }
+  }
+
+  /** One page, in place of a stream that something in between keeps back. */
+  async #poll(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#room(signal);
+      const page = await pollLog(this.#settings, this.#place, this.#progress(signal, Event.Heard));
+      this.#heed(this.#judge.fetched(page, PageKind.Poll));
+    } catch (thrown) {
+      const reset = thrown instanceof HighwaterError ? resetFrame(thrown) : undefined;
+      if (!reset || signal.aborted) {
+        throw thrown;
+      }
+      // A stream would have gone on by itself, with this.
+      this.#heed(this.#judge.received(reset));
+      throw new Disconnected(`the cursor is of no use: ${(thrown as Error).message}`, { cause: thrown });
     }
   }
 
   /** Fetches a page of what is missing. Where that fails, the next connection brings it. */
-  async #fill(missing: Record, attempt: Attempt): Promise<void> {
-    const { signal } = attempt;
-    await this.#room(attempt);
-    if (signal.aborted) {
-      return;
-    }
-    const watchdog = new Watchdog(this.#settings.connectTimeoutMs, (limitMs) => {
-      this.#end(attempt, new Disconnected(`what is missing was asked for, and nothing was heard for ${limitMs} ms`));
-    });
-    const progress: Progress = {
-      signal,
-      // Whoever does not heed the signal is not listened to any longer.
-      heard: () => {
-        signal.throwIfAborted();
-        watchdog.feed();
-      },
-    };
+  async #fill(missing: Record, signal: AbortSignal): Promise<void> {
+    const progress = this.#progress(signal, Event.Fetching);
     try {
       const ofLog = missing.kind === Kind.FetchLog;
       const page = ofLog
         ? await readLogPage(this.#settings, missing.position, progress)
         : await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, progress);
-      if (!signal.aborted) {
-        this.#take(this.#judge.fetched(page, ofLog), attempt);
-      }
+      progress.heard();
+      this.#heed(this.#judge.fetched(page, ofLog ? PageKind.Log : PageKind.Stream));
     } catch (thrown) {
-      this.#end(attempt, Disconnected.by('what is missing could not be fetched', toError(thrown)));
-    } finally {
-      watchdog.rest();
+      const cause = toError(thrown);
+      const mayPass = cause instanceof HighwaterError && (cause.retryable || cause.status === 401);
+      this.#ended(signal, mayPass ? cause : new Disconnected(`what is missing could not be fetched: ${cause.message}`, { cause }));
     }
   }
 
-  /** Heeds all that was judged, also after one record that ends the attempt: the cursor is behind them all. */
-  #take(records: readonly Record[], attempt: Attempt, watchdog?: Watchdog): void {
-    for (const record of records) {
-      switch (record.kind) {
-        case Kind.Ready:
-          this.#isOfUse(attempt);
-          watchdog?.limit(milliseconds(record, 'heartbeat_ms') * SILENT_HEARTBEATS_MAX);
-          this.#owner.status({ status: 'live' });
-          break;
-        case Kind.Goodbye:
-          this.#end(attempt, new Disconnected('the server said goodbye', milliseconds(record, 'retry_ms')));
-          break;
-        case Kind.Error:
-          this.#end(attempt, problem(record));
-          break;
-        case Kind.Reconnect:
-          this.#end(attempt, new Disconnected('the stream does not fit what is known of the log'));
-          break;
-        case Kind.Broken:
-          this.#end(attempt, new Disconnected('what arrived is not of the protocol'));
-          break;
-        case Kind.FetchLog:
-        case Kind.FetchStream:
-          void this.#fill(record, attempt);
-          break;
-        default:
-          if (record.kind === Kind.Apply) {
-            this.#isOfUse(attempt);
-          }
-          this.#owner.tell(record);
-      }
-    }
+  /** Whoever does not heed the signal is not listened to any longer. */
+  #progress(signal: AbortSignal, event: Event): Progress {
+    return {
+      signal,
+      heard: () => {
+        signal.throwIfAborted();
+        this.#heed(this.#judge.happened(event));
+      },
+    };
   }
 
-  /** It is live, or has brought something new. */
-  #isOfUse(attempt: Attempt): void {
-    attempt.settling ??= setTimeout(() => {
-      this.#failures = 0;
-    }, SETTLED_MS);
+  /** Where to start. */
+  get #place(): string {
+    return this.#judge.cursor ?? this.#settings.after;
   }
 
-  #end(attempt: Attempt | undefined, cause: Error): void {
-    attempt?.end(cause);
-    this.#wake();
-  }
-
-  /** Waits until the owner can take more, or the attempt is over. */
-  async #room({ signal }: Attempt): Promise<void> {
+  /** Waits until the owner can take more, or the connection is over. */
+  async #room(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.#owner.hasRoom()) {
+      this.#heed(this.#judge.happened(Event.Paused));
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (!signal.aborted) {
+        this.#heed(this.#judge.happened(Event.Heard));
+      }
     }
   }
 
@@ -208,29 +241,25 @@ export class Connection {
   }
 }
 
-/** One connection and the fetches that belong to it. */
-class Attempt {
-  /** Runs from when it was first of use. */
-  settling: ReturnType<typeof setTimeout> | undefined;
-  readonly #over = new AbortController();
-
-  get signal(): AbortSignal {
-    return this.#over.signal;
-  }
-
-  /** The first cause stays. */
-  end(cause: Error): void {
-    clearTimeout(this.settling);
-    this.#over.abort(cause);
-  }
-}
-
-function milliseconds({ value }: Record, member: 'heartbeat_ms' | 'retry_ms'): number {
-  const number = (value as { [member]?: unknown } | undefined)?.[member];
-  return typeof number === 'number' && number > 0 ? number : 0;
-}
+const REASONS: { readonly [reason in Reason]: string | undefined } = {
+  [Reason.Told]: undefined,
+  [Reason.Silence]: 'nothing was heard for too long',
+  [Reason.Goodbye]: 'the server said goodbye',
+  [Reason.Misfit]: 'the stream does not fit what is known of the log',
+  [Reason.Broken]: 'what arrived is not of the protocol',
+};
 
 function problem({ value }: Record): HighwaterError {
   const { problem } = (value ?? {}) as { problem?: Problem };
   return new HighwaterError(problem?.status ?? 500, problem);
+}
+
+/** What a stream would have said where a page is refused because of its cursor. */
+function resetFrame({ code, problem }: HighwaterError): Uint8Array | undefined {
+  const position = code === 'cursor_ahead' ? problem?.['head'] : problem?.['earliest'];
+  if (!['epoch_changed', 'cursor_expired', 'cursor_ahead'].includes(code ?? '') || typeof position !== 'string') {
+    return undefined;
+  }
+  const data = JSON.stringify({ kind: 'reset', reason: code });
+  return new TextEncoder().encode(`event: highwater\nprev: 0\ndata: ${data}\nid: ${position}\n\n`);
 }

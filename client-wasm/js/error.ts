@@ -37,18 +37,17 @@ export class HighwaterError extends Error {
 /** A connection came to its end. */
 export class Disconnected extends Error {
   override readonly name: string = 'Disconnected';
-  /** How long the server asks to wait. */
-  readonly retryAfterMs: number;
+}
 
-  constructor(reason: string, retryAfterMs = 0, options?: ErrorOptions) {
-    super(reason, options);
-    this.retryAfterMs = bounded(retryAfterMs);
-  }
+/** Connection after connection was of no use, and another would not be: what the last one ended with is the `cause`. */
+export class LoopError extends Error {
+  override readonly name: string = 'LoopError';
+  /** `unfit`: each broke the protocol; `reset_loop`: each began with a reset, as where two servers with two logs take turns. */
+  readonly code: 'unfit' | 'reset_loop';
 
-  /** Because something else failed: that is the `cause`, and how long it asks to wait is heeded. */
-  static by(what: string, cause: Error): Disconnected {
-    const retryAfterMs = cause instanceof HighwaterError ? cause.retryAfterMs : 0;
-    return new Disconnected(`${what}: ${cause.message}`, retryAfterMs, { cause });
+  constructor(code: LoopError['code'], cause: Error) {
+    super(code === 'unfit' ? `again and again: ${cause.message}` : 'the log is another one at every connection', { cause });
+    this.code = code;
   }
 }
 

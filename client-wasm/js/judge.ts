@@ -1,10 +1,11 @@
 /** The wasm half, as JavaScript likes it: chunks in, records out. */
 
+import { Event, Kind, PageKind, Reason, StatusCode } from '#wasm';
 import { toError } from './error.js';
-import { Kind, Session } from './glue.js';
-import { memory } from './wasm.js';
+import type { Settings } from './settings.js';
+import { type Wasm, wasm } from './wasm.js';
 
-export { Kind };
+export { Event, Kind, PageKind, Reason, StatusCode };
 
 /** One thing that wasm says. */
 export interface Record {
@@ -30,7 +31,7 @@ export interface Counts {
   readonly held: number;
 }
 
-const VIEW_NUMBERS = 4;
+const VIEW_NUMBERS = 5;
 const RECORD_NUMBERS = 4;
 const COUNTS = 9;
 
@@ -39,19 +40,23 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Judges what arrives for one set of topics. Its records are complete before anyone else is told of them. */
 export class Judge {
-  readonly #session: Session;
-  readonly #memory: WebAssembly.Memory;
+  readonly #wasm: Wasm;
+  /** Where the session is in wasm's memory; 0 once it is gone. */
+  #session: number;
   #epoch: string;
   /** A bit for each kind. */
   #listened = 0;
 
+  /** When something is to happen by itself, in milliseconds since 1970; below 0 where nothing is. */
+  timeoutAt = -1;
+
   /** Throws a `TypeError` where `after` is no place to start from. */
-  constructor(after: string, heldEventsMax: number, heldBytesMax: number) {
-    this.#memory = memory();
-    this.#session = new Session();
+  constructor({ after, heldEventsMax, heldBytesMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs }: Settings) {
+    this.#wasm = wasm();
+    this.#session = this.#wasm.session_new(connectTimeoutMs, backoffBaseMs, backoffMaxMs, Math.random());
     this.#write(after);
-    if (!this.#session.start(heldEventsMax, heldBytesMax)) {
-      this.#session.free();
+    if (!this.#wasm.session_start(this.#session, heldEventsMax, heldBytesMax)) {
+      this.free();
       throw new TypeError(`after must be a position, 'earliest' or 'latest', not ${JSON.stringify(after)}`);
     }
     this.#epoch = after.includes('-') ? after.slice(0, after.indexOf('-')) : '';
@@ -61,31 +66,31 @@ export class Judge {
   listen(kind: Kind, told: boolean): void {
     const bit = 1 << kind;
     this.#listened = told ? this.#listened | bit : this.#listened & ~bit;
-    this.#session.listen(this.#listened);
+    this.#wasm.session_listen(this.#session, this.#listened);
   }
 
-  /** Begins a connection. */
-  connect(): void {
-    this.#session.connect();
+  /** Takes what happens outside. */
+  happened(event: Event, status = 0, delayMs = 0): Record[] {
+    return this.#records(this.#wasm.session_happened(this.#session, Date.now(), event, status, delayMs));
   }
 
   /** Takes a chunk of an event stream. */
   received(chunk: Uint8Array): Record[] {
-    const spare = this.#session.spare(chunk.byteLength); // First, as it may move the memory.
-    new Uint8Array(this.#memory.buffer, spare, chunk.byteLength).set(chunk);
-    return this.#records(this.#session.received(chunk.byteLength));
+    const spare = this.#wasm.session_spare(this.#session, chunk.byteLength); // First, as it may move the memory.
+    new Uint8Array(this.#wasm.memory.buffer, spare, chunk.byteLength).set(chunk);
+    return this.#records(this.#wasm.session_received(this.#session, Date.now(), chunk.byteLength));
   }
 
-  /** Takes a page of what `FetchLog` or `FetchStream` asked for. */
-  fetched(page: string, ofLog: boolean): Record[] {
+  /** Takes a page that something asked for. */
+  fetched(page: string, kind: PageKind): Record[] {
     this.#write(page);
-    return this.#records(this.#session.fetched(ofLog));
+    return this.#records(this.#wasm.session_fetched(this.#session, Date.now(), kind));
   }
 
   /** The stream of an event whose data is broken. */
   streamOf(text: string): string | undefined {
     this.#write(text);
-    return this.#records(this.#session.stream_of())[0]?.value as string | undefined;
+    return this.#records(this.#wasm.session_stream_of(this.#session))[0]?.value as string | undefined;
   }
 
   counts(): Counts {
@@ -106,22 +111,24 @@ export class Judge {
 
   /** Gives the memory back. Nothing may be called after that. */
   free(): void {
-    this.#session.free();
+    this.#wasm.__wbg_session_free(this.#session, 0);
+    this.#session = 0;
   }
 
   #numbers(): Float64Array {
-    return new Float64Array(this.#memory.buffer, this.#session.counts(), COUNTS);
+    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.session_counts(this.#session), COUNTS);
   }
 
   #write(text: string): void {
     const bytes = encoder.encode(text);
-    const room = this.#session.room(bytes.byteLength); // First, as it may move the memory.
-    new Uint8Array(this.#memory.buffer, room, bytes.byteLength).set(bytes);
+    const room = this.#wasm.session_room(this.#session, bytes.byteLength); // First, as it may move the memory.
+    new Uint8Array(this.#wasm.memory.buffer, room, bytes.byteLength).set(bytes);
   }
 
   #records(view: number): Record[] {
-    const { buffer } = this.#memory;
-    const [count = 0, records, text, textBytes] = new Float64Array(buffer, view, VIEW_NUMBERS);
+    const { buffer } = this.#wasm.memory;
+    const [count = 0, records, text, textBytes, timeoutAt = -1] = new Float64Array(buffer, view, VIEW_NUMBERS);
+    this.timeoutAt = timeoutAt;
     const numbers = new Float64Array(buffer, records, count * RECORD_NUMBERS);
     const bytes = new Uint8Array(buffer, text, textBytes);
     const values = parse(bytes, numbers);

@@ -5,6 +5,8 @@ import type { Settings } from './settings.js';
 
 /** A page that is longer than this is not read: the stream brings the same. */
 const PAGE_BYTES_MAX = 64 * 1024 * 1024;
+/** As long as the machine in wasm thinks that a poll may take. */
+const POLL_WAIT_S = 25;
 
 /** How a page's request is ended, and who is told that it goes on. */
 export interface Progress {
@@ -27,6 +29,14 @@ export async function openStream(settings: Settings, after: string, signal: Abor
 export async function readLogPage(settings: Settings, after: string, progress: Progress): Promise<string> {
   const url = eventsUrl(settings, after);
   url.searchParams.set('limit', String(settings.pageEventsMax));
+  return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
+}
+
+/** Reads a page of the log after a position, which the server holds back until there is something, or for a while. */
+export async function pollLog(settings: Settings, after: string, progress: Progress): Promise<string> {
+  const url = eventsUrl(settings, after);
+  url.searchParams.set('limit', String(settings.pageEventsMax));
+  url.searchParams.set('wait', String(POLL_WAIT_S));
   return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
@@ -60,7 +70,7 @@ async function sendForPage(settings: Settings, url: URL, progress: Progress): Pr
 }
 
 async function send(settings: Settings, url: URL, accept: string, signal: AbortSignal): Promise<Response> {
-  const headers = new Headers(await settings.headers());
+  const headers = await settings.headers();
   headers.set('accept', accept);
   const response = await settings.fetch(url, { headers, signal, cache: 'no-store' });
   if (response.status !== 200) {

@@ -7,7 +7,7 @@ export interface Settings {
   readonly topics: readonly string[];
   readonly after: string;
   readonly fetch: typeof fetch;
-  readonly headers: () => HeadersInit | Promise<HeadersInit>;
+  readonly headers: () => Promise<Headers>;
   readonly bufferEventsMax: number;
   readonly heldEventsMax: number;
   readonly heldBytesMax: number;
@@ -19,7 +19,7 @@ export interface Settings {
 
 /** Throws a `TypeError` or `RangeError` that names the option which can't be. */
 export function settings(options: Options): Settings {
-  const { topics, headers, after = 'latest' } = options;
+  const { topics, headers, token, after = 'latest' } = options;
   if (!Array.isArray(topics) || topics.length === 0 || topics.some((topic) => typeof topic !== 'string')) {
     throw new TypeError('topics must name at least one stream or pattern');
   }
@@ -29,7 +29,13 @@ export function settings(options: Options): Settings {
     after,
     // Called as a method of ours, the browser's own would throw.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    headers: typeof headers === 'function' ? headers : () => headers ?? {},
+    headers: async () => {
+      const given = new Headers(typeof headers === 'function' ? await headers() : headers);
+      if (token) {
+        given.set('authorization', `Bearer ${await token()}`);
+      }
+      return given;
+    },
     bufferEventsMax: limit(options, 'bufferEventsMax', 1024),
     heldEventsMax: limit(options, 'heldEventsMax', 1024),
     heldBytesMax: limit(options, 'heldBytesMax', 4 * 1024 * 1024),

@@ -1,34 +1,61 @@
-/** When to try again, and when to stop waiting. */
+/** What time and the page's own life tell. */
 
 /** The longest delay that timers know. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/**
- * The delay before the next attempt after `failures` others in a row: exponential, capped, and all of it jitter, so that clients cut
- * off together do not come back together. What the server asks for comes on top.
- */
-export function backoffMs(failures: number, baseMs: number, maxMs: number, retryAfterMs: number): number {
-  const ceilingMs = Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
-  return Math.min(retryAfterMs + Math.random() * ceilingMs, TIMER_MS_MAX);
+/** Calls back at a time that may change often. */
+export class Timer {
+  readonly #onTime: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When it goes off. Later ones wait for that: to set a timer for every chunk would cost more than the chunk. */
+  #at = Number.POSITIVE_INFINITY;
+
+  constructor(onTime: () => void) {
+    this.#onTime = onTime;
+  }
+
+  /** In milliseconds since 1970; below 0 is never. Where it calls back too early, it is to be set again. */
+  set(at: number): void {
+    if (at < 0) {
+      this.#clear();
+    } else if (at < this.#at) {
+      this.#clear();
+      this.#at = at;
+      this.#timer = setTimeout(
+        () => {
+          this.#clear();
+          this.#onTime();
+        },
+        Math.min(Math.max(at - Date.now(), 0), TIMER_MS_MAX),
+      );
+    }
+  }
+
+  #clear(): void {
+    clearTimeout(this.#timer);
+    this.#at = Number.POSITIVE_INFINITY;
+  }
 }
 
-/** Waits; resolves early when `signal` aborts, or, if `online`, when the device finds a network again, as browsers tell. */
-export function sleep(delayMs: number, signal: AbortSignal, online: boolean): Promise<void> {
-  const page = online && typeof globalThis.addEventListener === 'function' ? globalThis : undefined;
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      page?.removeEventListener('online', done);
-      resolve();
-    };
-    const timer = setTimeout(done, delayMs);
-    signal.addEventListener('abort', done);
-    page?.addEventListener('online', done);
-    if (signal.aborted) {
-      done();
+/**
+ * Calls back when the device finds a network again, the page is looked at again or is back from where browsers keep pages that
+ * were left. The function it returns ends that.
+ */
+export function onAwake(awake: () => void): () => void {
+  const { document } = globalThis as { document?: Document };
+  const shown = (): void => {
+    if (document?.visibilityState === 'visible') {
+      awake();
     }
-  });
+  };
+  const targets: [EventTarget | undefined, string, () => void][] = [
+    [typeof globalThis.addEventListener === 'function' ? globalThis : undefined, 'online', awake],
+    [document ? globalThis : undefined, 'pageshow', awake],
+    [document, 'visibilitychange', shown],
+    [document, 'resume', awake],
+  ];
+  targets.forEach(([target, name, listener]) => target?.addEventListener(name, listener));
+  return () => targets.forEach(([target, name, listener]) => target?.removeEventListener(name, listener));
 }
 
 /** Resolves when `signal` aborts, or at once where it did. */
@@ -39,34 +66,4 @@ export function aborted(signal: AbortSignal): Promise<void> {
       resolve();
     }
   });
-}
-
-/** Calls back after a silence. */
-export class Watchdog {
-  #limitMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  readonly #onSilence: (limitMs: number) => void;
-
-  constructor(limitMs: number, onSilence: (limitMs: number) => void) {
-    this.#limitMs = limitMs;
-    this.#onSilence = onSilence;
-    this.feed();
-  }
-
-  /** Something was heard. */
-  feed(): void {
-    this.rest();
-    this.#timer = setTimeout(() => this.#onSilence(this.#limitMs), this.#limitMs);
-  }
-
-  /** How much silence is too much from now on; 0 leaves it as it is. */
-  limit(limitMs: number): void {
-    this.#limitMs = Math.min(limitMs || this.#limitMs, TIMER_MS_MAX);
-    this.feed();
-  }
-
-  /** Nothing is expected until it is fed again. */
-  rest(): void {
-    clearTimeout(this.#timer);
-  }
 }

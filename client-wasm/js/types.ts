@@ -47,6 +47,10 @@ export interface Options {
   fetch?: typeof fetch;
   /** Sent with each request; a function is asked each time. */
   headers?: HeadersInit | (() => HeadersInit | Promise<HeadersInit>);
+  /**
+   * A bearer token for each request: asked for every time, so that none is ever stale. A server that refuses one is shown another, once.
+   */
+  token?: () => string | Promise<string>;
   /** Closes the client. */
   signal?: AbortSignal;
   /** How much waits for a slow iterator before the client stops reading; one more chunk may come on top. Default: 1,024. */

@@ -1,22 +1,26 @@
 /** The start of wasm. An entry point provides it; it starts when it is first needed. */
 
-import { initSync } from './glue.js';
+import type { InitOutput } from '#wasm';
+
+/** What wasm exports. It imports nothing, so that nothing of the glue that wasm-bindgen generates is needed. */
+export type Wasm = InitOutput;
 
 let provided: BufferSource | WebAssembly.Module | undefined;
-let running: WebAssembly.Memory | undefined;
+let running: Wasm | undefined;
 
 /** Gives the wasm that is to start. */
 export function provide(wasm: BufferSource | WebAssembly.Module): void {
   provided = wasm;
 }
 
-/** The memory of wasm, which runs from the first call on. Throws where none is provided. */
-export function memory(): WebAssembly.Memory {
+/** What wasm exports, which runs from the first call on. Throws where none is provided. */
+export function wasm(): Wasm {
   if (!running) {
     if (!provided) {
       throw new Error("WebAssembly has not started: await start() of 'highwater/url' before connect()");
     }
-    running = initSync({ module: provided }).memory;
+    const module = provided instanceof WebAssembly.Module ? provided : new WebAssembly.Module(provided);
+    running = new WebAssembly.Instance(module).exports as unknown as Wasm;
   }
   return running;
 }

@@ -8,7 +8,7 @@ mod outputs;
 mod session;
 
 pub use outputs::{Kind, Reason, StatusCode};
-pub use session::{Event, Fate, PageKind, Session};
+pub use session::{Event, PageKind, Session};
 
 /// Half the size of the standard library's, which matters here and nowhere else.
 #[cfg(target_family = "wasm")]

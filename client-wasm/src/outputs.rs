@@ -44,10 +44,6 @@ pub enum Kind {
     Disconnect,
     /// The status has changed to the [`StatusCode`] with this number. The element is a delay in milliseconds.
     Status,
-    /// Send the intent with this number.
-    Send,
-    /// The intent with this number is settled. The element says whether it is confirmed.
-    Settled,
 }
 
 /// Why a connection is to be ended.

@@ -4,11 +4,10 @@ use std::mem;
 
 use highwater_core::control::ControlKind;
 use highwater_core::envelope::{Page, number_member, scan, scan_page};
-use highwater_core::overlay::{Answer, IntentId, Overlay, Settled};
 use highwater_core::reconcile::{Attempt, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict};
 use highwater_core::sse::Decoder;
 use highwater_core::subscription::{Cause, Input, Options, Output as Effect, Status, Subscription};
-use highwater_core::version::{After, Position, Sequence};
+use highwater_core::version::{After, Position};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::outputs::{Kind, Outputs, Reason, StatusCode};
@@ -26,7 +25,6 @@ pub struct Session {
     decoder: Decoder,
     reconciler: Reconciler,
     subscription: Subscription,
-    overlay: Overlay,
     attempt: Attempt,
     /// The kinds told only to whoever listens, a bit each.
     listened: u32,
@@ -78,34 +76,12 @@ pub enum PageKind {
     Poll,
 }
 
-/// What became of an intent.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// See [`Answer::Recorded`]: with the sequence.
-    Recorded,
-    /// See [`Answer::Refused`].
-    Refused,
-    /// See [`Answer::Conflict`] and [`Answer::Unknown`].
-    Retried,
-    /// See [`Overlay::judged`].
-    Judged,
-    /// See [`Overlay::drop`].
-    Dropped,
-}
-
 #[wasm_bindgen]
 impl Session {
     /// A reader of what is recorded from now on. Of the seed, a random number, come the delays before reconnects.
     #[wasm_bindgen(constructor)]
     #[must_use]
-    pub fn new(
-        connect_timeout_ms: u32,
-        backoff_base_ms: u32,
-        backoff_max_ms: u32,
-        intents_max: usize,
-        seed: f64,
-    ) -> Self {
+    pub fn new(connect_timeout_ms: u32, backoff_base_ms: u32, backoff_max_ms: u32, seed: f64) -> Self {
         let mut reconciler = Reconciler::new(After::Latest, HoldLimits::default());
         let options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
         Self {
@@ -113,7 +89,6 @@ impl Session {
             attempt: reconciler.connect(),
             reconciler,
             subscription: Subscription::new(options, seed.to_bits()),
-            overlay: Overlay::new(intents_max),
             listened: 0,
             outputs: Outputs::default(),
             text: Vec::new(),
@@ -228,37 +203,6 @@ impl Session {
 
 #[wasm_bindgen]
 impl Session {
-    /// Adds an intent; answers its number, or below 0 where there is no room for another.
-    pub fn intend(&mut self) -> f64 {
-        self.overlay.add().map_or(-1.0, |id| f64::from(id.get()))
-    }
-
-    /// Takes what became of an intent, if it is one, and leaves what is to be done now.
-    pub fn intent(&mut self, number: u32, fate: Fate, sequence: f64) -> *const f64 {
-        self.outputs.clear();
-        let id = IntentId::new(number);
-        match fate {
-            Fate::Recorded => {
-                let sequence = Sequence::new(sequence as u64).unwrap_or(Sequence::MAX);
-                self.overlay.answered(id, Answer::Recorded(sequence));
-            }
-            Fate::Refused => self.overlay.answered(id, Answer::Refused),
-            Fate::Retried => self.overlay.answered(id, Answer::Unknown),
-            Fate::Judged => self.overlay.judged(id),
-            Fate::Dropped => self.overlay.drop(id),
-        }
-        self.finish()
-    }
-
-    /// Leaves the next intent to send, where none is on its way.
-    pub fn send(&mut self) -> *const f64 {
-        self.outputs.clear();
-        if let Some(id) = self.overlay.send() {
-            self.outputs.push_number(Kind::Send, id.get(), 0);
-        }
-        self.finish()
-    }
-
     /// Leaves one record that names the stream of the event in [`Self::room`], or none where even that can't be read.
     pub fn stream_of(&mut self) -> *const f64 {
         self.outputs.clear();
@@ -376,14 +320,10 @@ impl Session {
         }
     }
 
-    /// Leaves what is settled by how far the cursor has come, and says where the view stands.
+    /// Says where the view stands.
     fn finish(&mut self) -> *const f64 {
         if let After::Position(position) = self.reconciler.resume() {
             self.outputs.tell_epoch(position.epoch);
-            self.overlay.confirmed(position.sequence);
-        }
-        while let Some((id, how)) = self.overlay.poll() {
-            self.outputs.push_number(Kind::Settled, id.get(), u32::from(how == Settled::Confirmed));
         }
         self.outputs.finish(self.subscription.next_timeout())
     }

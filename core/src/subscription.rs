@@ -361,6 +361,7 @@ impl Subscription {
     }
 
     fn polled(&mut self, now: u64, is_live: bool) {
+        self.unauthorized = false;
         self.polling_until.get_or_insert(now + POLLING_MS);
         self.failures = 0;
         match is_live {

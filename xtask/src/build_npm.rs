@@ -1,6 +1,6 @@
 //! `cargo xtask build-npm`: the npm package `highwater`, in three steps that are skipped while nothing changed.
 //!
-//! The crate becomes wasm; `client-wasm/pkg/` gets that wasm, optimised, and the glue that loads it; from these the
+//! The crate becomes wasm; `client-wasm/pkg/` gets that wasm, optimised, and the types of what it exports; from these the
 //! package's own script `build` makes `client-wasm/dist/`, which is what npm packs and what the server embeds.
 
 use std::env;
@@ -49,9 +49,9 @@ pub(crate) fn bundle_notes() -> PathBuf {
     project::client().join("pkg/bundle.json")
 }
 
-/// The glue that `build-npm` leaves, not minified.
-fn glue() -> PathBuf {
-    project::client().join(format!("pkg/{STEM}.js"))
+/// What `build-npm` says of that wasm: which functions it exports, and what their numbers mean.
+fn types() -> PathBuf {
+    project::client().join(format!("pkg/{STEM}.d.ts"))
 }
 
 /// Compiles what `selection` says of the crate, and answers where cargo puts it; cargo knows what changed.
@@ -63,19 +63,20 @@ fn compile(selection: &[&str]) -> Result<PathBuf> {
         .args(selection)
         .arg("--target-dir")
         .arg(&target)
-        .env("CARGO_ENCODED_RUSTFLAGS", short_paths());
+        .env("CARGO_ENCODED_RUSTFLAGS", rustc_flags().join("\x1f"));
     process::run(&mut cargo)?;
     Ok(target.join(WASM_TARGET).join("wasm"))
 }
 
 /// Panics carry the paths of their sources: no folder of the builder's machine belongs in what a browser downloads.
-fn short_paths() -> String {
+/// Each constant is a piece of data of its own, so that `shrink.js` can take out those that nothing points at any more.
+fn rustc_flags() -> Vec<String> {
     let remap = |folder: &Path, name: &str| format!("--remap-path-prefix={}={name}", folder.display());
-    let mut flags = vec![remap(project::root(), "highwater")];
+    let mut flags = vec!["-Clink-arg=--no-merge-data-segments".to_owned(), remap(project::root(), "highwater")];
     // Each registry has a folder of its own, named after its host.
     let registries = cargo_home().and_then(|folder| fs::read_dir(folder.join("registry/src")).ok());
     flags.extend(registries.into_iter().flatten().flatten().map(|entry| remap(&entry.path(), "crates")));
-    flags.join("\x1f")
+    flags
 }
 
 fn cargo_home() -> Option<PathBuf> {
@@ -107,7 +108,7 @@ fn bind(client: &Path, compiled: PathBuf) -> Result<()> {
             client.join("shrink.js"),
             project::root().join("xtask/src/build_npm.rs"),
         ],
-        outputs: &[wasm(), glue()],
+        outputs: &[wasm(), types()],
     };
     step.run(|| {
         make_glue(&compiled, &package)?;
@@ -120,7 +121,7 @@ fn bind(client: &Path, compiled: PathBuf) -> Result<()> {
 fn bundle(client: &Path) -> Result<()> {
     let step = Step {
         stamp: client.join("pkg/.bundled"),
-        inputs: &[client.to_owned(), wasm(), glue()],
+        inputs: &[client.to_owned(), wasm(), types()],
         outputs: &[client.join("dist"), bundle_notes()],
     };
     step.run(|| process::run(setup::npm_command(client).args(["run", "build"])))

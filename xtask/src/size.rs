@@ -91,7 +91,7 @@ fn compressed_bytes(files: &[String]) -> Result<Vec<(usize, usize)>> {
 /// The glue as the package's own build bundles it: minified, and without what the package does not use.
 fn minify_glue() -> Result<()> {
     let mut esbuild = process::command("node", &project::client());
-    esbuild.args(["node_modules/esbuild/bin/esbuild", "js/glue.ts", "--bundle", "--minify", "--format=esm"]);
+    esbuild.args(["node_modules/esbuild/bin/esbuild", "js/wasm.ts", "--bundle", "--minify", "--format=esm"]);
     process::run(esbuild.args(["--target=es2022", "--log-level=error"]).arg(format!("--outfile={GLUE}")))
 }
 
