@@ -1,7 +1,7 @@
 //! The borrowed header scan: what a verdict needs of an event, without parsing the event.
 
 pub use super::scanner::JsonText;
-use super::scanner::Scanner;
+use super::scanner::{Scanner, for_each_member};
 use crate::version::{Position, Revision, Sequence, Version};
 
 /// What an event is judged by.
@@ -33,23 +33,20 @@ pub fn scan(envelope: &str) -> Result<Header<'_>, InvalidHeader> {
 }
 
 fn scan_header(envelope: &str) -> Option<Header<'_>> {
-    let mut scanner = Scanner::new(envelope);
     let (mut stream, mut sequence, mut revision, mut version) = (None, None, None, None);
-    scanner.take(b'{')?;
-    let mut first = true;
-    while let Some(name) = scanner.member(first)? {
-        first = false;
-        match &*name {
+    for_each_member(envelope, &mut |name, scanner| {
+        match name {
             "subject" => stream = Some(scanner.string()?),
             "sequence" => sequence = Some(scan_sequence(scanner.string()?)?),
             "revision" => revision = Some(scanner.value()?.parse().ok()?),
             "version" => version = Some(scanner.value()?.parse().ok()?),
-            "data" if stream.is_some() && sequence.is_some() && revision.is_some() && version.is_some() => break,
+            "data" if stream.is_some() && sequence.is_some() && revision.is_some() && version.is_some() => return None,
             _ => {
                 scanner.value()?;
             }
         }
-    }
+        Some(())
+    });
     Some(Header { stream: stream?, sequence: sequence?, revision: revision?, version: version? })
 }
 
@@ -72,21 +69,18 @@ pub struct Page<'a> {
 /// Splits a page of the log or of a stream into its events. `None` where it is none.
 #[must_use]
 pub fn scan_page(json: &str) -> Option<Page<'_>> {
-    let mut scanner = Scanner::new(json);
     let mut page = Page::default();
-    scanner.take(b'{')?;
-    let mut first = true;
-    while let Some(name) = scanner.member(first)? {
-        first = false;
-        match &*name {
-            "events" => page.events = scan_array(&mut scanner)?,
+    for_each_member(json, &mut |name, scanner| {
+        match name {
+            "events" => page.events = scan_array(scanner)?,
             "prev" => page.prev = Some(scanner.value()?.parse().ok()?),
             "next" => page.next = Some(scanner.string()?.decode()?.parse().ok()?),
             _ => {
                 scanner.value()?;
             }
         }
-    }
+        Some(())
+    })?;
     Some(page)
 }
 
@@ -94,9 +88,7 @@ fn scan_array<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<&'a str>> {
     let mut values = Vec::new();
     scanner.take(b'[')?;
     while scanner.take(b']').is_none() {
-        if !values.is_empty() {
-            scanner.take(b',')?;
-        }
+        let _ = scanner.take(b','); // As in `for_each_member`.
         values.push(scanner.value()?);
     }
     Some(values)
@@ -105,15 +97,13 @@ fn scan_array<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<&'a str>> {
 /// The member of this name of a JSON object, where it is a string.
 #[must_use]
 pub fn text_member<'a>(json: &'a str, wanted: &str) -> Option<JsonText<'a>> {
-    let mut scanner = Scanner::new(json);
-    scanner.take(b'{')?;
-    let mut first = true;
-    while let Some(name) = scanner.member(first)? {
-        first = false;
+    let mut found = None;
+    for_each_member(json, &mut |name, scanner| {
         if name == wanted {
-            return scanner.string();
+            found = scanner.string();
+            return None;
         }
-        scanner.value()?;
-    }
-    None
+        scanner.value().map(|_| ())
+    });
+    found
 }
