@@ -23,6 +23,7 @@ trapPanics(module);
 removeExports(module);
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
+binaryen.setLowMemoryUnused(true); // The stack ends there.
 binaryen.setOneCallerInlineMaxSize(50); // One large function compresses worse than its parts.
 module.optimize();
 const pointedAtStill = pointedAt(module, data);
@@ -30,7 +31,8 @@ keepData(
   module,
   data.filter((piece) => pointedAtStill.has(piece) || !pointedAtOnce.has(piece)),
 );
-module.optimize(); // What the first round uncovers goes in the second.
+module.optimize(); // What the first round uncovers goes in the second, and so on.
+module.optimize();
 module.runPasses(['strip-producers', 'strip-target-features']);
 if (/^ \(import /m.test(module.emitText())) {
   throw new Error(`${file} imports what nobody gives it`);

@@ -45,20 +45,14 @@ pub struct Reconciler {
     hold: Hold,
     /// Up to here the set has events, as the server said.
     wanted: Sequence,
-    fetching: Option<Fetching>,
+    /// What is being fetched. It tells where things stood when that began.
+    fetching: Option<Missing>,
     lost: Option<Output>,
     reconnect: bool,
     attempt: Attempt,
     /// Whether the present connection has reset the reader: it does so once, if at all.
     was_reset: bool,
     counts: Counts,
-}
-
-/// A fetch under way, and where things stood when it began.
-#[derive(Debug, PartialEq, Eq)]
-enum Fetching {
-    Log { cursor: Sequence },
-    Stream { stream: Box<str>, revision: Revision },
 }
 
 /// What an event is judged by, taken from its envelope.
@@ -246,8 +240,10 @@ impl Reconciler {
         }
         match self.fetching.take() {
             // The server says there is more and does not give it.
-            Some(Fetching::Log { cursor }) if cursor == self.cursor && self.wanted > cursor => self.reconnect = true,
-            Some(Fetching::Stream { stream, revision }) if self.known(&stream).revision == revision => {
+            Some(Missing::Log { after }) if after.sequence == self.cursor && self.wanted > self.cursor => {
+                self.reconnect = true;
+            }
+            Some(Missing::Stream { stream, from }) if self.first_missing(&stream) == from => {
                 if let Some(held) = self.hold.first_of(&stream) {
                     self.lose(&stream, held);
                 }
@@ -274,7 +270,10 @@ impl Reconciler {
                 return self.release(verdict, Position::new(epoch, sequence));
             }
             if held.prev <= self.cursor {
-                missing = subject.map(|subject| self.missing_in_stream(&subject.stream));
+                missing = subject.map(|Subject { stream, .. }| Missing::Stream {
+                    from: self.first_missing(&stream),
+                    stream: stream.into(),
+                });
             }
         }
         if self.fetching.is_some() {
@@ -285,12 +284,7 @@ impl Reconciler {
             None if self.wanted > self.cursor => Missing::Log { after: Position::new(epoch, self.cursor) },
             None => return None,
         };
-        self.fetching = Some(match &missing {
-            Missing::Log { .. } => Fetching::Log { cursor: self.cursor },
-            Missing::Stream { stream, .. } => {
-                Fetching::Stream { stream: stream.clone(), revision: self.known(stream).revision }
-            }
-        });
+        self.fetching = Some(missing.clone());
         Some(Output::Fetch(missing))
     }
 
@@ -340,7 +334,7 @@ impl Reconciler {
     /// Whether a stream's event can be what the fetch of that stream is for: it lies before what waits for it.
     fn is_missing(&self, sequence: Sequence, subject: &Subject<'_>) -> bool {
         let asked_for = match &self.fetching {
-            Some(Fetching::Stream { stream, .. }) => **stream == *subject.stream,
+            Some(Missing::Stream { stream, .. }) => **stream == *subject.stream,
             _ => false,
         };
         let awaited = self.hold.first().is_some_and(|(held, _)| sequence < held);
@@ -414,9 +408,9 @@ impl Reconciler {
         self.streams.get(stream).unwrap_or_default()
     }
 
-    fn missing_in_stream(&self, stream: &str) -> Missing {
-        let from = self.known(stream).revision.next().unwrap_or(Revision::MAX);
-        Missing::Stream { stream: stream.into(), from }
+    /// The revision that comes next in a stream.
+    fn first_missing(&self, stream: &str) -> Revision {
+        self.known(stream).revision.next().unwrap_or(Revision::MAX)
     }
 
     /// Goes on before this revision of a stream without what lies between: it is not to be had.

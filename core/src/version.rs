@@ -91,12 +91,16 @@ bounded_number! {
     Version: u32, max 2_147_483_647
 }
 
-/// Reads decimal digits, at most 19 of them, and nothing else.
+/// Reads decimal digits and nothing else. `None` also where a u64 can't hold the number.
 pub(crate) fn digits(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || text.len() > 19 {
+    if text.is_empty() {
         return None;
     }
-    text.iter().try_fold(0, |number: u64, &byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
+    text.iter().try_fold(0_u64, |number, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        // `checked_mul` would multiply 128 bits where a browser runs it.
+        if number > u64::MAX / 10 { None } else { (number * 10).checked_add(digit) }
+    })
 }
 
 /// The digits and lower-case letters of [Crockford's base 32](https://www.crockford.com/base32.html).

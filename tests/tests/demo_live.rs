@@ -92,17 +92,16 @@ impl Demo {
                 }
                 while let Some(after) = missing.take() {
                     let page = self.page(after).await;
-                    let (arrivals, end) = scan_page(&page).unwrap().arrivals().unwrap();
-                    for arrival in &arrivals {
-                        if let Some(verdict) = reconciler.event(attempt, arrival) {
+                    let page = scan_page(&page).unwrap();
+                    let (arrivals, end) = page.arrivals().unwrap();
+                    let mut last = page.prev.unwrap();
+                    for arrival in arrivals {
+                        last = arrival.position.sequence;
+                        if let Some(verdict) = reconciler.event(attempt, &arrival) {
                             followed.take(verdict, arrival.envelope);
                         }
                     }
-                    reconciler.caught_up(
-                        attempt,
-                        end,
-                        arrivals.last().map(|last| last.position.sequence).unwrap_or_default(),
-                    );
+                    reconciler.caught_up(attempt, end, last);
                     reconciler.fetched(attempt);
                     followed.drain(&mut reconciler, &mut missing);
                 }

@@ -1,8 +1,8 @@
 //! The borrowed header scan: what a verdict needs of an event, without parsing the event.
 
 pub use super::scanner::JsonText;
-use super::scanner::Scanner;
-use crate::version::{Position, Revision, Sequence, Version};
+use super::scanner::{Scanner, for_each_member};
+use crate::version::{Position, Revision, Sequence, Version, digits};
 
 /// What an event is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,23 +33,20 @@ pub fn scan(envelope: &str) -> Result<Header<'_>, InvalidHeader> {
 }
 
 fn scan_header(envelope: &str) -> Option<Header<'_>> {
-    let mut scanner = Scanner::new(envelope);
     let (mut stream, mut sequence, mut revision, mut version) = (None, None, None, None);
-    scanner.take(b'{')?;
-    let mut first = true;
-    while let Some(name) = scanner.member(first)? {
-        first = false;
-        match &*name {
+    for_each_member(envelope, &mut |name, scanner| {
+        match name {
             "subject" => stream = Some(scanner.string()?),
             "sequence" => sequence = Some(scan_sequence(scanner.string()?)?),
             "revision" => revision = Some(scanner.value()?.parse().ok()?),
             "version" => version = Some(scanner.value()?.parse().ok()?),
-            "data" if stream.is_some() && sequence.is_some() && revision.is_some() && version.is_some() => break,
+            "data" if stream.is_some() && sequence.is_some() && revision.is_some() && version.is_some() => return None,
             _ => {
                 scanner.value()?;
             }
         }
-    }
+        Some(())
+    });
     Some(Header { stream: stream?, sequence: sequence?, revision: revision?, version: version? })
 }
 
@@ -74,14 +71,10 @@ pub struct Page<'a> {
 /// Splits a page of the log or of a stream into its events. `None` where it is none.
 #[must_use]
 pub fn scan_page(json: &str) -> Option<Page<'_>> {
-    let mut scanner = Scanner::new(json);
     let mut page = Page::default();
-    scanner.take(b'{')?;
-    let mut first = true;
-    while let Some(name) = scanner.member(first)? {
-        first = false;
-        match &*name {
-            "events" => page.events = scan_array(&mut scanner)?,
+    for_each_member(json, &mut |name, scanner| {
+        match name {
+            "events" => page.events = scan_array(scanner)?,
             "prev" => page.prev = Some(scanner.value()?.parse().ok()?),
             "next" => page.next = Some(scanner.string()?.decode()?.parse().ok()?),
             "head" => page.head = Some(scanner.string()?.decode()?.parse().ok()?),
@@ -89,7 +82,8 @@ pub fn scan_page(json: &str) -> Option<Page<'_>> {
                 scanner.value()?;
             }
         }
-    }
+        Some(())
+    })?;
     Some(page)
 }
 
@@ -97,9 +91,7 @@ fn scan_array<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<&'a str>> {
     let mut values = Vec::new();
     scanner.take(b'[')?;
     while scanner.take(b']').is_none() {
-        if !values.is_empty() {
-            scanner.take(b',')?;
-        }
+        let _ = scanner.take(b','); // As in `for_each_member`.
         values.push(scanner.value()?);
     }
     Some(values)
@@ -108,26 +100,29 @@ fn scan_array<'a>(scanner: &mut Scanner<'a>) -> Option<Vec<&'a str>> {
 /// The member of this name of a JSON object, where it is a string.
 #[must_use]
 pub fn text_member<'a>(json: &'a str, wanted: &str) -> Option<JsonText<'a>> {
-    find_member(json, wanted)?.string()
+    let mut found = None;
+    for_each_member(json, &mut |name, scanner| {
+        if name == wanted {
+            found = scanner.string();
+            return None;
+        }
+        scanner.value().map(|_| ())
+    });
+    found
 }
 
 /// The member of this name of a JSON object, where it is a number without sign, fraction and exponent.
 #[must_use]
 pub fn number_member(json: &str, wanted: &str) -> Option<u32> {
-    find_member(json, wanted)?.value()?.parse().ok()
+    let mut found = None;
+    for_each_member(json, &mut |name, scanner| {
+        let value = scanner.value()?;
+        if name == wanted {
+            found = digits(value.as_bytes());
+            return None;
+        }
+        Some(())
+    });
+    u32::try_from(found?).ok()
 }
 
-/// A scanner that stands before the value of this member.
-fn find_member<'a>(json: &'a str, wanted: &str) -> Option<Scanner<'a>> {
-    let mut scanner = Scanner::new(json);
-    scanner.take(b'{')?;
-    let mut first = true;
-    while let Some(name) = scanner.member(first)? {
-        if name == wanted {
-            return Some(scanner);
-        }
-        first = false;
-        scanner.value()?;
-    }
-    None
-}

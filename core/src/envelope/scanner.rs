@@ -4,6 +4,7 @@
 //! the text, never panics, and takes time in proportion to the text.
 
 use std::borrow::Cow;
+use std::str::Bytes;
 
 use memchr::memchr2;
 
@@ -15,29 +16,26 @@ impl<'a> JsonText<'a> {
     /// The text that it stands for; borrowed where it has no escapes. `None` where an escape is wrong.
     #[must_use]
     pub fn decode(self) -> Option<Cow<'a, str>> {
-        let mut decoded = String::new();
-        let mut rest = self.0;
-        while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
-            let (plain, escape) = (rest.get(..at)?, rest.get(at + 1..)?);
-            let (character, length) = unescape(escape)?;
-            decoded.push_str(plain);
-            decoded.push(character);
-            rest = escape.get(length..)?;
+        if self.0.bytes().all(|byte| byte != b'\\') {
+            return Some(Cow::Borrowed(self.0));
         }
-        if decoded.is_empty() {
-            return Some(Cow::Borrowed(rest));
+        let mut bytes = self.0.bytes();
+        let mut decoded = Vec::new();
+        while let Some(byte) = bytes.next() {
+            if byte == b'\\' {
+                decoded.extend_from_slice(unescape(&mut bytes)?.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                decoded.extend_from_slice(&[byte]);
+            }
         }
-        decoded.push_str(rest);
-        Some(Cow::Owned(decoded))
+        String::from_utf8(decoded).ok().map(Cow::Owned)
     }
 }
 
-/// The character that stands behind a backslash, and how many bytes it takes there.
-fn unescape(escape: &str) -> Option<(char, usize)> {
-    let character = match escape.as_bytes().first()? {
-        b'"' => '"',
-        b'\\' => '\\',
-        b'/' => '/',
+/// The character that stands behind a backslash.
+fn unescape(escape: &mut Bytes<'_>) -> Option<char> {
+    let character = match escape.next()? {
+        byte @ (b'"' | b'\\' | b'/') => char::from(byte),
         b'b' => '\u{8}',
         b'f' => '\u{c}',
         b'n' => '\n',
@@ -46,21 +44,39 @@ fn unescape(escape: &str) -> Option<(char, usize)> {
         b'u' => return unescape_unicode(escape),
         _ => return None,
     };
-    Some((character, 1))
+    Some(character)
 }
 
-fn unescape_unicode(escape: &str) -> Option<(char, usize)> {
-    let high = hex4(escape.get(1..5)?)?;
+fn unescape_unicode(escape: &mut Bytes<'_>) -> Option<char> {
+    let high = hex4(escape)?;
     if !(0xd800..0xdc00).contains(&high) {
-        return Some((char::from_u32(high)?, 5));
+        return char::from_u32(high);
     }
-    let low = hex4(escape.get(5..11)?.strip_prefix("\\u")?)?;
-    let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-    Some((char::from_u32(0x10000 + ((high - 0xd800) << 10) + low)?, 11))
+    if escape.next()? != b'\\' || escape.next()? != b'u' {
+        return None;
+    }
+    let low = hex4(escape)?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+    char::from_u32(0x10000 + ((high - 0xd800) << 10) + low)
 }
 
-fn hex4(digits: &str) -> Option<u32> {
-    digits.bytes().try_fold(0, |number, digit| Some(number * 16 + char::from(digit).to_digit(16)?))
+fn hex4(digits: &mut Bytes<'_>) -> Option<u32> {
+    (0..4).try_fold(0, |number, _| Some(number * 16 + char::from(digits.next()?).to_digit(16)?))
+}
+
+/// Goes through the members of an object. `take` gets each name, takes the value, and ends it all with `None`.
+pub(super) fn for_each_member<'a>(
+    json: &'a str,
+    take: &mut dyn FnMut(&str, &mut Scanner<'a>) -> Option<()>,
+) -> Option<()> {
+    let mut scanner = Scanner { text: json, at: 0 };
+    scanner.take(b'{')?;
+    while scanner.take(b'}').is_none() {
+        let _ = scanner.take(b','); // Where there is none, this is the first, or no JSON.
+        let name = scanner.string()?.decode()?;
+        scanner.take(b':')?;
+        take(&name, &mut scanner)?;
+    }
+    Some(())
 }
 
 /// A place in JSON text.
@@ -70,10 +86,6 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
-    }
-
     fn bytes(&self) -> &'a [u8] {
         self.text.as_bytes()
     }
@@ -148,18 +160,5 @@ impl<'a> Scanner<'a> {
                 return Some(());
             }
         }
-    }
-
-    /// Takes the next member's name and colon; `Some(None)` at the end of the object. `first` is whether none came yet.
-    pub(crate) fn member(&mut self, first: bool) -> Option<Option<Cow<'a, str>>> {
-        if self.take(b'}').is_some() {
-            return Some(None);
-        }
-        if !first {
-            self.take(b',')?;
-        }
-        let name = self.string()?.decode()?;
-        self.take(b':')?;
-        Some(Some(name))
     }
 }

@@ -94,7 +94,7 @@ impl Hold {
         self.bytes -= held.envelope.len();
         self.released += 1;
         if self.released * 2 >= self.events.len() {
-            self.events.drain(..self.released);
+            self.events = self.events.split_off(self.released);
             self.released = 0;
         }
         Some(held)

@@ -63,15 +63,15 @@ impl<'a> Page<'a> {
     ///
     /// An event whose header can't be read has the lowest place it can have, so that it is told and not passed over.
     #[must_use]
-    pub fn arrivals(&self) -> Option<(Vec<Arrival<'a>>, Position)> {
+    pub fn arrivals(&self) -> Option<(impl Iterator<Item = Arrival<'a>>, Position)> {
         let end = self.next?;
         let mut prev = self.prev?;
-        let arrive = |envelope: &&'a str| {
+        let arrive = move |envelope: &&'a str| {
             let arrival = arrival(envelope, end.epoch, prev);
             prev = arrival.position.sequence;
             arrival
         };
-        Some((self.events.iter().map(arrive).collect(), end))
+        Some((self.events.iter().map(arrive), end))
     }
 }
 

@@ -344,8 +344,9 @@ fn frames_and_pages_are_read_as_what_they_are() {
 
     let [one, two] = [entry(3, "a:1", 1, 1).envelope(), entry(9, "a:1", 2, 1).envelope()];
     let json = format!(r#"{{"events":[{one},{{}},{two}],"prev":2,"next":"{}"}}"#, at(12));
-    let (arrivals, end) = scan_page(&json).unwrap().arrivals().unwrap();
-    let places: Vec<_> = arrivals.iter().map(|arrival| (arrival.prev.get(), arrival.position.sequence.get())).collect();
+    let page = scan_page(&json).unwrap();
+    let (arrivals, end) = page.arrivals().unwrap();
+    let places: Vec<_> = arrivals.map(|arrival| (arrival.prev.get(), arrival.position.sequence.get())).collect();
     assert_eq!((places, end), (vec![(2, 3), (3, 4), (4, 9)], at(12)));
 }
 

@@ -5,6 +5,7 @@ use std::mem;
 use memchr::memchr2;
 
 use super::FRAME_BYTES_MAX;
+use crate::version::digits;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -252,8 +253,8 @@ impl Decoder {
                 self.block.has_id = true;
             }
             b"event" => replace_invalid(&mut self.block.event, value),
-            b"prev" => self.block.prev = number(value),
-            b"retry" => self.retry_ms = number(value).or(self.retry_ms),
+            b"prev" => self.block.prev = digits(value),
+            b"retry" => self.retry_ms = digits(value).or(self.retry_ms),
             _ => {} // A comment (its name is empty), an id with NUL, or a field unknown: all ignored.
         }
     }
@@ -324,23 +325,13 @@ struct Dispatch {
 }
 
 /// Writes `bytes` to `text` as the standard decodes UTF-8: U+FFFD for what is none.
-fn replace_invalid(text: &mut String, bytes: &[u8]) {
+fn replace_invalid(text: &mut String, mut bytes: &[u8]) {
     text.clear();
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
+    while let Err(error) = str::from_utf8(bytes) {
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        text.push_str(str::from_utf8(valid).unwrap_or_default());
+        text.push(char::REPLACEMENT_CHARACTER);
+        bytes = rest.get(error.error_len().unwrap_or(rest.len())..).unwrap_or_default();
     }
-}
-
-/// A number of ASCII digits only; `None` also where a u64 can't hold it.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0u64, |number, &digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+    text.push_str(str::from_utf8(bytes).unwrap_or_default());
 }

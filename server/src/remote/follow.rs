@@ -241,14 +241,15 @@ impl Follower {
         let page = scan_page(&json).ok_or_else(unintelligible)?;
         if of_log {
             let (arrivals, end) = page.arrivals().ok_or_else(unintelligible)?;
-            for arrival in &arrivals {
-                if let Some(verdict) = self.reconciler.event(attempt, arrival) {
-                    self.told.push_back(Told::event(verdict, arrival, Via::Page));
+            let mut last = page.prev.unwrap_or_default();
+            for arrival in arrivals {
+                last = arrival.position.sequence;
+                if let Some(verdict) = self.reconciler.event(attempt, &arrival) {
+                    self.told.push_back(Told::event(verdict, &arrival, Via::Page));
                 }
                 self.drain()?;
             }
-            let last = arrivals.last().map(|arrival| arrival.position.sequence).or(page.prev);
-            self.reconciler.caught_up(attempt, end, last.unwrap_or_default());
+            self.reconciler.caught_up(attempt, end, last);
         } else {
             for envelope in page.events {
                 self.judge_of_stream(attempt, envelope);
