@@ -39,7 +39,7 @@ enum Step {
     Examples,
     /// The types of the JavaScript packages agree
     Types,
-    /// The npm package in Node.js, the page in Chromium
+    /// The npm package in Node.js and in browsers, the page
     Js,
 }
 
@@ -131,9 +131,11 @@ fn types() -> Result<()> {
 fn js() -> Result<()> {
     build_npm::run_for_tests()?;
     build_binary()?;
-    let chromium = setup::chromium()?;
-    let binary = project::highwater_binary("debug");
-    in_npm_folders("test", &[(BINARY_VARIABLE, &binary), (setup::CHROMIUM_VARIABLE, &chromium)])
+    let mut variables = vec![(BINARY_VARIABLE, project::highwater_binary("debug"))];
+    for program in &setup::BROWSER_PROGRAMS {
+        variables.extend(program.find_or_install()?.map(|path| (program.variable, path)));
+    }
+    in_npm_folders("test", &variables)
 }
 
 /// Builds everything that the tests build too, so that nothing is compiled twice with other features.
@@ -143,10 +145,10 @@ fn build_binary() -> Result<()> {
 }
 
 /// Runs the script of that name in each folder with a `package.json`; one that lacks it fails.
-fn in_npm_folders(script: &str, variables: &[(&str, &PathBuf)]) -> Result<()> {
+fn in_npm_folders(script: &str, variables: &[(&str, PathBuf)]) -> Result<()> {
     for folder in project::npm_folders() {
         setup::npm_packages(&folder)?;
-        process::run(setup::npm_command(&folder).args(["run", script]).envs(variables.iter().copied()))?;
+        process::run(setup::npm_command(&folder).args(["run", script]).envs(variables.iter().cloned()))?;
     }
     Ok(())
 }

@@ -2,24 +2,40 @@
  * Chromium, as the machine has it.
  */
 
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-
 import { chromium } from 'playwright-core';
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+import { needProgram } from './programs.mjs';
+
+/** @import { Driver } from './engines.mjs' */
+
+const PROGRAM = {
+    what: 'Chromium',
+    variable: 'HIGHWATER_CHROMIUM',
+    names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+};
 
 /** Starts the browser that `HIGHWATER_CHROMIUM` names, or the first that `PATH` has. */
 export function launchChromium() {
-    const executablePath = process.env.HIGHWATER_CHROMIUM ?? inPath();
-    if (executablePath === undefined) {
-        throw new Error('no Chromium in PATH: name one in HIGHWATER_CHROMIUM');
-    }
-    return chromium.launch({ executablePath });
+    return chromium.launch({ executablePath: needProgram(PROGRAM) });
 }
 
-function inPath() {
-    const folders = (process.env.PATH ?? '').split(delimiter);
-    const candidates = PROGRAMS.flatMap((program) => folders.map((folder) => join(folder, program)));
-    return candidates.find((candidate) => existsSync(candidate));
-}
+/** @type {Driver} */
+export const driver = {
+    programs: [PROGRAM],
+    async launch() {
+        const browser = await launchChromium();
+        const context = await browser.newContext();
+        return {
+            async open(url) {
+                const page = await context.newPage();
+                await page.goto(url);
+                return {
+                    evaluate: (expression) => page.evaluate(expression),
+                    reload: async () => void await page.reload(),
+                    close: () => page.close(),
+                };
+            },
+            close: () => browser.close(),
+        };
+    },
+};

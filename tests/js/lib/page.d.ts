@@ -1,5 +1,15 @@
-/** What the interop tests put into their page. */
+/** What tests put into their pages. */
 interface Window {
+    // The interop tests.
     received(message: { id: string; data: string }): void;
     fetchEventSource: typeof import('@microsoft/fetch-event-source').fetchEventSource;
+
+    // The test of the engines; `following` once it follows something.
+    following: {
+        client: import('highwater').Client;
+        told: { position: string; revision: number; data: unknown }[];
+        changed: EventTarget;
+    };
+    lost: Promise<string>;
+    heard: Promise<unknown>;
 }

@@ -1,7 +1,7 @@
 //! Setting a machine up: what is missing is installed where that can be done, or else the user is told what to do.
 
 mod apt;
-mod chromium;
+mod browsers;
 mod npm;
 mod rustup;
 mod schemathesis;
@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use crate::project;
 
-pub(crate) use chromium::{VARIABLE as CHROMIUM_VARIABLE, find_or_install as chromium};
+pub(crate) use browsers::PROGRAMS as BROWSER_PROGRAMS;
 pub(crate) use npm::{command as npm_command, install as npm_packages};
 pub(crate) use rustup::Component;
 pub(crate) use schemathesis::{VARIABLE as SCHEMATHESIS_VARIABLE, find_or_install as schemathesis};
@@ -29,7 +29,10 @@ pub(crate) fn run() -> Result<()> {
         let folder = folder.strip_prefix(project::root()).unwrap_or(&folder);
         println!("packages  {}/node_modules", folder.display());
     }
-    println!("chromium  {}", chromium()?.display());
+    for program in &BROWSER_PROGRAMS {
+        let found = program.find_or_install()?;
+        println!("{:<10}{}", program.label, found.map_or("none".into(), |path| path.display().to_string()));
+    }
     println!("fuzzer    {}", schemathesis()?.display());
     Ok(())
 }
