@@ -4,11 +4,14 @@
  */
 
 import { Disconnected, HighwaterError, LoopError, toError } from './error.js';
-import { Event, type Judge, Kind, PageKind, Reason, type Record, StatusCode } from './judge.js';
+import { Event, type Judge, Kind, PageKind, Reason, type Record, StatusCode, Transport } from './judge.js';
 import { openStream, type Progress, pollLog, readLogPage, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
 import { aborted, onAwake, Timer } from './timing.js';
 import type { Problem, StatusChange } from './types.js';
+
+/** As long as the machine in wasm thinks that a poll may take. */
+const POLL_WAIT_S = 25;
 
 /** Who is told. */
 export interface Owner {
@@ -77,10 +80,10 @@ export class Connection {
     switch (record.kind) {
       case Kind.Connect:
         this.#attempt = new AbortController();
-        void this.#follow(this.#attempt.signal, record.number === 1);
+        void this.#follow(this.#attempt.signal, record.number);
         break;
       case Kind.Disconnect:
-        this.#disconnect(record.number);
+        this.#disconnect(record.number, record.value as number);
         break;
       case Kind.Status:
         this.#changeStatus(record.number, record.value as number);
@@ -97,8 +100,8 @@ export class Connection {
     }
   }
 
-  #disconnect(reason: Reason): void {
-    const words = REASONS[reason];
+  #disconnect(reason: Reason, silentMs: number): void {
+    const words = reason === Reason.Silence ? `nothing was heard for ${silentMs} ms` : REASONS[reason];
     if (words !== undefined && !this.#attempt.signal.aborted) {
       this.#cause = new Disconnected(words);
     }
@@ -134,21 +137,20 @@ export class Connection {
   }
 
   /** One connection, from its request to its end. */
-  async #follow(signal: AbortSignal, polls: boolean): Promise<void> {
+  async #follow(signal: AbortSignal, transport: Transport): Promise<void> {
     try {
-      await (polls ? this.#poll(signal) : this.#read(signal));
+      await (transport === Transport.Stream ? this.#read(signal) : this.#poll(signal, transport === Transport.Poll ? POLL_WAIT_S : 0));
     } catch (thrown) {
       this.#ended(signal, toError(thrown));
     }
   }
 
-  /** The connection has ended by itself. Where it was ended, nobody asks why. */
-  #ended(signal: AbortSignal, cause: Error): void {
+  /** The connection has ended by itself, perhaps as the server refused something. Where it was ended, nobody asks why. */
+  #ended(signal: AbortSignal, cause: Error, refusal = cause instanceof HighwaterError ? cause : undefined): void {
     if (signal.aborted) {
       return;
     }
     this.#cause = cause;
-    const refusal = cause instanceof HighwaterError ? cause : undefined;
     this.#heed(refusal ? this.#judge.happened(Event.Refused, refusal.status, refusal.retryAfterMs) : this.#judge.happened(Event.Lost));
   }
 
@@ -176,10 +178,10 @@ export class Connection {
   }
 
   /** One page, in place of a stream that something in between keeps back. */
-  async #poll(signal: AbortSignal): Promise<void> {
+  async #poll(signal: AbortSignal, waitS: number): Promise<void> {
     try {
       await this.#room(signal);
-      const page = await pollLog(this.#settings, this.#place, this.#progress(signal, Event.Heard));
+      const page = await pollLog(this.#settings, this.#place, waitS, this.#progress(signal, Event.Heard));
       this.#heed(this.#judge.fetched(page, PageKind.Poll));
     } catch (thrown) {
       const reset = thrown instanceof HighwaterError ? resetFrame(thrown) : undefined;
@@ -205,7 +207,8 @@ export class Connection {
     } catch (thrown) {
       const cause = toError(thrown);
       const mayPass = cause instanceof HighwaterError && (cause.retryable || cause.status === 401);
-      this.#ended(signal, mayPass ? cause : new Disconnected(`what is missing could not be fetched: ${cause.message}`, { cause }));
+      const ended = new Disconnected(`what is missing could not be fetched: ${cause.message}`, { cause });
+      this.#ended(signal, ended, mayPass ? cause : undefined);
     }
   }
 
@@ -241,9 +244,7 @@ export class Connection {
   }
 }
 
-const REASONS: { readonly [reason in Reason]: string | undefined } = {
-  [Reason.Told]: undefined,
-  [Reason.Silence]: 'nothing was heard for too long',
+const REASONS: { readonly [reason in Reason]?: string } = {
   [Reason.Goodbye]: 'the server said goodbye',
   [Reason.Misfit]: 'the stream does not fit what is known of the log',
   [Reason.Broken]: 'what arrived is not of the protocol',

@@ -1,11 +1,11 @@
 /** The wasm half, as JavaScript likes it: chunks in, records out. */
 
-import { Event, Kind, PageKind, Reason, StatusCode } from '#wasm';
+import { Event, Kind, PageKind, Reason, StatusCode, Transport } from '#wasm';
 import { toError } from './error.js';
 import type { Settings } from './settings.js';
 import { type Wasm, wasm } from './wasm.js';
 
-export { Event, Kind, PageKind, Reason, StatusCode };
+export { Event, Kind, PageKind, Reason, StatusCode, Transport };
 
 /** One thing that wasm says. */
 export interface Record {

@@ -5,9 +5,6 @@ import type { Settings } from './settings.js';
 
 /** A page that is longer than this is not read: the stream brings the same. */
 const PAGE_BYTES_MAX = 64 * 1024 * 1024;
-/** As long as the machine in wasm thinks that a poll may take. */
-const POLL_WAIT_S = 25;
-
 /** How a page's request is ended, and who is told that it goes on. */
 export interface Progress {
   readonly signal: AbortSignal;
@@ -33,10 +30,10 @@ export async function readLogPage(settings: Settings, after: string, progress: P
 }
 
 /** Reads a page of the log after a position, which the server holds back until there is something, or for a while. */
-export async function pollLog(settings: Settings, after: string, progress: Progress): Promise<string> {
+export async function pollLog(settings: Settings, after: string, waitS: number, progress: Progress): Promise<string> {
   const url = eventsUrl(settings, after);
   url.searchParams.set('limit', String(settings.pageEventsMax));
-  url.searchParams.set('wait', String(POLL_WAIT_S));
+  url.searchParams.set('wait', String(waitS));
   return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
@@ -65,7 +62,12 @@ function eventsUrl(settings: Settings, after: string): URL {
 
 async function sendForPage(settings: Settings, url: URL, progress: Progress): Promise<Response> {
   const response = await send(settings, url, 'application/json', progress.signal);
-  progress.heard();
+  try {
+    progress.heard();
+  } catch (thrown) {
+    void response.body?.cancel().catch(() => {});
+    throw thrown;
+  }
   return response;
 }
 

@@ -48,14 +48,15 @@ export function onAwake(awake: () => void): () => void {
       awake();
     }
   };
-  const targets: [EventTarget | undefined, string, () => void][] = [
-    [typeof globalThis.addEventListener === 'function' ? globalThis : undefined, 'online', awake],
-    [document ? globalThis : undefined, 'pageshow', awake],
-    [document, 'visibilitychange', shown],
-    [document, 'resume', awake],
-  ];
-  targets.forEach(([target, name, listener]) => target?.addEventListener(name, listener));
-  return () => targets.forEach(([target, name, listener]) => target?.removeEventListener(name, listener));
+  const over = new AbortController();
+  const { signal } = over;
+  if (typeof globalThis.addEventListener === 'function') {
+    globalThis.addEventListener('online', awake, { signal });
+    globalThis.addEventListener('pageshow', awake, { signal });
+  }
+  document?.addEventListener('visibilitychange', shown, { signal });
+  document?.addEventListener('resume', awake, { signal });
+  return () => over.abort();
 }
 
 /** Resolves when `signal` aborts, or at once where it did. */

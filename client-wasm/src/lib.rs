@@ -7,7 +7,7 @@
 mod outputs;
 mod session;
 
-pub use outputs::{Kind, Reason, StatusCode};
+pub use outputs::{Kind, Reason, StatusCode, Transport};
 pub use session::{Event, PageKind, Session};
 
 /// Half the size of the standard library's, which matters here and nowhere else.

@@ -6,7 +6,7 @@
 //! parse its element alone and find the one that is broken.
 
 use highwater_core::reconcile::Verdict;
-use highwater_core::subscription::{Failure, Status};
+use highwater_core::subscription::{self, Failure, Status};
 use highwater_core::version::{Epoch, Position, Revision};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -38,12 +38,34 @@ pub enum Kind {
     FetchStream,
     /// Revisions of a stream are lost. The element says which: `{"stream":…,"from":…,"to":…}`.
     Lost,
-    /// Connect, as the [`Transport`](highwater_core::subscription::Transport) with this number.
+    /// Connect, by the [`Transport`] with this number.
     Connect,
-    /// End the connection. The number is a [`Reason`].
+    /// End the connection. The number is a [`Reason`]; the element says how long nothing was heard, in milliseconds.
     Disconnect,
     /// The status has changed to the [`StatusCode`] with this number. The element is a delay in milliseconds.
     Status,
+}
+
+/// How events come: see [`subscription::Transport`].
+#[wasm_bindgen]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// See [`subscription::Transport::Stream`].
+    Stream,
+    /// See [`subscription::Transport::Page`].
+    Page,
+    /// See [`subscription::Transport::Poll`].
+    Poll,
+}
+
+impl From<subscription::Transport> for Transport {
+    fn from(transport: subscription::Transport) -> Self {
+        match transport {
+            subscription::Transport::Stream => Self::Stream,
+            subscription::Transport::Page => Self::Page,
+            subscription::Transport::Poll => Self::Poll,
+        }
+    }
 }
 
 /// Why a connection is to be ended.

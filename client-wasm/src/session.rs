@@ -10,7 +10,7 @@ use highwater_core::subscription::{Cause, Input, Options, Output as Effect, Stat
 use highwater_core::version::{After, Position};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::outputs::{Kind, Outputs, Reason, StatusCode};
+use crate::outputs::{Kind, Outputs, Reason, StatusCode, Transport};
 
 /// Longer than an hour nobody waits, whatever a server says.
 const GOODBYE_MS_MAX: u32 = 3_600_000;
@@ -125,11 +125,7 @@ impl Session {
             Event::Timeout => Input::Timeout,
             Event::Close => Input::Close,
         };
-        let reason = match event {
-            Event::Awake | Event::Timeout => Reason::Silence,
-            _ => Reason::Told,
-        };
-        self.handle(now, input, reason);
+        self.handle(now, input, Reason::Told);
         self.finish()
     }
 
@@ -247,9 +243,12 @@ impl Session {
                 Effect::Connect(transport) => {
                     self.decoder.reset();
                     self.attempt = self.reconciler.connect();
-                    self.outputs.push_number(Kind::Connect, transport as u32, 0);
+                    self.outputs.push_number(Kind::Connect, Transport::from(transport) as u32, 0);
                 }
-                Effect::Disconnect => self.outputs.push_number(Kind::Disconnect, reason as u32, 0),
+                Effect::Disconnect { silent_ms } => {
+                    let reason = if silent_ms > 0 { Reason::Silence } else { reason };
+                    self.outputs.push_number(Kind::Disconnect, reason as u32, silent_ms as u32);
+                }
                 Effect::Status(status) => {
                     let delay_ms = match status {
                         Status::BackingOff { delay_ms } => delay_ms,

@@ -71,7 +71,7 @@ test('a slow iterator stops the reading and loses nothing', async (t) => {
 });
 
 test('while a slow iterator is waited for, silence is no reason to reconnect', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
   const source = pulled(logOf(5));
   const watched = watch(t, { url: 'http://nowhere', bufferEventsMax: 2, connectTimeoutMs: 100, fetch: source.fetch });
   const iterator = watched.client[Symbol.asyncIterator]();

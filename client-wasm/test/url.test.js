@@ -11,6 +11,7 @@ import { connect, start } from 'highwater/url';
 import { Log, serve } from './log_server.js';
 
 const FILE = new URL('../dist/client.wasm', import.meta.url);
+const bytes = await readFile(FILE);
 
 test('until wasm has started, connect throws and asks for nothing', async () => {
   const fetch = () => assert.fail('it asked');
@@ -38,7 +39,6 @@ test('a start that failed is tried again; one that goes on is everyone’s', asy
   }
 });
 
-const bytes = await readFile(FILE);
 const sources = {
   'its bytes': () => bytes,
   'a module': () => new WebAssembly.Module(bytes),

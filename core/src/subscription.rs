@@ -48,6 +48,8 @@ pub struct Options {
 pub enum Transport {
     /// As an event stream.
     Stream,
+    /// As a page of what there is now.
+    Page,
     /// As pages, each asked for when the one before is judged, and held back by the server until there is something.
     Poll,
 }
@@ -118,7 +120,10 @@ pub enum Output {
     /// Connect from the cursor, with a token that is asked for anew.
     Connect(Transport),
     /// End the connection, if it still is there.
-    Disconnect,
+    Disconnect {
+        /// How long nothing was heard, in milliseconds, where that is why; else 0.
+        silent_ms: u64,
+    },
     /// The status has changed.
     Status(Status),
 }
@@ -258,12 +263,6 @@ impl Subscription {
         self.timers.next().map(|at| self.clock.outside(at))
     }
 
-    /// How much silence is too much now, in milliseconds.
-    #[must_use]
-    pub fn patience_ms(&self) -> u64 {
-        self.patience_ms
-    }
-
     /// Takes what happens on the connection that is there.
     fn connected(&mut self, now: u64, input: Input) {
         match input {
@@ -314,9 +313,9 @@ impl Subscription {
             Input::Ended(cause) => self.end(now, cause),
             // Timers run late in a page that nobody looks at, and not at all in a device that sleeps.
             Input::Awake => {
-                let late = self.timers.is_set(Timer::Silence) && now - self.heard_at > self.patience_ms / 2;
-                if late {
-                    self.end(now, Cause::Lost);
+                let silent_ms = now - self.heard_at;
+                if self.timers.is_set(Timer::Silence) && silent_ms > self.patience_ms / 2 {
+                    self.end_after(now, Cause::Lost, silent_ms);
                 }
             }
             Input::Open | Input::Timeout | Input::Close => {}
@@ -326,7 +325,7 @@ impl Subscription {
     fn expire(&mut self, timer: Timer, now: u64) {
         match timer {
             Timer::Silence => self.be_silent(now),
-            Timer::Fetch => self.end(now, Cause::Lost),
+            Timer::Fetch => self.end_after(now, Cause::Lost, self.options.connect_timeout_ms.into()),
             Timer::Settle => {
                 self.failures = 0;
                 if !self.was_reset {
@@ -353,11 +352,16 @@ impl Subscription {
         self.has_moved = false;
         self.was_reset = false;
         self.patience_ms = self.options.connect_timeout_ms.into();
-        if self.transport == Transport::Poll {
+        let transport = match self.transport {
+            // Whether that helps is to be known soon.
+            Transport::Poll if self.polling_until.is_none() => Transport::Page,
+            transport => transport,
+        };
+        if transport == Transport::Poll {
             self.patience_ms += u64::from(POLL_WAIT_MS);
         }
         self.hear(now);
-        self.outputs.push_back(Output::Connect(self.transport));
+        self.outputs.push_back(Output::Connect(transport));
     }
 
     fn polled(&mut self, now: u64, is_live: bool) {
@@ -381,22 +385,26 @@ impl Subscription {
     fn be_silent(&mut self, now: u64) {
         self.silences += if self.phase == Phase::Live { 1 } else { 2 };
         if self.transport == Transport::Stream && self.silences >= 2 {
-            self.outputs.push_back(Output::Disconnect);
+            self.outputs.push_back(Output::Disconnect { silent_ms: self.patience_ms });
             self.transport = Transport::Poll;
             self.enter(Phase::Connecting, Status::Connecting);
             self.connect(now);
         } else {
-            self.end(now, Cause::Lost);
+            self.end_after(now, Cause::Lost, self.patience_ms);
         }
     }
 
     fn end(&mut self, now: u64, cause: Cause) {
+        self.end_after(now, cause, 0);
+    }
+
+    fn end_after(&mut self, now: u64, cause: Cause, silent_ms: u64) {
         let wait_ms = match cause {
             Cause::Lost => 0,
             Cause::Goodbye { retry_ms } => retry_ms,
             Cause::Refused { status: 401, .. } if !self.unauthorized => {
                 self.unauthorized = true;
-                self.outputs.push_back(Output::Disconnect);
+                self.outputs.push_back(Output::Disconnect { silent_ms });
                 return self.connect(now);
             }
             Cause::Refused { status, retry_after_ms } if may_pass(status) => retry_after_ms,
@@ -421,14 +429,14 @@ impl Subscription {
             self.timers.clear(timer);
         }
         self.timers.set(Timer::Connect, now + u64::from(delay_ms));
-        self.outputs.push_back(Output::Disconnect);
+        self.outputs.push_back(Output::Disconnect { silent_ms });
         // What the server asks for holds also where the network comes back.
         self.enter(Phase::BackingOff { at_will: wait_ms == 0 }, Status::BackingOff { delay_ms });
     }
 
     fn finish(&mut self, status: Status) {
         self.timers = Timers::default();
-        self.outputs.push_back(Output::Disconnect);
+        self.outputs.push_back(Output::Disconnect { silent_ms: 0 });
         self.enter(Phase::Over, status);
     }
 

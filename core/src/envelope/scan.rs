@@ -125,4 +125,3 @@ pub fn number_member(json: &str, wanted: &str) -> Option<u32> {
     });
     u32::try_from(found?).ok()
 }
-

@@ -71,7 +71,7 @@ fn it_connects_replays_and_is_live() {
     assert_eq!(shell.given(&[Input::Answered]), [Output::Status(Status::Replaying)]);
     assert_eq!(shell.given(&[Input::Heard, Input::Moved]), []);
     assert_eq!(shell.given(&[HEARTBEAT]), [Output::Status(Status::Live)]);
-    assert_eq!(shell.given(&[Input::Close]), [Output::Disconnect, Output::Status(Status::Closed)]);
+    assert_eq!(shell.given(&[Input::Close]), [Output::Disconnect { silent_ms: 0 }, Output::Status(Status::Closed)]);
     assert_eq!(shell.given(&[Input::Open, Input::Heard, Input::Ended(Cause::Lost), Input::Awake]), []);
     assert_eq!(shell.subscription.next_timeout(), None);
 }
@@ -144,7 +144,7 @@ fn silence_ends_a_connection_after_two_and_a_half_heartbeats() {
     assert_eq!(shell.given(&[Input::Timeout, Input::Heard]), []);
     let (took, outputs) = shell.wait();
     assert_eq!(took, 37_500);
-    assert!(delay(&outputs).is_some() && outputs.contains(&Output::Disconnect), "{outputs:?}");
+    assert!(delay(&outputs).is_some() && outputs.contains(&Output::Disconnect { silent_ms: 37_500 }), "{outputs:?}");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_dead_connection_is_found_when_the_device_wakes() {
 fn a_stream_that_something_keeps_back_is_polled_instead() {
     let mut shell = Shell::new(1);
     shell.given(&[Input::Open, Input::Answered]);
-    assert_eq!(shell.until_connected(), (FIRST_BYTES_MS, Transport::Poll), "its head came, and nothing else");
+    assert_eq!(shell.until_connected(), (FIRST_BYTES_MS, Transport::Page), "its head came, and nothing else");
     assert_eq!(shell.given(&[Input::Answered, Input::Heard]), []);
     let more = shell.given(&[Input::Moved, Input::Polled { is_live: false }]);
     assert_eq!(more, [Output::Status(Status::Replaying), Output::Connect(Transport::Poll)]);
@@ -187,7 +187,7 @@ fn a_stream_that_something_keeps_back_is_polled_instead() {
     shell.now += POLLING_MS;
     let again = shell.given(&[Input::Polled { is_live: true }]);
     assert_eq!(again, [Output::Status(Status::Connecting), Output::Connect(Transport::Stream)]);
-    assert_eq!(shell.until_connected(), (20_000, Transport::Poll), "and is kept back as before");
+    assert_eq!(shell.until_connected(), (20_000, Transport::Page), "and is kept back as before");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_live_stream_that_falls_silent_twice_is_polled() {
     let mut shell = Shell::live();
     assert_eq!(shell.until_connected().1, Transport::Stream);
     shell.given(&[Input::Answered, Input::Heard, HEARTBEAT]);
-    assert_eq!(shell.until_connected(), (37_500, Transport::Poll));
+    assert_eq!(shell.until_connected(), (37_500, Transport::Page));
 
     let mut alive = Shell::live();
     assert_eq!(alive.until_connected().1, Transport::Stream);
@@ -209,7 +209,7 @@ fn a_live_stream_that_falls_silent_twice_is_polled() {
 fn a_network_that_is_gone_is_no_reason_to_poll() {
     let mut shell = Shell::new(1);
     shell.given(&[Input::Open]);
-    assert_eq!(shell.until_connected(), (20_000, Transport::Poll));
+    assert_eq!(shell.until_connected(), (20_000, Transport::Page));
     assert!(delay(&shell.given(&[Input::Ended(Cause::Lost)])).is_some());
     assert_eq!(shell.until_connected().1, Transport::Stream);
 }
@@ -333,7 +333,7 @@ proptest! {
             for output in shell.given(&[input]) {
                 match output {
                     Output::Connect(_) => connections += 1,
-                    Output::Disconnect => connections = 0,
+                    Output::Disconnect { .. } => connections = 0,
                     Output::Status(status) => is_over |= matches!(status, Status::Failed(_) | Status::Closed),
                 }
                 prop_assert!(connections <= 1);
