@@ -34,7 +34,7 @@ class TopicsClient<Data> implements Client<Data> {
   #reconnects = 0;
   /** Events that were applied by their header, and whose data is broken. */
   #brokenData = 0;
-  /** What the judge said last, once it is gone. */
+  /** What the judge said last, once it is over. */
   #last: { counts: Counts; cursor: After } | undefined;
 
   constructor(settings: Settings, signal: AbortSignal | undefined) {
@@ -122,7 +122,6 @@ class TopicsClient<Data> implements Client<Data> {
 
   #finish(change: StatusChange): void {
     this.#last = { counts: this.#judge.counts(), cursor: this.cursor };
-    this.#judge.free();
     this.#changeStatus(change);
     for (const iterator of this.#iterators) {
       this.#endIterator(iterator);

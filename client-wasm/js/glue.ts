@@ -4,7 +4,10 @@ import type { InitOutput } from '#wasm';
 
 export type Wasm = InitOutput;
 
-/** What the module exports. It imports nothing, so that nothing of the glue that wasm-bindgen generates is needed. */
-export function load(bytes: BufferSource): Wasm {
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Wasm;
+let compiled: WebAssembly.Module | undefined;
+
+/** A new instance of the module. It imports nothing, so that nothing of the glue that wasm-bindgen generates is needed. */
+export function instantiate(bytes: BufferSource): Wasm {
+  compiled ??= new WebAssembly.Module(bytes);
+  return new WebAssembly.Instance(compiled).exports as unknown as Wasm;
 }

@@ -3,7 +3,7 @@
 import bytes from '../pkg/highwater_client_bg.wasm';
 import { Kind } from '#wasm';
 import { toError } from './error.js';
-import { load, type Wasm } from './glue.js';
+import { instantiate, type Wasm } from './glue.js';
 
 export { Kind };
 
@@ -37,24 +37,20 @@ const COUNTS = 9;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-let wasm: Wasm | undefined;
 
 /** Judges what arrives for one set of topics. Its records are complete before anyone else is told of them. */
 export class Judge {
+  /** An instance for each judge: its memory goes when the judge does. */
   readonly #wasm: Wasm;
-  /** Where the session is in wasm's memory; 0 once it is gone. */
-  #session: number;
   #epoch: string;
   /** A bit for each kind. */
   #listened = 0;
 
   /** Throws a `TypeError` where `after` is no place to start from. */
   constructor(after: string, heldEventsMax: number, heldBytesMax: number) {
-    this.#wasm = wasm ??= load(bytes);
-    this.#session = this.#wasm.session_new();
+    this.#wasm = instantiate(bytes);
     this.#write(after);
-    if (!this.#wasm.session_start(this.#session, heldEventsMax, heldBytesMax)) {
-      this.free();
+    if (!this.#wasm.start(heldEventsMax, heldBytesMax)) {
       throw new TypeError(`after must be a position, 'earliest' or 'latest', not ${JSON.stringify(after)}`);
     }
     this.#epoch = after.includes('-') ? after.slice(0, after.indexOf('-')) : '';
@@ -64,31 +60,31 @@ export class Judge {
   listen(kind: Kind, told: boolean): void {
     const bit = 1 << kind;
     this.#listened = told ? this.#listened | bit : this.#listened & ~bit;
-    this.#wasm.session_listen(this.#session, this.#listened);
+    this.#wasm.listen(this.#listened);
   }
 
   /** Begins a connection. */
   connect(): void {
-    this.#wasm.session_connect(this.#session);
+    this.#wasm.connect();
   }
 
   /** Takes a chunk of an event stream. */
   received(chunk: Uint8Array): Record[] {
-    const spare = this.#wasm.session_spare(this.#session, chunk.byteLength); // First, as it may move the memory.
+    const spare = this.#wasm.spare(chunk.byteLength); // First, as it may move the memory.
     new Uint8Array(this.#wasm.memory.buffer, spare, chunk.byteLength).set(chunk);
-    return this.#records(this.#wasm.session_received(this.#session, chunk.byteLength));
+    return this.#records(this.#wasm.received(chunk.byteLength));
   }
 
   /** Takes a page of what `FetchLog` or `FetchStream` asked for. */
   fetched(page: string, ofLog: boolean): Record[] {
     this.#write(page);
-    return this.#records(this.#wasm.session_fetched(this.#session, Number(ofLog)));
+    return this.#records(this.#wasm.fetched(Number(ofLog)));
   }
 
   /** The stream of an event whose data is broken. */
   streamOf(text: string): string | undefined {
     this.#write(text);
-    return this.#records(this.#wasm.session_stream_of(this.#session))[0]?.value as string | undefined;
+    return this.#records(this.#wasm.stream_of())[0]?.value as string | undefined;
   }
 
   counts(): Counts {
@@ -107,19 +103,13 @@ export class Judge {
     return sequence < 0 ? undefined : `${this.#epoch}-${sequence}`;
   }
 
-  /** Gives the memory back. Nothing may be called after that. */
-  free(): void {
-    this.#wasm.__wbg_session_free(this.#session, 0);
-    this.#session = 0;
-  }
-
   #numbers(): Float64Array {
-    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.session_counts(this.#session), COUNTS);
+    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.counts(), COUNTS);
   }
 
   #write(text: string): void {
     const bytes = encoder.encode(text);
-    const room = this.#wasm.session_room(this.#session, bytes.byteLength); // First, as it may move the memory.
+    const room = this.#wasm.room(bytes.byteLength); // First, as it may move the memory.
     new Uint8Array(this.#wasm.memory.buffer, room, bytes.byteLength).set(bytes);
   }
 

@@ -7,7 +7,6 @@ use highwater_core::envelope::{Page, scan, scan_page};
 use highwater_core::reconcile::{Attempt, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict};
 use highwater_core::sse::Decoder;
 use highwater_core::version::{After, Position};
-use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::outputs::{Kind, Outputs};
 
@@ -15,7 +14,6 @@ use crate::outputs::{Kind, Outputs};
 ///
 /// Texts come in as the chunks do: JavaScript writes them into the room that a method lends. A method that judges answers
 /// where its view stands, which is good until the next such call.
-#[wasm_bindgen]
 #[derive(Debug)]
 pub struct Session {
     decoder: Decoder,
@@ -37,10 +35,8 @@ impl Default for Session {
     }
 }
 
-#[wasm_bindgen]
 impl Session {
     /// A reader of what is recorded from now on.
-    #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new() -> Self {
         let mut reconciler = Reconciler::new(After::Latest, HoldLimits::default());
