@@ -35,7 +35,7 @@ class TopicsClient<Data> implements Client<Data> {
   #reconnects = 0;
   /** Events that were applied by their header, and whose data is broken. */
   #brokenData = 0;
-  /** What the judge said last, once it is gone. */
+  /** What the judge said last, once it is over. */
   #last: { counts: Counts; cursor: After } | undefined;
 
   constructor(settings: Settings, signal: AbortSignal | undefined) {
@@ -115,7 +115,6 @@ class TopicsClient<Data> implements Client<Data> {
 
   #finish(change: StatusChange): void {
     this.#last = { counts: this.#judge.counts(), cursor: this.cursor };
-    this.#judge.free();
     this.#signal?.removeEventListener('abort', this.#close);
     this.#setStatus(change);
     for (const iterator of this.#iterators) {

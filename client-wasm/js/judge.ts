@@ -3,7 +3,7 @@
 import { Event, Kind, PageKind, Reason, StatusCode, Transport } from '#wasm';
 import { toError } from './error.js';
 import type { Settings } from './settings.js';
-import { type Wasm, wasm } from './wasm.js';
+import { instantiate, type Wasm } from './wasm.js';
 
 export { Event, Kind, PageKind, Reason, StatusCode, Transport };
 
@@ -40,9 +40,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Judges what arrives for one set of topics. Its records are complete before anyone else is told of them. */
 export class Judge {
+  /** An instance for each judge: its memory goes when the judge does. */
   readonly #wasm: Wasm;
-  /** Where the session is in wasm's memory; 0 once it is gone. */
-  #session: number;
   #epoch: string;
   /** A bit for each kind. */
   #listened = 0;
@@ -52,11 +51,9 @@ export class Judge {
 
   /** Throws a `TypeError` where `after` is no place to start from. */
   constructor({ after, heldEventsMax, heldBytesMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs }: Settings) {
-    this.#wasm = wasm();
-    this.#session = this.#wasm.session_new(connectTimeoutMs, backoffBaseMs, backoffMaxMs, Math.random());
+    this.#wasm = instantiate();
     this.#write(after);
-    if (!this.#wasm.session_start(this.#session, heldEventsMax, heldBytesMax)) {
-      this.free();
+    if (!this.#wasm.start(heldEventsMax, heldBytesMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs, Math.random())) {
       throw new TypeError(`after must be a position, 'earliest' or 'latest', not ${JSON.stringify(after)}`);
     }
     this.#epoch = after.includes('-') ? after.slice(0, after.indexOf('-')) : '';
@@ -66,31 +63,31 @@ export class Judge {
   listen(kind: Kind, told: boolean): void {
     const bit = 1 << kind;
     this.#listened = told ? this.#listened | bit : this.#listened & ~bit;
-    this.#wasm.session_listen(this.#session, this.#listened);
+    this.#wasm.listen(this.#listened);
   }
 
   /** Takes what happens outside. */
   happened(event: Event, status = 0, delayMs = 0): Record[] {
-    return this.#records(this.#wasm.session_happened(this.#session, Date.now(), event, status, delayMs));
+    return this.#records(this.#wasm.happened(Date.now(), event, status, delayMs));
   }
 
   /** Takes a chunk of an event stream. */
   received(chunk: Uint8Array): Record[] {
-    const spare = this.#wasm.session_spare(this.#session, chunk.byteLength); // First, as it may move the memory.
+    const spare = this.#wasm.spare(chunk.byteLength); // First, as it may move the memory.
     new Uint8Array(this.#wasm.memory.buffer, spare, chunk.byteLength).set(chunk);
-    return this.#records(this.#wasm.session_received(this.#session, Date.now(), chunk.byteLength));
+    return this.#records(this.#wasm.received(Date.now(), chunk.byteLength));
   }
 
   /** Takes a page that something asked for. */
   fetched(page: string, kind: PageKind): Record[] {
     this.#write(page);
-    return this.#records(this.#wasm.session_fetched(this.#session, Date.now(), kind));
+    return this.#records(this.#wasm.fetched(Date.now(), kind));
   }
 
   /** The stream of an event whose data is broken. */
   streamOf(text: string): string | undefined {
     this.#write(text);
-    return this.#records(this.#wasm.session_stream_of(this.#session))[0]?.value as string | undefined;
+    return this.#records(this.#wasm.stream_of())[0]?.value as string | undefined;
   }
 
   counts(): Counts {
@@ -109,19 +106,13 @@ export class Judge {
     return sequence < 0 ? undefined : `${this.#epoch}-${sequence}`;
   }
 
-  /** Gives the memory back. Nothing may be called after that. */
-  free(): void {
-    this.#wasm.__wbg_session_free(this.#session, 0);
-    this.#session = 0;
-  }
-
   #numbers(): Float64Array {
-    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.session_counts(this.#session), COUNTS);
+    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.counts(), COUNTS);
   }
 
   #write(text: string): void {
     const bytes = encoder.encode(text);
-    const room = this.#wasm.session_room(this.#session, bytes.byteLength); // First, as it may move the memory.
+    const room = this.#wasm.room(bytes.byteLength); // First, as it may move the memory.
     new Uint8Array(this.#wasm.memory.buffer, room, bytes.byteLength).set(bytes);
   }
 

@@ -4,6 +4,7 @@
 //! judged. Each call leaves records that JavaScript reads from memory once the call is over: JavaScript is
 //! never called from here, so whatever its listeners do, nothing of ours is under way.
 
+pub mod exports;
 mod outputs;
 mod session;
 

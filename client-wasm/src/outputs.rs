@@ -150,12 +150,12 @@ impl Outputs {
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.text.clear();
-        self.text.push(b'[');
+        self.write(b"[");
     }
 
     /// Ends the array, and says where the view stands.
     pub(crate) fn finish(&mut self, next_timeout: Option<u64>) -> *const f64 {
-        self.text.push(b']');
+        self.write(b"]");
         let (records, text) = (self.records.as_ptr() as usize as f64, self.text.as_ptr() as usize as f64);
         let next_timeout = next_timeout.map_or(-1.0, |at| at as f64);
         self.view = [self.records.len() as f64, records, text, self.text.len() as f64, next_timeout];
@@ -182,60 +182,73 @@ impl Outputs {
 
     /// Adds a record whose element is a string.
     pub(crate) fn push_name(&mut self, kind: Kind, number: u32, name: &str) {
-        self.add(kind, f64::from(number), &json_string(name));
+        let start = self.begin();
+        self.write_string(name);
+        self.end(kind, f64::from(number), start);
     }
 
     /// Adds a record that these revisions of a stream are lost.
     pub(crate) fn push_lost(&mut self, stream: &str, from: Revision, to: Revision) {
-        let mut element = b"{\"stream\":".to_vec();
-        element.extend(json_string(stream));
-        element.extend_from_slice(b",\"from\":");
-        push_number(&mut element, from.get());
-        element.extend_from_slice(b",\"to\":");
-        push_number(&mut element, to.get());
-        element.push(b'}');
-        self.add(Kind::Lost, 0.0, &element);
+        let start = self.begin();
+        self.write(b"{\"stream\":");
+        self.write_string(stream);
+        self.write(b",\"from\":");
+        self.write_number(from.get());
+        self.write(b",\"to\":");
+        self.write_number(to.get());
+        self.write(b"}");
+        self.end(Kind::Lost, 0.0, start);
     }
 
     /// Adds a record with a number.
     pub(crate) fn push_number(&mut self, kind: Kind, number: u32, element: u32) {
-        let mut json = Vec::new();
-        push_number(&mut json, element);
-        self.add(kind, number.into(), &json);
+        let start = self.begin();
+        self.write_number(element);
+        self.end(kind, number.into(), start);
     }
 
     fn add(&mut self, kind: Kind, number: f64, element: &[u8]) {
+        let start = self.begin();
+        self.write(element);
+        self.end(kind, number, start);
+    }
+
+    fn begin(&mut self) -> usize {
         if !self.records.is_empty() {
-            self.text.push(b',');
+            self.write(b",");
         }
-        let start = self.text.len() as f64;
-        self.text.extend_from_slice(element);
-        self.records.push([f64::from(kind as u32), number, start, self.text.len() as f64]);
+        self.text.len()
     }
-}
 
-/// A string as JSON. The core's own, which serde_json writes, would double what the browser downloads.
-fn json_string(text: &str) -> Vec<u8> {
-    let mut json = vec![b'"'];
-    for byte in text.bytes() {
-        match byte {
-            0..b' ' | b'"' | b'\\' => {
-                json.extend_from_slice(b"\\u00");
-                json.extend([byte >> 4, byte & 15].map(hex_digit));
+    fn end(&mut self, kind: Kind, number: f64, start: usize) {
+        self.records.push([f64::from(kind as u32), number, start as f64, self.text.len() as f64]);
+    }
+
+    fn write(&mut self, json: &[u8]) {
+        self.text.extend_from_slice(json);
+    }
+
+    /// Writes a string. The core's own, which serde_json writes, would double what the browser downloads.
+    fn write_string(&mut self, text: &str) {
+        self.write(b"\"");
+        for byte in text.bytes() {
+            if matches!(byte, 0..b' ' | b'"' | b'\\') {
+                self.write(b"\\u00");
+                self.write(&[byte >> 4, byte & 15].map(hex_digit));
+            } else {
+                self.write(&[byte]);
             }
-            _ => json.push(byte),
         }
+        self.write(b"\"");
     }
-    json.push(b'"');
-    json
-}
 
-/// Writes a number as JSON. As above: the standard library's way is larger.
-fn push_number(json: &mut Vec<u8>, number: u32) {
-    if number > 9 {
-        push_number(json, number / 10);
+    /// Writes a number. As above: the standard library's way is larger.
+    fn write_number(&mut self, number: u32) {
+        if number > 9 {
+            self.write_number(number / 10);
+        }
+        self.write(&[b'0' + (number % 10) as u8]);
     }
-    json.push(b'0' + (number % 10) as u8);
 }
 
 /// The digit of half a byte.

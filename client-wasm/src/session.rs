@@ -19,7 +19,6 @@ const GOODBYE_MS_MAX: u32 = 3_600_000;
 ///
 /// Texts come in as the chunks do: JavaScript writes them into the room that a method lends. A method that judges answers
 /// where its view stands, which is good until the next such call. `now` is milliseconds since 1970.
-#[wasm_bindgen]
 #[derive(Debug)]
 pub struct Session {
     decoder: Decoder,
@@ -34,6 +33,12 @@ pub struct Session {
     /// How much data came that has no place; the reconciler does not count it.
     unplaced: u64,
     counts: [f64; 9],
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// What happens outside.
@@ -76,19 +81,16 @@ pub enum PageKind {
     Poll,
 }
 
-#[wasm_bindgen]
 impl Session {
-    /// A reader of what is recorded from now on. Of the seed, a random number, come the delays before reconnects.
-    #[wasm_bindgen(constructor)]
+    /// A reader of what is recorded from now on.
     #[must_use]
-    pub fn new(connect_timeout_ms: u32, backoff_base_ms: u32, backoff_max_ms: u32, seed: f64) -> Self {
+    pub fn new() -> Self {
         let mut reconciler = Reconciler::new(After::Latest, HoldLimits::default());
-        let options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
         Self {
             decoder: Decoder::new(),
             attempt: reconciler.connect(),
             reconciler,
-            subscription: Subscription::new(options, seed.to_bits()),
+            subscription: Subscription::new(Options::default(), 0),
             listened: 0,
             outputs: Outputs::default(),
             text: Vec::new(),
@@ -97,10 +99,21 @@ impl Session {
         }
     }
 
-    /// Starts after what stands in [`Self::room`] instead: a position, `earliest` or `latest`. `false` where it is none.
-    pub fn start(&mut self, held_events_max: usize, held_bytes_max: usize) -> bool {
+    /// Starts after what stands in [`Self::room`] instead: a position, `earliest` or `latest`. `false` where it is none. Of
+    /// the seed, a random number, come the delays before reconnects.
+    pub fn start(
+        &mut self,
+        held_events_max: usize,
+        held_bytes_max: usize,
+        connect_timeout_ms: u32,
+        backoff_base_ms: u32,
+        backoff_max_ms: u32,
+        seed: f64,
+    ) -> bool {
         let Some(after) = str::from_utf8(&self.text).ok().and_then(|text| text.parse().ok()) else { return false };
         self.reconciler = Reconciler::new(after, HoldLimits { events_max: held_events_max, bytes_max: held_bytes_max });
+        let options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
+        self.subscription = Subscription::new(options, seed.to_bits());
         true
     }
 
@@ -197,7 +210,6 @@ impl Session {
     }
 }
 
-#[wasm_bindgen]
 impl Session {
     /// Leaves one record that names the stream of the event in [`Self::room`], or none where even that can't be read.
     pub fn stream_of(&mut self) -> *const f64 {

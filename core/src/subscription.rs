@@ -43,6 +43,12 @@ pub struct Options {
     pub backoff_max_ms: u32,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { connect_timeout_ms: 20_000, backoff_base_ms: 250, backoff_max_ms: 30_000 }
+    }
+}
+
 /// How events come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {

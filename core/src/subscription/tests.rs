@@ -2,7 +2,6 @@ use proptest::prelude::*;
 
 use super::*;
 
-const OPTIONS: Options = Options { connect_timeout_ms: 20_000, backoff_base_ms: 250, backoff_max_ms: 30_000 };
 const HEARTBEAT: Input = Input::Ready { heartbeat_ms: 15_000 };
 
 /// A subscription, its time, and what it asked for since it was last looked at.
@@ -13,7 +12,7 @@ struct Shell {
 
 impl Shell {
     fn new(seed: u64) -> Self {
-        Self { subscription: Subscription::new(OPTIONS, seed), now: 1_700_000_000_000 }
+        Self { subscription: Subscription::new(Options::default(), seed), now: 1_700_000_000_000 }
     }
 
     /// One that is live.
