@@ -49,10 +49,11 @@ class TopicsClient<Data> implements Client<Data> {
     });
     // Not before whoever called has had the chance to listen.
     queueMicrotask(() => {
-      signal?.addEventListener('abort', this.#close);
-      this.#connection.open();
       if (signal?.aborted) {
         this.close();
+      } else {
+        signal?.addEventListener('abort', this.#close);
+        this.#connection.open();
       }
     });
   }
