@@ -3,8 +3,11 @@
 import { EventBuffer } from './buffer.js';
 import { Connection } from './connection.js';
 import { type Counts, Judge, Kind, type Record } from './judge.js';
+import { tellAll } from './listeners.js';
 import { type Settings, settings } from './settings.js';
-import type { After, Client, CloudEvent, Listeners, Lost, Notice, Options, Reset, Stats, Status, StatusChange, Told, Unreadable } from './types.js';
+import { type StoreOwner, StreamStore } from './store.js';
+import { matches } from './topic.js';
+import type { After, Client, CloudEvent, Listeners, Lost, Notice, Options, Reset, StateOptions, Stats, Status, StatusChange, Store, Told, Unreadable } from './types.js';
 
 /** Follows topics. What happened before a listener or iterator is added is not told to it; nothing happens before the next task. */
 export function connect<Data = unknown>(options: Options): Client<Data> {
@@ -23,6 +26,14 @@ const NAMES: { readonly [name in keyof Listeners]: Kind | undefined } = {
   status: undefined,
 };
 
+/** Who waits for a position. */
+interface Waiting {
+  readonly epoch: string;
+  readonly sequence: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
 class TopicsClient<Data> implements Client<Data> {
   readonly #settings: Settings;
   readonly #judge: Judge;
@@ -31,6 +42,8 @@ class TopicsClient<Data> implements Client<Data> {
   readonly #close = (): void => this.#connection.close();
   readonly #listeners = new Map<keyof Listeners, Set<(told: never) => void>>();
   readonly #iterators = new Set<EventBuffer<Told<Data>>>();
+  readonly #stores = new Map<string, Set<StreamStore>>();
+  #waiting: Waiting[] = [];
   #status: StatusChange = { status: 'connecting' };
   #reconnects = 0;
   /** Events that were applied by their header, and whose data is broken. */
@@ -46,6 +59,7 @@ class TopicsClient<Data> implements Client<Data> {
       tell: (record) => this.#tell(record),
       status: (change) => this.#changeStatus(change),
       hasRoom: () => this.#hasRoom(),
+      heeded: () => this.#letGo(),
     });
     // Not before whoever called has had the chance to listen.
     queueMicrotask(() => {
@@ -90,6 +104,43 @@ class TopicsClient<Data> implements Client<Data> {
     return iterator;
   }
 
+  state<State, Data>(stream: string, options: StateOptions<State, Data>): Store<State> {
+    if (!this.#settings.topics.some((topic) => matches(topic, stream))) {
+      throw new TypeError(`${stream} is not among the topics of this client`);
+    }
+    const owner: StoreOwner = {
+      epoch: () => this.#judge.epoch,
+      unreadable: (told) => this.#tellAll('unreadable', told),
+      closed: () => {
+        stores.delete(store as unknown as StreamStore);
+        if (stores.size === 0) {
+          this.#stores.delete(stream);
+        }
+        this.#demand('stale');
+      },
+    };
+    const stores = this.#stores.get(stream) ?? new Set();
+    const store = new StreamStore<State, Data>(stream, options, this.#settings, owner);
+    if (this.#last) {
+      store.end(this.#failure);
+    } else {
+      this.#stores.set(stream, stores.add(store as unknown as StreamStore));
+      this.#demand('stale');
+    }
+    return store;
+  }
+
+  caughtUp(position: string): Promise<void> {
+    const [epoch = '', digits = ''] = position.split('-');
+    if (!/^\d+$/.test(digits)) {
+      throw new TypeError(`${position} is no position`);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ epoch, sequence: Number(digits), resolve, reject });
+      this.#letGo();
+    });
+  }
+
   get status(): Status {
     return this.#status.status;
   }
@@ -122,10 +173,42 @@ class TopicsClient<Data> implements Client<Data> {
       this.#endIterator(iterator);
     }
     this.#iterators.clear();
+    this.#eachStore((store) => store.end(this.#failure));
+    this.#letGo();
+  }
+
+  get #failure(): Error | undefined {
+    return this.#status.status === 'failed' ? this.#status.error : undefined;
+  }
+
+  /** Lets go who waited for what is told by now. */
+  #letGo(): void {
+    if (this.#waiting.length === 0) {
+      return;
+    }
+    const [epoch, digits] = this.cursor.split('-');
+    const isReached = (waiting: Waiting): boolean => waiting.epoch === epoch && waiting.sequence <= Number(digits);
+    const waiting = this.#waiting;
+    this.#waiting = this.#last ? [] : waiting.filter((one) => !isReached(one));
+    for (const one of waiting) {
+      if (isReached(one)) {
+        one.resolve();
+      } else if (this.#last) {
+        one.reject(this.#failure ?? new Error('the client was closed'));
+      }
+    }
+  }
+
+  #eachStore(act: (store: StreamStore) => void): void {
+    this.#stores.forEach((stores) => stores.forEach(act));
+  }
+
+  #toStores(event: CloudEvent): void {
+    this.#stores.get(event.subject)?.forEach((store) => store.take(event));
   }
 
   #endIterator(iterator: EventBuffer<Told<Data>>): void {
-    iterator.end(this.#status.status === 'failed' ? this.#status.error : undefined);
+    iterator.end(this.#failure);
   }
 
   #hasRoom(): boolean {
@@ -140,7 +223,9 @@ class TopicsClient<Data> implements Client<Data> {
   #demand(name: keyof Listeners): void {
     const kind = NAMES[name];
     if (kind !== undefined && !this.#last) {
-      this.#judge.listen(kind, (this.#listeners.get(name)?.size ?? 0) > 0);
+      // A store counts revisions, also those that move nothing.
+      const isForStores = kind === Kind.Stale && this.#stores.size > 0;
+      this.#judge.listen(kind, isForStores || (this.#listeners.get(name)?.size ?? 0) > 0);
     }
   }
 
@@ -157,6 +242,10 @@ class TopicsClient<Data> implements Client<Data> {
       this.#reconnects += 1;
     }
     this.#status = change;
+    if (change.status === 'live') {
+      // What was recorded between what a store read and where this connection began is told by nobody.
+      this.#eachStore((store) => void store.read());
+    }
     this.#emit('status', change);
   }
 
@@ -169,8 +258,12 @@ class TopicsClient<Data> implements Client<Data> {
           const stream = this.#judge.streamOf(record.broken.text);
           return this.#tellAll('unreadable', { position, ...unreadable(record), ...(stream === undefined ? {} : { stream }) });
         }
+        this.#toStores(record.value as CloudEvent);
         return this.#tellAll('event', { event: record.value as CloudEvent<Data>, position });
       case Kind.Stale:
+        if (!record.broken) {
+          this.#toStores(record.value as CloudEvent);
+        }
         return this.#emit('stale', notice(record));
       case Kind.Duplicate:
         return this.#emit('duplicate', notice(record));
@@ -183,6 +276,7 @@ class TopicsClient<Data> implements Client<Data> {
       case Kind.Reset:
         // Whoever hears of it must not be given the old state's events after it.
         this.#iterators.forEach((iterator) => iterator.clear());
+        this.#eachStore((store) => store.reset());
         return this.#tellAll('reset', { reason: (record.value as Reset).reason, position });
       case Kind.Lost:
         return this.#tellAll('lost', record.value as Lost);
@@ -198,13 +292,7 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   #emit<Name extends keyof Listeners>(name: Name, told: Listeners<Data>[Name]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
-      try {
-        listener(told as never);
-      } catch (thrown) {
-        report(thrown);
-      }
-    }
+    tellAll(this.#listeners.get(name) ?? [], told as never);
   }
 }
 
@@ -214,15 +302,4 @@ function notice<Data>({ position, value, broken }: Record): Notice<Data> {
 
 function unreadable({ value, broken }: Record): Pick<Unreadable, 'text' | 'error'> {
   return broken ?? { text: JSON.stringify(value), error: new TypeError('is no recorded event') };
-}
-
-/** A listener's error is its owner's: it shows up like any that nobody caught, and nothing of ours stops. */
-function report(thrown: unknown): void {
-  if (typeof globalThis.reportError === 'function') {
-    globalThis.reportError(thrown);
-  } else {
-    queueMicrotask(() => {
-      throw thrown;
-    });
-  }
 }

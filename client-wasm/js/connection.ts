@@ -20,6 +20,8 @@ export interface Owner {
   status(change: StatusChange): void;
   /** Whether it can take more events now; it calls `madeRoom` when that may have changed. */
   hasRoom(): boolean;
+  /** All that was said is done and told. */
+  heeded(): void;
 }
 
 export class Connection {
@@ -74,6 +76,7 @@ export class Connection {
       this.#said.splice(0).forEach((record) => this.#do(record));
     }
     this.#isHeeding = false;
+    this.#owner.heeded();
   }
 
   #do(record: Record): void {

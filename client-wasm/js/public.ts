@@ -13,9 +13,12 @@ export type {
   Options,
   Problem,
   Reset,
+  Snapshot,
+  StateOptions,
   Stats,
   Status,
   StatusChange,
+  Store,
   Told,
   Unreadable,
 } from './types.js';

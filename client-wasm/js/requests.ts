@@ -37,14 +37,14 @@ export async function pollLog(settings: Settings, after: string, waitS: number, 
   return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
-/** Reads a page of a stream from a revision on. It must be of the log in `epoch`. */
+/** Reads a page of a stream from a revision on. It must be of the log in `epoch`, if that is known. */
 export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress): Promise<string> {
   const url = new URL(`v1/streams/${encodeURIComponent(stream)}`, settings.base);
   url.searchParams.set('from_revision', String(revision));
   url.searchParams.set('limit', String(settings.pageEventsMax));
   const response = await sendForPage(settings, url, progress);
   const tag = response.headers.get('etag');
-  if (tag !== null && !tag.startsWith(`"${epoch}.`)) {
+  if (epoch !== '' && tag !== null && !tag.startsWith(`"${epoch}.`)) {
     await response.body?.cancel();
     throw new Disconnected('the log was replaced by another');
   }

@@ -1,5 +1,7 @@
 /** What time and the page's own life tell. */
 
+import type { Progress } from './requests.js';
+
 /** The longest delay that timers know. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -34,6 +36,43 @@ export class Timer {
   #clear(): void {
     clearTimeout(this.#timer);
     this.#at = Number.POSITIVE_INFINITY;
+  }
+}
+
+/** A delay after `failures` others in a row, as the machine in wasm has them: at random below a ceiling that doubles. */
+export function backoffMs(failures: number, baseMs: number, maxMs: number): number {
+  return Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
+}
+
+/** Waits; resolves early when `signal` aborts. */
+export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.min(delayMs, TIMER_MS_MAX));
+    void aborted(signal).then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Works as long as something is heard now and then, and `signal` has not aborted. */
+export async function whileHeard<Result>(silenceMs: number, signal: AbortSignal, work: (progress: Progress) => Promise<Result>): Promise<Result> {
+  const over = new AbortController();
+  const end = (): void => over.abort(signal.reason);
+  signal.addEventListener('abort', end, { signal: over.signal });
+  const silence = (): ReturnType<typeof setTimeout> => setTimeout(() => over.abort(new Error(`nothing was heard for ${silenceMs} ms`)), silenceMs);
+  let timer = silence();
+  const heard = (): void => {
+    over.signal.throwIfAborted();
+    clearTimeout(timer);
+    timer = silence();
+  };
+  try {
+    signal.throwIfAborted();
+    return await work({ signal: over.signal, heard });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
   }
 }
 

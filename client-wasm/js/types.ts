@@ -149,6 +149,37 @@ export type Told<Data = unknown> =
   | ({ readonly kind: 'lost' } & Lost)
   | ({ readonly kind: 'reset' } & Reset);
 
+/** How a stream's events become its state. */
+export interface StateOptions<State, Data = unknown> {
+  /** Before the first event. */
+  initial: State;
+  /** The state after an event. It must not change the one before. An event that it throws for is told as `unreadable`, and moves nothing. */
+  reduce(state: State, event: CloudEvent<Data>): State;
+}
+
+/** A stream's state at a revision. */
+export interface Snapshot<State> {
+  /** `loading` until all that was there has been read; `failed` where the server refuses it, or the client has failed. */
+  readonly status: 'loading' | 'current' | 'failed';
+  readonly state: State;
+  /** Of the last event that has been judged. */
+  readonly revision: number;
+  /** The highest that has been applied: events below it move nothing. */
+  readonly version: number;
+  readonly error?: Error;
+}
+
+/** A stream's state as it changes: what React's `useSyncExternalStore` and its like want. */
+export interface Store<State> {
+  readonly stream: string;
+  /** Calls `listener` after each change, until the function returned is called. Needs no `this`. */
+  readonly subscribe: (listener: () => void) => () => void;
+  /** The same object until something changes. Needs no `this`. */
+  readonly getSnapshot: () => Snapshot<State>;
+  /** Nothing more comes. */
+  close(): void;
+}
+
 /**
  * What happened so far. Each event that came is in exactly one of `applied`, `stale`, `duplicate`, `unreadable`,
  * `discarded`, `dropped` and `held`; those in `gap` are counted a second time.
@@ -191,6 +222,16 @@ export interface Client<Data = unknown> extends AsyncIterable<Told<Data>> {
   /** Up to here everything has been judged: what a later `connect` takes as `after`, where no iterator lags behind. */
   readonly cursor: After;
   stats(): Stats;
+  /**
+   * The state of a stream: read from its first event on, then kept true. Every call makes a store of its own; close those that are not
+   * wanted any more. Throws a `TypeError` where the stream is not among the client's topics.
+   */
+  state<State, EventData = Data>(stream: string, options: StateOptions<State, EventData>): Store<State>;
+  /**
+   * Resolves once everything up to this position, such as that of an append's answer, has been judged and told. Rejects where the client
+   * is over before.
+   */
+  caughtUp(position: string): Promise<void>;
   /** Ends the connection, and all iterations once what they hold is read. */
   close(): void;
 }

@@ -11,9 +11,9 @@ const KIB: usize = 1024;
 /// Wasm and glue together may not be larger than this, gzipped. They should come down to 12 KiB.
 const WASM_AND_GLUE_BYTES_MAX: usize = 16 * KIB;
 /// All that `highwater/url` loads, gzipped. It should come down to 16 KiB.
-const URL_BYTES_MAX: usize = 22 * KIB;
+const URL_BYTES_MAX: usize = 23 * KIB;
 /// All that `highwater` loads, gzipped. It should come down to 21 KiB.
-const INLINE_BYTES_MAX: usize = 26 * KIB;
+const INLINE_BYTES_MAX: usize = 27 * KIB;
 
 // Files are named from the package's folder.
 const WASM: &str = "dist/client.wasm";
