@@ -19,6 +19,12 @@ export interface StoreOwner {
   closed(): void;
 }
 
+interface Page<Data> {
+  readonly events: CloudEvent<Data>[];
+  /** The stream's last. */
+  readonly revision: number;
+}
+
 export class StreamStore<State = unknown, Data = unknown> implements Store<State> {
   readonly stream: string;
   readonly #options: StateOptions<State, Data>;
@@ -119,7 +125,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** Answers whether that was all there is. */
   async #readPage(reading: { anew: boolean }, signal: AbortSignal): Promise<boolean> {
     const from = this.#snapshot.revision + 1;
-    const events = await this.#eventsFrom(from, signal);
+    const { events, revision } = await this.#pageFrom(from, signal);
     if (reading.anew || signal.aborted) {
       return false;
     }
@@ -128,7 +134,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
       // What came meanwhile is there already.
       snapshot = event.revision > snapshot.revision ? this.#fold(snapshot, event) : snapshot;
     }
-    const isAll = events.length < this.#settings.pageEventsMax;
+    const isAll = events.length === 0 || snapshot.revision >= revision;
     const status = isAll ? 'current' : snapshot.status;
     if (snapshot !== this.#snapshot || status !== snapshot.status) {
       this.#change({ ...snapshot, status });
@@ -138,14 +144,14 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     return isAll;
   }
 
-  async #eventsFrom(revision: number, signal: AbortSignal): Promise<CloudEvent<Data>[]> {
+  async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data>> {
     const read = (progress: Progress): Promise<string> => readStreamPage(this.#settings, this.stream, revision, this.#owner.epoch(), progress);
     try {
       const page = await whileHeard(this.#settings.connectTimeoutMs, signal, read);
-      return (JSON.parse(page) as { events: CloudEvent<Data>[] }).events;
+      return JSON.parse(page) as Page<Data>;
     } catch (thrown) {
       if (thrown instanceof HighwaterError && thrown.code === 'unknown_stream') {
-        return [];
+        return { events: [], revision: 0 };
       }
       throw thrown;
     }

@@ -73,8 +73,9 @@ export class Log {
   }
 
   streamPage(stream, fromRevision, limit) {
-    const events = this.events.filter((event) => event.stream === stream && event.revision >= fromRevision).slice(0, limit);
-    return `{"events":[${events.map(({ text }) => text).join(',')}]}`;
+    const all = this.events.filter((event) => event.stream === stream);
+    const texts = all.filter(({ revision }) => revision >= fromRevision).slice(0, limit).map(({ text }) => text);
+    return `{"events":[${texts.join(',')}],"first_revision":1,"revision":${all.length},"version":${all.at(-1)?.version ?? 0}}`;
   }
 }
 
