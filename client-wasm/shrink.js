@@ -24,7 +24,7 @@ removeExports(module);
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
 binaryen.setLowMemoryUnused(true); // The stack ends there.
-binaryen.setOneCallerInlineMaxSize(50); // One large function compresses worse than its parts.
+binaryen.setOneCallerInlineMaxSize(80); // One large function compresses worse than its parts.
 module.optimize();
 const pointedAtStill = pointedAt(module, data);
 keepData(
@@ -33,7 +33,7 @@ keepData(
 );
 module.optimize(); // What the first round uncovers goes in the second, and so on.
 module.optimize();
-module.runPasses(['strip-producers', 'strip-target-features']);
+module.runPasses(['reorder-functions', 'strip-producers', 'strip-target-features']);
 if (/^ \(import /m.test(module.emitText())) {
   throw new Error(`${file} imports what nobody gives it`);
 }

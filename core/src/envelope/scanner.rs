@@ -70,13 +70,16 @@ pub(super) fn for_each_member<'a>(
 ) -> Option<()> {
     let mut scanner = Scanner { text: json, at: 0 };
     scanner.take(b'{')?;
-    while scanner.take(b'}').is_none() {
-        let _ = scanner.take(b','); // Where there is none, this is the first, or no JSON.
+    loop {
+        match scanner.peek()? {
+            b'}' => return Some(()),
+            b',' => scanner.at += 1,
+            _ => {} // The first, or no JSON.
+        }
         let name = scanner.string()?.decode()?;
         scanner.take(b':')?;
         take(&name, &mut scanner)?;
     }
-    Some(())
 }
 
 /// A place in JSON text.
