@@ -63,6 +63,9 @@ class TopicsClient<Data> implements Client<Data> {
     });
     // Not before whoever called has had the chance to listen.
     queueMicrotask(() => {
+      if (this.#last) {
+        return; // Closed before it began.
+      }
       if (signal?.aborted) {
         this.close();
       } else {
@@ -113,7 +116,7 @@ class TopicsClient<Data> implements Client<Data> {
       unreadable: (told) => this.#tellAll('unreadable', told),
       closed: () => {
         stores.delete(store as unknown as StreamStore);
-        if (stores.size === 0) {
+        if (stores.size === 0 && this.#stores.get(stream) === stores) {
           this.#stores.delete(stream);
         }
         this.#demand('stale');
@@ -131,8 +134,8 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   caughtUp(position: string): Promise<void> {
-    const [epoch = '', digits = ''] = position.split('-');
-    if (!/^\d+$/.test(digits)) {
+    const [, epoch = '', digits = ''] = /^([0-9a-z]{8})-(\d+)$/.exec(position) ?? [];
+    if (digits === '') {
       throw new TypeError(`${position} is no position`);
     }
     return new Promise((resolve, reject) => {
@@ -197,6 +200,14 @@ class TopicsClient<Data> implements Client<Data> {
         one.reject(this.#failure ?? new Error('the client was closed'));
       }
     }
+  }
+
+  /** Positions of another log than the one that this is a position of are never reached. */
+  #giveUpOn(position: string): void {
+    const [epoch] = position.split('-');
+    const given = this.#waiting.filter((one) => one.epoch !== epoch);
+    this.#waiting = this.#waiting.filter((one) => one.epoch === epoch);
+    given.forEach((one) => one.reject(new Error(`the log that ${one.epoch}-${one.sequence} is of was replaced`)));
   }
 
   #eachStore(act: (store: StreamStore) => void): void {
@@ -277,7 +288,8 @@ class TopicsClient<Data> implements Client<Data> {
         // Whoever hears of it must not be given the old state's events after it.
         this.#iterators.forEach((iterator) => iterator.clear());
         this.#eachStore((store) => store.reset());
-        return this.#tellAll('reset', { reason: (record.value as Reset).reason, position });
+        this.#giveUpOn(position);
+        return this.#tellAll('reset', { reason: record.value as Reset['reason'], position });
       case Kind.Lost:
         return this.#tellAll('lost', record.value as Lost);
     }

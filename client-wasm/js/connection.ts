@@ -28,7 +28,7 @@ export class Connection {
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #owner: Owner;
-  readonly #timer = new Timer(() => this.#heed(this.#judge.happened(Event.Timeout)));
+  readonly #timer = new Timer(() => this.#heed(() => this.#judge.happened(Event.Timeout)));
   /** The connection that is there, and what belongs to it. */
   #attempt = new AbortController();
   /** Why the last connection ended. */
@@ -47,14 +47,12 @@ export class Connection {
   }
 
   open(): void {
-    this.#forgetAwake = onAwake(() => this.#heed(this.#judge.happened(Event.Awake)));
-    this.#heed(this.#judge.happened(Event.Open));
+    this.#forgetAwake = onAwake(() => this.#heed(() => this.#judge.happened(Event.Awake)));
+    this.#heed(() => this.#judge.happened(Event.Open));
   }
 
   close(): void {
-    if (!this.#isOver) {
-      this.#heed(this.#judge.happened(Event.Close));
-    }
+    this.#heed(() => this.#judge.happened(Event.Close));
   }
 
   madeRoom(): void {
@@ -63,25 +61,32 @@ export class Connection {
     }
   }
 
-  /** Does and tells all that was said, also after one record that ends the connection: the cursor is behind them all. */
-  #heed(records: readonly Record[]): void {
+  /** Does and tells all that is said, also after one record that ends the connection: the cursor is behind them all. */
+  #heed(ask: () => readonly Record[]): void {
+    if (this.#isOver) {
+      return;
+    }
     // Whoever is told may call back: that comes after what was said before.
-    this.#said = this.#said.concat(records);
+    this.#said = this.#said.concat(ask());
     this.#timer.set(this.#judge.timeoutAt);
     if (this.#isHeeding) {
       return;
     }
     this.#isHeeding = true;
-    while (this.#said.length > 0) {
-      this.#said.splice(0).forEach((record) => this.#do(record));
+    try {
+      while (this.#said.length > 0) {
+        this.#said.splice(0).forEach((record) => this.#do(record));
+      }
+    } finally {
+      this.#isHeeding = false;
     }
-    this.#isHeeding = false;
     this.#owner.heeded();
   }
 
   #do(record: Record): void {
     switch (record.kind) {
       case Kind.Connect:
+        this.#attempt.abort();
         this.#attempt = new AbortController();
         void this.#follow(this.#attempt.signal, record.number);
         break;
@@ -154,7 +159,7 @@ export class Connection {
       return;
     }
     this.#cause = cause;
-    this.#heed(refusal ? this.#judge.happened(Event.Refused, refusal.status, refusal.retryAfterMs) : this.#judge.happened(Event.Lost));
+    this.#heed(() => (refusal ? this.#judge.happened(Event.Refused, refusal.status, refusal.retryAfterMs) : this.#judge.happened(Event.Lost)));
   }
 
   async #read(signal: AbortSignal): Promise<void> {
@@ -166,7 +171,7 @@ export class Connection {
     if (!reader || signal.aborted) {
       return;
     }
-    this.#heed(this.#judge.happened(Event.Answered));
+    this.#heed(() => this.#judge.happened(Event.Answered));
     while (!signal.aborted) {
       const { done, value } = await reader.read();
       if (signal.aborted) {
@@ -175,7 +180,7 @@ export class Connection {
       if (done) {
         throw new Disconnected('the server ended the stream');
       }
-      this.#heed(this.#judge.received(value));
+      this.#heed(() => this.#judge.received(value));
       await this.#room(signal);
     }
   }
@@ -185,14 +190,15 @@ export class Connection {
     try {
       await this.#room(signal);
       const page = await pollLog(this.#settings, this.#place, waitS, this.#progress(signal, Event.Heard));
-      this.#heed(this.#judge.fetched(page, PageKind.Poll));
+      signal.throwIfAborted();
+      this.#heed(() => this.#judge.fetched(page, PageKind.Poll));
     } catch (thrown) {
       const reset = thrown instanceof HighwaterError ? resetFrame(thrown) : undefined;
       if (!reset || signal.aborted) {
         throw thrown;
       }
       // A stream would have gone on by itself, with this.
-      this.#heed(this.#judge.received(reset));
+      this.#heed(() => this.#judge.received(reset));
       throw new Disconnected(`the cursor is of no use: ${(thrown as Error).message}`, { cause: thrown });
     }
   }
@@ -201,12 +207,14 @@ export class Connection {
   async #fill(missing: Record, signal: AbortSignal): Promise<void> {
     const progress = this.#progress(signal, Event.Fetching);
     try {
+      await this.#room(signal);
+      signal.throwIfAborted();
       const ofLog = missing.kind === Kind.FetchLog;
       const page = ofLog
         ? await readLogPage(this.#settings, missing.position, progress)
         : await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, progress);
       progress.heard();
-      this.#heed(this.#judge.fetched(page, ofLog ? PageKind.Log : PageKind.Stream));
+      this.#heed(() => this.#judge.fetched(page, ofLog ? PageKind.Log : PageKind.Stream));
     } catch (thrown) {
       const cause = toError(thrown);
       const mayPass = cause instanceof HighwaterError && (cause.retryable || cause.status === 401);
@@ -221,7 +229,7 @@ export class Connection {
       signal,
       heard: () => {
         signal.throwIfAborted();
-        this.#heed(this.#judge.happened(event));
+        this.#heed(() => this.#judge.happened(event));
       },
     };
   }
@@ -234,10 +242,10 @@ export class Connection {
   /** Waits until the owner can take more, or the connection is over. */
   async #room(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.#owner.hasRoom()) {
-      this.#heed(this.#judge.happened(Event.Paused));
+      this.#heed(() => this.#judge.happened(Event.Paused));
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       if (!signal.aborted) {
-        this.#heed(this.#judge.happened(Event.Heard));
+        this.#heed(() => this.#judge.happened(Event.Heard));
       }
     }
   }

@@ -51,6 +51,23 @@ export class LoopError extends Error {
   }
 }
 
+/** The log does not keep these revisions of a stream any more, and without them there is no state. */
+export class MissingError extends Error {
+  override readonly name: string = 'MissingError';
+  readonly stream: string;
+  /** The first revision that is missing. */
+  readonly from: number;
+  /** The last one. */
+  readonly to: number;
+
+  constructor(stream: string, from: number, to: number) {
+    super(`revisions ${from} to ${to} of ${stream} are not kept any more`);
+    this.stream = stream;
+    this.from = from;
+    this.to = to;
+  }
+}
+
 /** The error that a response stands for. */
 export async function errorOf(response: Response): Promise<HighwaterError> {
   const retryAfterMs = readRetryAfter(response.headers.get('retry-after'));

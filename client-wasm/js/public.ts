@@ -1,7 +1,7 @@
 /** What every entry point exports. */
 
 export { connect } from './client.js';
-export { HighwaterError, LoopError } from './error.js';
+export { HighwaterError, LoopError, MissingError } from './error.js';
 export type {
   After,
   Client,

@@ -5,6 +5,7 @@ import type { Settings } from './settings.js';
 
 /** A page that is longer than this is not read: the stream brings the same. */
 const PAGE_BYTES_MAX = 64 * 1024 * 1024;
+
 /** How a page's request is ended, and who is told that it goes on. */
 export interface Progress {
   readonly signal: AbortSignal;

@@ -3,7 +3,7 @@
  * everything: an event that does not follow the last one makes it read the stream from there.
  */
 
-import { HighwaterError, toError } from './error.js';
+import { HighwaterError, MissingError, toError } from './error.js';
 import { tellAll } from './listeners.js';
 import { type Progress, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
@@ -35,8 +35,9 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   #snapshot: Snapshot<State>;
   /** The last revision that is known to be there. */
   #wanted = 0;
-  /** Set while the stream is being read, and whether all of it has to be read anew meanwhile. */
-  #reading: { anew: boolean } | undefined;
+  #isReading = false;
+  /** Whether a page is to be read, after the one that is being read. */
+  #isWanted = false;
 
   constructor(stream: string, options: StateOptions<State, Data>, settings: Settings, owner: StoreOwner) {
     this.stream = stream;
@@ -66,17 +67,22 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   end(error: Error | undefined): void {
     this.#closing.abort();
     if (error) {
-      this.#change({ ...this.#snapshot, status: 'failed', error });
+      this.#fail(error);
     }
+  }
+
+  #fail(error: Error): void {
+    this.#change({ ...this.#snapshot, status: 'failed', error });
   }
 
   /** An event of the stream was judged, whatever the verdict. */
   take(event: CloudEvent<Data>): void {
-    const { revision } = this.#snapshot;
+    const { revision, status } = this.#snapshot;
     this.#wanted = Math.max(this.#wanted, event.revision);
     if (event.revision === revision + 1) {
       this.#change(this.#fold(this.#snapshot, event));
-    } else if (event.revision > revision) {
+    } else if (event.revision > revision && status !== 'failed') {
+      this.#change({ ...this.#snapshot, status: 'loading' });
       void this.read();
     }
   }
@@ -85,63 +91,63 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   reset(): void {
     this.#wanted = 0;
     this.#change({ status: 'loading', state: this.#options.initial, revision: 0, version: 0 });
-    if (this.#reading) {
-      this.#reading.anew = true;
-    } else {
-      void this.read();
-    }
+    void this.read();
   }
 
-  /** Reads what comes after the last event folded, until there is no more. */
+  /** Reads what comes after the last event folded, until there is no more; once more where it is being read already. */
   async read(): Promise<void> {
-    if (this.#reading) {
+    this.#isWanted = true;
+    if (this.#isReading) {
       return;
     }
+    this.#isReading = true;
     const { signal } = this.#closing;
-    for (let failures = 0; !signal.aborted; ) {
-      const reading = { anew: false };
-      this.#reading = reading;
+    for (let failures = 0; this.#isWanted && !signal.aborted; ) {
+      this.#isWanted = false;
       try {
-        const isAll = await this.#readPage(reading, signal);
+        await this.#readPage(signal);
         failures = 0;
-        if (isAll && !reading.anew && this.#snapshot.revision >= this.#wanted) {
-          break;
-        }
       } catch (thrown) {
         const error = toError(thrown);
-        if (error instanceof HighwaterError && !error.retryable && error.status !== 401) {
-          this.#change({ ...this.#snapshot, status: 'failed', error });
-          break;
+        if (!mayPass(error)) {
+          this.#fail(error);
+          continue;
         }
+        this.#isWanted = true;
         const { backoffBaseMs, backoffMaxMs } = this.#settings;
         const retryAfterMs = error instanceof HighwaterError ? error.retryAfterMs : 0;
         await sleep(retryAfterMs + backoffMs(failures, backoffBaseMs, backoffMaxMs), signal);
         failures += 1;
       }
     }
-    this.#reading = undefined;
+    this.#isReading = false;
   }
 
-  /** Answers whether that was all there is. */
-  async #readPage(reading: { anew: boolean }, signal: AbortSignal): Promise<boolean> {
-    const from = this.#snapshot.revision + 1;
-    const { events, revision } = await this.#pageFrom(from, signal);
-    if (reading.anew || signal.aborted) {
-      return false;
+  async #readPage(signal: AbortSignal): Promise<void> {
+    const { revision: before } = this.#snapshot;
+    const page = await this.#pageFrom(before + 1, signal);
+    // A reset, or the client's end, came first: it has asked for another page, or for none.
+    if (this.#snapshot.revision < before || signal.aborted) {
+      return;
     }
     let snapshot = this.#snapshot;
-    for (const event of events) {
+    for (const event of page.events) {
+      if (event.revision > snapshot.revision + 1) {
+        throw new MissingError(this.stream, snapshot.revision + 1, event.revision - 1);
+      }
       // What came meanwhile is there already.
       snapshot = event.revision > snapshot.revision ? this.#fold(snapshot, event) : snapshot;
     }
-    const isAll = events.length === 0 || snapshot.revision >= revision;
-    const status = isAll ? 'current' : snapshot.status;
-    if (snapshot !== this.#snapshot || status !== snapshot.status) {
-      this.#change({ ...snapshot, status });
+    const { state, revision, version } = snapshot;
+    this.#wanted = Math.max(this.#wanted, page.revision);
+    const isAll = revision >= this.#wanted;
+    if (isAll || revision > this.#snapshot.revision) {
+      this.#change({ status: isAll ? 'current' : 'loading', state, revision, version });
     }
-    // What was announced and is not there is not waited for in a loop: its event will come again.
-    this.#wanted = events.length === 0 ? snapshot.revision : this.#wanted;
-    return isAll;
+    if (!isAll && revision === before) {
+      throw new Error(`revision ${this.#wanted} of ${this.stream} was announced, and is not there yet`);
+    }
+    this.#isWanted ||= !isAll;
   }
 
   async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data>> {
@@ -175,4 +181,10 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     this.#snapshot = Object.freeze(snapshot);
     tellAll(this.#listeners);
   }
+}
+
+/** Whether a read that failed like that may succeed later. The client looks after its own token. */
+function mayPass(error: Error): boolean {
+  const isFinal = error instanceof HighwaterError && !error.retryable && error.status !== 401;
+  return !isFinal && !(error instanceof MissingError) && !(error instanceof SyntaxError);
 }

@@ -4,6 +4,8 @@ import type { Progress } from './requests.js';
 
 /** The longest delay that timers know. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+/** A timer that goes off later than this waited for something else. */
+const LATE_MS = 1_000;
 
 /** Calls back at a time that may change often. */
 export class Timer {
@@ -26,7 +28,12 @@ export class Timer {
       this.#timer = setTimeout(
         () => {
           this.#clear();
-          this.#onTime();
+          // In a page that was busy, what came meanwhile is heard first.
+          if (Date.now() - at > LATE_MS) {
+            this.#timer = setTimeout(this.#onTime, 0);
+          } else {
+            this.#onTime();
+          }
         },
         Math.min(Math.max(at - Date.now(), 0), TIMER_MS_MAX),
       );
@@ -47,11 +54,16 @@ export function backoffMs(failures: number, baseMs: number, maxMs: number): numb
 /** Waits; resolves early when `signal` aborts. */
 export function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.min(delayMs, TIMER_MS_MAX));
-    void aborted(signal).then(() => {
+    const done = (): void => {
       clearTimeout(timer);
+      signal.removeEventListener('abort', done);
       resolve();
-    });
+    };
+    const timer = setTimeout(done, Math.min(delayMs, TIMER_MS_MAX));
+    signal.addEventListener('abort', done);
+    if (signal.aborted) {
+      done();
+    }
   });
 }
 
@@ -69,7 +81,9 @@ export async function whileHeard<Result>(silenceMs: number, signal: AbortSignal,
   };
   try {
     signal.throwIfAborted();
-    return await work({ signal: over.signal, heard });
+    // Also where whoever works does not heed the signal.
+    const ended = aborted(over.signal).then(() => Promise.reject(over.signal.reason as Error));
+    return await Promise.race([work({ signal: over.signal, heard }), ended]);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', end);

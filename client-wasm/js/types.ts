@@ -61,7 +61,10 @@ export interface Options {
   heldBytesMax?: number;
   /** How many events of what is missing to ask for at once. Default: 256. */
   pageEventsMax?: number;
-  /** How long a connection may be silent until it is live (from then on 2.5 heartbeats), and a page of what is missing. Default: 20 s. */
+  /**
+   * How long a connection may be silent until it is live (5 s at most once the answer has begun; when it is live, 2.5 heartbeats), and a
+   * page of what is missing. Default: 20 s.
+   */
   connectTimeoutMs?: number;
   /**
    * The first delay before a reconnect is at most this, each further one at most twice the one before, until a connection has
@@ -159,7 +162,7 @@ export interface StateOptions<State, Data = unknown> {
 
 /** A stream's state at a revision. */
 export interface Snapshot<State> {
-  /** `loading` until all that was there has been read; `failed` where the server refuses it, or the client has failed. */
+  /** `loading` until all that was there has been read; `failed` where the server refuses it or no longer has all of it, or the client has failed. */
   readonly status: 'loading' | 'current' | 'failed';
   readonly state: State;
   /** Of the last event that has been judged. */

@@ -28,7 +28,7 @@ pub enum Kind {
     Unplaced,
     /// From here on positions are of this epoch. The element is its name.
     Epoch,
-    /// The log's reader was reset. The element is the control frame's body.
+    /// The log's reader was reset. The element is the reason.
     Reset,
     /// The stream cannot go on: say that it has ended, and how. The element is the control frame's body.
     Error,

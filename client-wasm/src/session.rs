@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use highwater_core::control::ControlKind;
+use highwater_core::control::{ControlKind, ResetReason};
 use highwater_core::envelope::{Page, number_member, scan, scan_page};
 use highwater_core::reconcile::{Attempt, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict};
 use highwater_core::sse::Decoder;
@@ -151,9 +151,9 @@ impl Session {
     pub fn received(&mut self, now: f64, len: usize) -> *const f64 {
         self.outputs.clear();
         self.handle(now, Input::Heard, Reason::Told);
-        let before = self.reconciler.resume();
+        let mut before = Some(self.reconciler.resume());
         self.decoder.commit(len);
-        loop {
+        while !self.subscription.is_over() {
             let frame = match self.decoder.next_frame() {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
@@ -170,12 +170,15 @@ impl Session {
                 Handled::Control(kind) => said(kind, frame.data),
                 _ => None,
             };
+            // First what it brought, then how it goes on.
+            if before.is_some_and(|before| self.moved_from(before, now)) {
+                before = None;
+            }
             if let Some((input, reason)) = said {
                 self.handle(now, input, reason);
             }
             self.drain(now);
         }
-        self.moved_from(before, now);
         self.finish()
     }
 
@@ -272,10 +275,13 @@ impl Session {
         }
     }
 
-    fn moved_from(&mut self, before: After, now: f64) {
-        if self.reconciler.resume() != before {
+    /// Whether the cursor has moved; then the subscription is told.
+    fn moved_from(&mut self, before: After, now: f64) -> bool {
+        let has_moved = self.reconciler.resume() != before;
+        if has_moved {
             self.handle(now, Input::Moved, Reason::Told);
         }
+        has_moved
     }
 
     /// Answers whether the log has no more of it now.
@@ -284,6 +290,9 @@ impl Session {
         let mut last = page.prev?;
         self.reconciler.begin(self.attempt, Position::new(end.epoch, last));
         for arrival in arrivals {
+            if self.subscription.is_over() {
+                return Some(true);
+            }
             last = arrival.position.sequence;
             let message = Message::Event(arrival);
             let handled = self.reconciler.handle(self.attempt, &message);
@@ -360,12 +369,20 @@ fn tell(outputs: &mut Outputs, listened: u32, message: &Message<'_>, handled: Ha
         (Handled::Event(verdict), Message::Event(arrival)) => {
             tell_event(outputs, listened, verdict, arrival.position, data);
         }
-        (Handled::Control(ControlKind::Reset(_)), Message::Control { position: Some(position), .. }) => {
-            outputs.push_at(Kind::Reset, *position, data);
+        (Handled::Control(ControlKind::Reset(reason)), Message::Control { position: Some(position), .. }) => {
+            outputs.push_at(Kind::Reset, *position, reason_json(reason));
         }
         (Handled::Control(ControlKind::Error), _) => outputs.push(Kind::Error, data),
         (Handled::Unplaced, _) => outputs.push(Kind::Unplaced, data),
         _ => {}
+    }
+}
+
+fn reason_json(reason: ResetReason) -> &'static str {
+    match reason {
+        ResetReason::EpochChanged => "\"epoch_changed\"",
+        ResetReason::CursorExpired => "\"cursor_expired\"",
+        ResetReason::CursorAhead => "\"cursor_ahead\"",
     }
 }
 

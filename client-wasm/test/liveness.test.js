@@ -169,3 +169,46 @@ test('a listener that closes the client in the middle of a chunk hears the rest 
   assert.deepEqual(watched.sequences(), [1, 2, 3]);
   assert.equal(watched.told.at(-1)[0], 'status');
 });
+
+test('a client that is closed before it began does nothing', async (t) => {
+  const { url, requests } = await serve(t, logOf(0), (stream) => stream.write(ready(0)));
+  const watched = watch(t, { url });
+  watched.client.close();
+  await watched.status('closed');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(watched.told, [['status', { status: 'closed' }]]);
+  assert.deepEqual(requests, []);
+});
+
+test('a reset whose words are broken is a reset all the same', async (t) => {
+  const log = logOf(1);
+  const broken = `event: highwater\nprev: 0\ndata: {"kind":"reset","reason":"epoch_changed",}\nid: ${position(0)}\n\n`;
+  const { url } = await serve(t, log, (stream) => stream.write(broken + log.frames()[0] + ready(1)));
+  const watched = watch(t, { url, after: 'zzzzzzzz-4' });
+  await watched.status('live');
+  assert.deepEqual(watched.of('reset'), [{ reason: 'epoch_changed', position: position(0) }]);
+  assert.deepEqual(watched.sequences(), [1]);
+});
+
+test('a server that answers and then refuses the token is not asked in a loop', async (t) => {
+  const problem = { code: 'unauthorized', status: 401, detail: 'no' };
+  const { url, requests } = await serve(t, logOf(0), (stream) => stream.write(control({ kind: 'error', problem })));
+  const watched = watch(t, { url, token: () => 'token' });
+  await watched.status('failed');
+  assert.equal(requests.length, 2);
+});
+
+test('what is missing is fetched only as fast as it is read', async (t) => {
+  const log = logOf(200);
+  const { url, requests } = await serve(t, log, (stream) => stream.write(log.frames()[199]));
+  const watched = watch(t, { url, bufferEventsMax: 4, pageEventsMax: 4 });
+  const iterator = watched.client[Symbol.asyncIterator]();
+  const read = [];
+  while (read.length < 200) {
+    read.push(Number((await iterator.next()).value.event.sequence));
+    const ahead = watched.sequences().length - read.length;
+    assert.ok(ahead <= 4 + 4, `${ahead} wait: more than there is room for, and a page`);
+  }
+  assert.deepEqual(read, Array.from({ length: 200 }, (_, at) => at + 1));
+  assert.ok(requests.length >= 50);
+});

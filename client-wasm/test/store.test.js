@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { MissingError } from 'highwater';
 import { control, Log, position, ready, serve } from './log_server.js';
 import { watch } from './watch.js';
 
@@ -196,4 +197,121 @@ test('an append’s position can be waited for', async (t) => {
   await Promise.all([never, elsewhere]);
   await watched.client.caughtUp(position(2));
   assert.throws(() => watched.client.caughtUp('soon'), TypeError);
+});
+
+test('to close a store twice ends no other', async (t) => {
+  const log = new Log();
+  log.append();
+  const { url, append } = await following(t, log);
+  const watched = watch(t, { url });
+  const first = watched.client.state('test:one', sum);
+  first.close();
+  const second = watched.client.state('test:one', sum);
+  first.close();
+  await watched.status('live');
+  await until(second, ({ status }) => status === 'current');
+  append();
+  assert.equal((await until(second, ({ revision }) => revision === 2)).state, 3);
+});
+
+test('a page that was asked for before the stream began is not the last', async (t) => {
+  const log = new Log();
+  log.append();
+  const early = log.streamPage('test:one', 1, 256);
+  let answer;
+  const asked = new Promise((resolve) => (answer = resolve));
+  const { url } = await serve(t, log, (stream) => {
+    log.append();
+    stream.write(ready(2));
+  }, (_, response, { pathname }) => {
+    if (!pathname.startsWith('/v1/streams/') || answer === undefined) {
+      return false;
+    }
+    answer(response);
+    answer = undefined;
+    return true;
+  });
+  const watched = watch(t, { url, after: 'latest' });
+  const store = watched.client.state('test:one', sum);
+  await watched.status('live');
+  (await asked).end(early);
+  assert.equal((await until(store, ({ revision }) => revision === 2)).state, 3);
+});
+
+test('without its beginning there is no state', async (t) => {
+  const log = new Log();
+  [1, 2, 3].forEach(() => log.append());
+  const { url } = await serve(t, log, (stream) => stream.write(ready(3)), (_, response, { pathname }) => {
+    if (!pathname.startsWith('/v1/streams/')) {
+      return false;
+    }
+    response.end(log.streamPage('test:one', 3, 256));
+    return true;
+  });
+  const store = watch(t, { url }).client.state('test:one', sum);
+  const { state, error } = await until(store, ({ status }) => status === 'failed');
+  assert.ok(error instanceof MissingError);
+  assert.deepEqual([state, error.stream, error.from, error.to], [0, 'test:one', 1, 2]);
+});
+
+test('a fetch that never comes back is given up', async (t) => {
+  const log = new Log();
+  log.append();
+  const { url } = await following(t, log);
+  let isStuck = true;
+  const stuck = (input, init) => {
+    if (!String(input).includes('/v1/streams/') || !isStuck) {
+      return fetch(input, init);
+    }
+    isStuck = false;
+    return new Promise(() => {});
+  };
+  const store = watch(t, { url, after: 'latest', fetch: stuck, connectTimeoutMs: 100 }).client.state('test:one', sum);
+  assert.equal((await until(store, ({ status }) => status === 'current')).state, 1);
+});
+
+test('a store that was refused asks again only when something has changed', async (t) => {
+  const log = new Log();
+  log.append();
+  let asked = 0;
+  const { url, append } = await (async () => {
+    const streams = new Set();
+    const server = await serve(t, log, (stream) => {
+      streams.add(stream);
+      stream.write(log.frames().join('') + ready(log.events.length));
+    }, (_, response, { pathname }) => {
+      if (!pathname.startsWith('/v1/streams/')) {
+        return false;
+      }
+      asked += 1;
+      response.writeHead(403, { 'content-type': 'application/problem+json' }).end(JSON.stringify({ status: 403, code: 'forbidden' }));
+      return true;
+    });
+    return { ...server, append: () => streams.forEach((stream) => stream.write(log.frames(log.append().sequence - 1).join(''))) };
+  })();
+  const watched = watch(t, { url, after: 'latest' });
+  const store = watched.client.state('test:one', { initial: 0, reduce: () => 1 });
+  await watched.status('live');
+  await until(store, ({ status }) => status === 'failed');
+  for (let count = 0; count < 20; count += 1) {
+    append();
+  }
+  await watched.until(() => watched.sequences().length >= 20);
+  assert.ok(asked <= 3, String(asked));
+});
+
+test('a position of a log that was replaced is not waited for', async (t) => {
+  const { url } = await serve(t, new Log(), (stream, { number }) => {
+    if (number === 1) {
+      stream.write(ready(0), () => stream.destroy());
+    } else {
+      stream.write(control({ kind: 'reset', reason: 'epoch_changed' }, { at: 0, epoch: 'zzzzzzzz' }));
+    }
+  });
+  const { client } = watch(t, { url });
+  await assert.rejects(client.caughtUp(position(9)), /was replaced/);
+  await client.caughtUp(position(0, 'zzzzzzzz'));
+  for (const none of ['soon', '-5', 'a-5-6', 'k3x9q7ma-']) {
+    assert.throws(() => client.caughtUp(none), TypeError, none);
+  }
 });

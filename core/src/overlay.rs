@@ -71,6 +71,8 @@ pub struct Overlay {
     intents: Vec<Intent>,
     intents_max: usize,
     next: u32,
+    /// Up to here everything is confirmed.
+    confirmed: Sequence,
     /// The one that is on its way.
     sent: Option<IntentId>,
     /// Settled, and not told yet.
@@ -87,7 +89,7 @@ impl Overlay {
     /// An overlay with room for so many intents.
     #[must_use]
     pub fn new(intents_max: usize) -> Self {
-        Self { intents: Vec::new(), intents_max, next: 0, sent: None, settled: Vec::new() }
+        Self { intents: Vec::new(), intents_max, next: 0, confirmed: Sequence::ZERO, sent: None, settled: Vec::new() }
     }
 
     /// Adds what was meant last.
@@ -124,6 +126,7 @@ impl Overlay {
                 if let Some(intent) = self.intents.iter_mut().find(pending) {
                     intent.stage = Stage::Acknowledged(sequence);
                 }
+                self.confirmed(self.confirmed);
             }
             Answer::Refused => self.settle(id, Settled::Dropped),
             Answer::Conflict | Answer::Unknown => {}
@@ -137,13 +140,21 @@ impl Overlay {
 
     /// Takes word that everything up to this sequence is confirmed.
     pub fn confirmed(&mut self, sequence: Sequence) {
+        self.confirmed = self.confirmed.max(sequence);
+        let sequence = self.confirmed;
         let is_reached = |intent: &&Intent| matches!(intent.stage, Stage::Acknowledged(at) if at <= sequence);
         let reached: Vec<_> = self.intents.iter().filter(is_reached).map(|intent| intent.id).collect();
         reached.into_iter().for_each(|id| self.settle(id, Settled::Confirmed));
     }
 
+    /// Takes word that the log is another one, and nothing of it confirmed: what the old one had acknowledged is sent again.
+    pub fn reset(&mut self) {
+        self.confirmed = Sequence::ZERO;
+        self.intents.iter_mut().for_each(|intent| intent.stage = Stage::Pending);
+    }
+
     /// Gives an intent up: its prediction failed.
-    pub fn drop(&mut self, id: IntentId) {
+    pub fn give_up(&mut self, id: IntentId) {
         self.settle(id, Settled::Dropped);
     }
 

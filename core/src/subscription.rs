@@ -27,7 +27,7 @@ const SETTLED_MS: u64 = 5_000;
 const POLLING_MS: u64 = 300_000;
 /// A poll that brought nothing is not repeated sooner after its beginning.
 const POLL_INTERVAL_MS: u64 = 1_000;
-/// How many connections in a row may break the protocol without bringing anything.
+/// So many connections in a row that break the protocol without bringing anything are the end.
 const UNFIT_MAX: u32 = 10;
 /// How many connections in a row may begin with a reset.
 const RESETS_MAX: u32 = 5;
@@ -263,6 +263,12 @@ impl Subscription {
         self.outputs.pop_front()
     }
 
+    /// Whether it is over: closed, or failed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
     /// When to hand in [`Input::Timeout`], by the clock that `now` is of; `None` while nothing is waited for.
     #[must_use]
     pub fn next_timeout(&self) -> Option<u64> {
@@ -273,7 +279,6 @@ impl Subscription {
     fn connected(&mut self, now: u64, input: Input) {
         match input {
             Input::Answered => {
-                self.unauthorized = false;
                 if self.transport == Transport::Stream {
                     self.patience_ms = FIRST_BYTES_MS.min(self.options.connect_timeout_ms.into());
                     self.enter(Phase::Replaying, Status::Replaying);
@@ -289,7 +294,10 @@ impl Subscription {
                 }
                 self.hear(now);
             }
-            Input::Paused => self.timers.clear(Timer::Silence),
+            Input::Paused => {
+                self.timers.clear(Timer::Silence);
+                self.timers.clear(Timer::Fetch);
+            }
             Input::Moved => {
                 self.has_moved = true;
                 self.unfit = 0;
@@ -315,7 +323,12 @@ impl Subscription {
             }
             Input::Polled { is_live } => self.polled(now, is_live),
             Input::Fetching => self.timers.set(Timer::Fetch, now + u64::from(self.options.connect_timeout_ms)),
-            Input::Fetched => self.timers.clear(Timer::Fetch),
+            Input::Fetched => {
+                self.timers.clear(Timer::Fetch);
+                if self.timers.is_set(Timer::Connect) {
+                    self.connect(now);
+                }
+            }
             Input::Ended(cause) => self.end(now, cause),
             // Timers run late in a page that nobody looks at, and not at all in a device that sleeps.
             Input::Awake => {
@@ -334,9 +347,15 @@ impl Subscription {
             Timer::Fetch => self.end_after(now, Cause::Lost, self.options.connect_timeout_ms.into()),
             Timer::Settle => {
                 self.failures = 0;
+                self.unfit = 0;
+                self.unauthorized = false;
                 if !self.was_reset {
                     self.resets = 0;
                 }
+            }
+            // A poll that begins ends what is being fetched for the one before.
+            Timer::Connect if self.timers.is_set(Timer::Fetch) => {
+                self.timers.set(Timer::Connect, now + POLL_INTERVAL_MS);
             }
             Timer::Connect => self.connect(now),
         }
@@ -372,6 +391,9 @@ impl Subscription {
 
     fn polled(&mut self, now: u64, is_live: bool) {
         self.unauthorized = false;
+        if !self.was_reset {
+            self.resets = 0;
+        }
         self.polling_until.get_or_insert(now + POLLING_MS);
         self.failures = 0;
         match is_live {
@@ -379,11 +401,11 @@ impl Subscription {
             false => self.enter(Phase::Replaying, Status::Replaying),
         }
         let soonest = self.connected_at + POLL_INTERVAL_MS;
-        if self.has_moved || !is_live || now >= soonest {
+        if !self.timers.is_set(Timer::Fetch) && (self.has_moved || now >= soonest) {
             self.connect(now);
         } else {
             self.timers.clear(Timer::Silence);
-            self.timers.set(Timer::Connect, soonest);
+            self.timers.set(Timer::Connect, soonest.max(now));
         }
     }
 

@@ -46,6 +46,24 @@ fn a_recorded_intent_shows_until_the_confirmed_state_has_it() {
 }
 
 #[test]
+fn an_answer_that_comes_after_its_event_settles_at_once() {
+    let (mut overlay, ids) = overlay(1);
+    overlay.confirmed(sequence(50));
+    overlay.answered(ids[0], Answer::Recorded(sequence(40)));
+    assert_eq!(settled(&mut overlay), [(ids[0], Settled::Confirmed)]);
+}
+
+#[test]
+fn what_another_log_acknowledged_is_sent_again() {
+    let (mut overlay, ids) = overlay(1);
+    overlay.send();
+    overlay.answered(ids[0], Answer::Recorded(sequence(40)));
+    overlay.reset();
+    overlay.confirmed(sequence(40));
+    assert_eq!((settled(&mut overlay), overlay.send()), (vec![], Some(ids[0])));
+}
+
+#[test]
 fn a_verdict_settles_also_what_has_no_answer() {
     let (mut overlay, ids) = overlay(1);
     assert_eq!(overlay.send(), Some(ids[0]));
@@ -60,7 +78,7 @@ fn a_refusal_drops_one_and_no_other() {
     let (mut overlay, ids) = overlay(3);
     overlay.send();
     overlay.answered(ids[0], Answer::Refused);
-    overlay.drop(ids[1]);
+    overlay.give_up(ids[1]);
     assert_eq!(settled(&mut overlay), [(ids[0], Settled::Dropped), (ids[1], Settled::Dropped)]);
     assert_eq!(overlay.send(), Some(ids[2]));
 }

@@ -182,6 +182,17 @@ fn a_stream_that_something_keeps_back_is_polled_instead() {
         "a server that does not wait is not asked in a loop"
     );
     assert_eq!(shell.until_connected(), (POLL_INTERVAL_MS, Transport::Poll));
+    assert_eq!(
+        shell.given(&[Input::Polled { is_live: false }]),
+        [Output::Status(Status::Replaying)],
+        "nor one that has more"
+    );
+    assert_eq!(shell.until_connected(), (POLL_INTERVAL_MS, Transport::Poll));
+    let fetching = [Input::Fetching, Input::Moved, Input::Polled { is_live: true }];
+    assert_eq!(shell.given(&fetching), [Output::Status(Status::Live)], "what is missing comes first");
+    shell.now += 5 * POLL_INTERVAL_MS;
+    assert_eq!(shell.given(&[Input::Timeout]), []);
+    assert_eq!(shell.given(&[Input::Fetched]), [Output::Connect(Transport::Poll)]);
 
     shell.now += POLLING_MS;
     let again = shell.given(&[Input::Polled { is_live: true }]);
@@ -231,8 +242,14 @@ fn a_refusal_is_final_unless_time_or_a_token_may_change_it() {
     assert!(shell.given(&[refused(401)]).contains(&over), "that is no better");
 
     let mut shell = Shell::live();
-    shell.given(&[refused(401), Input::Answered]);
+    shell.given(&[refused(401), Input::Answered, Input::Heard, HEARTBEAT]);
+    shell.now += SETTLED_MS;
+    shell.given(&[Input::Timeout]);
     assert_eq!(connects(&shell.given(&[refused(401)])), Some(Transport::Stream), "the one before was good");
+
+    let mut shell = Shell::live();
+    shell.given(&[refused(401), Input::Answered]);
+    assert!(shell.given(&[refused(401)]).contains(&over), "a server that answers and refuses all the same");
 }
 
 #[test]
