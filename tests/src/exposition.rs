@@ -1,7 +1,11 @@
 //! What `/metrics` answers, read by the letter of
 //! [Prometheus' text format](https://prometheus.io/docs/instrumenting/exposition_formats/), version 0.0.4.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    ops::RangeBounds,
+};
 
 use reqwest::Client;
 use tokio::{task::yield_now, time::timeout};
@@ -34,16 +38,29 @@ impl Exposition {
     /// # Panics
     /// Where it never has.
     pub async fn scrape_until(client: &Client, url: &str, series: &str, value: f64) -> Self {
+        Self::scrape_until_within(client, url, series, value..=value).await
+    }
+
+    /// Scrapes until a sample's value lies within a range, and gives what was scraped then.
+    ///
+    /// # Panics
+    /// Where it never does.
+    pub async fn scrape_until_within(
+        client: &Client,
+        url: &str,
+        series: &str,
+        range: impl RangeBounds<f64> + Debug,
+    ) -> Self {
         let reached = async {
             loop {
                 let scraped = Self::scrape(client, url).await;
-                if scraped.samples.get(series) == Some(&value) {
+                if scraped.samples.get(series).is_some_and(|value| range.contains(value)) {
                     return scraped;
                 }
                 yield_now().await;
             }
         };
-        timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{series} never was {value}"))
+        timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{series} never was within {range:?}"))
     }
 
     /// A sample's value, by its name and labels as they are written.
