@@ -18,7 +18,7 @@ fn publish(deliver: impl Fn(&Recorded, &mut [TcpStream]) -> Result<()> + Clone +
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || serve_floor(&listener, deliver));
-    let mut fanout = Fanout::open(Target::new(address, None)?, SUBSCRIBERS, Duration::from_secs(1))?;
+    let mut fanout = Fanout::open(Target::new(address, None)?, SUBSCRIBERS, Duration::from_secs(5))?;
     fanout.publish(4, None)?;
     fanout.publish(6, Some(1_000))
 }
