@@ -7,9 +7,14 @@
 //! `now` is in milliseconds, of a clock that goes on while the device sleeps, such as the wall clock. Where that is set back
 //! it is taken to stand still; where it is set forward, a connection may be given up that was alive.
 
+mod input;
+mod output;
 mod time;
 
 use std::collections::VecDeque;
+
+pub use input::{Cause, Input};
+pub use output::{Failure, Output, Status, Transport};
 
 use self::time::{Clock, Jitter, Timer, Timers};
 
@@ -47,122 +52,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { connect_timeout_ms: 20_000, backoff_base_ms: 250, backoff_max_ms: 30_000 }
     }
-}
-
-/// How events come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// As an event stream.
-    Stream,
-    /// As a page of what there is now.
-    Page,
-    /// As pages, each asked for when the one before is judged, and held back by the server until there is something.
-    Poll,
-}
-
-/// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Begin.
-    Open,
-    /// The server has taken the request: its answer begins.
-    Answered,
-    /// Something of the answer came. After [`Input::Paused`]: there is room again.
-    Heard,
-    /// The reader takes no more for now: until the next [`Input::Heard`] silence is its own doing.
-    Paused,
-    /// Something new was judged.
-    Moved,
-    /// The server went on from elsewhere than the cursor.
-    Reset,
-    /// History is done, and the server says something at least this often, in milliseconds.
-    Ready {
-        /// See there.
-        heartbeat_ms: u32,
-    },
-    /// The page of a poll was judged.
-    Polled {
-        /// Whether the log has no more of it now.
-        is_live: bool,
-    },
-    /// What is missing is being fetched, and something of it came.
-    Fetching,
-    /// It is there.
-    Fetched,
-    /// The connection is over, or has to be.
-    Ended(Cause),
-    /// The device or the page is back from sleep, or has a network again.
-    Awake,
-    /// The time of [`Subscription::next_timeout`] has come.
-    Timeout,
-    /// It is not wanted any more.
-    Close,
-}
-
-/// Why a connection is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The network failed, or the stream ended without a word.
-    Lost,
-    /// The server said goodbye.
-    Goodbye {
-        /// How long it asks to wait, in milliseconds.
-        retry_ms: u32,
-    },
-    /// The server answered with something else than events.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// How long it asks to wait, in milliseconds.
-        retry_after_ms: u32,
-    },
-    /// What came is not of the protocol, or does not fit what is known of the log.
-    Unfit,
-}
-
-/// What is to be done or told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Connect from the cursor, with a token that is asked for anew.
-    Connect(Transport),
-    /// End the connection, if it still is there.
-    Disconnect {
-        /// How long nothing was heard, in milliseconds, where that is why; else 0.
-        silent_ms: u64,
-    },
-    /// The status has changed.
-    Status(Status),
-}
-
-/// How a subscription stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It waits for the server's answer.
-    Connecting,
-    /// It is told what it has missed.
-    Replaying,
-    /// It is told what happens.
-    Live,
-    /// It waits before it connects anew.
-    BackingOff {
-        /// For how long, in milliseconds.
-        delay_ms: u32,
-    },
-    /// It is over, because going on would be of no use.
-    Failed(Failure),
-    /// It is over, because it was closed.
-    Closed,
-}
-
-/// Why a subscription gave up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The server refused the request, and would again.
-    Refused,
-    /// Connection after connection broke the protocol.
-    Unfit,
-    /// Connection after connection began with a reset.
-    ResetLoop,
 }
 
 /// See the [module](self).

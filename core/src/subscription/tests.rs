@@ -27,6 +27,17 @@ impl Shell {
         std::iter::from_fn(|| self.subscription.poll()).collect()
     }
 
+    /// Begins, and loses one connection after another: how long it waits after each.
+    fn delays(&mut self) -> Vec<u32> {
+        self.given(&[Input::Open]);
+        let lose = |_| {
+            let delay = delay(&self.given(&[Input::Ended(Cause::Lost)])).expect("it tries again");
+            self.until_connected();
+            delay
+        };
+        (0..200).map(lose).collect()
+    }
+
     /// Lets time go by until the next timeout; answers how long that took.
     fn wait(&mut self) -> (u64, Vec<Output>) {
         let at = self.subscription.next_timeout().expect("it waits for something");
@@ -78,28 +89,14 @@ fn it_connects_replays_and_is_live() {
 #[test]
 fn delays_grow_at_random_up_to_a_ceiling_and_are_forgiven_after_use() {
     let mut shell = Shell::new(7);
-    shell.given(&[Input::Open]);
-    let mut delays = Vec::new();
-    for _ in 0..200 {
-        delays.push(delay(&shell.given(&[Input::Ended(Cause::Lost)])).unwrap());
-        shell.until_connected();
-    }
+    let delays = shell.delays();
     for (failures, delay) in delays.iter().enumerate() {
         assert!(*delay < 30_000.min(250 << failures.min(20)), "{delays:?}");
     }
     let late = &delays[8..];
     let mean = late.iter().sum::<u32>() / late.len() as u32;
     assert!((12_000..18_000).contains(&mean), "all of it is jitter: {mean}");
-    assert_ne!(delays, {
-        let mut other = Shell::new(8);
-        other.given(&[Input::Open]);
-        let mut delays = Vec::new();
-        for _ in 0..200 {
-            delays.push(delay(&other.given(&[Input::Ended(Cause::Lost)])).unwrap());
-            other.until_connected();
-        }
-        delays
-    });
+    assert_ne!(delays, Shell::new(8).delays(), "clients cut off together do not come back together");
 
     shell.given(&[Input::Answered, Input::Heard, HEARTBEAT]);
     shell.now += SETTLED_MS;
