@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{Event, PageKind, Session};
+use crate::{Event, Fate, PageKind, Session};
 
 thread_local! {
     static SESSION: RefCell<Session> = RefCell::default();
@@ -26,20 +26,26 @@ macro_rules! export {
 }
 
 export! {
+    seed(seed: f64);
     start(
         held_events_max: usize,
         held_bytes_max: usize,
+        intents_max: usize,
         connect_timeout_ms: u32,
         backoff_base_ms: u32,
-        backoff_max_ms: u32,
-        seed: f64
+        backoff_max_ms: u32
     ) -> bool;
+    share();
+    feed();
     listen(kinds: u32);
     happened(now: f64, event: Event, status: u16, delay_ms: u32) -> *const f64;
     spare(len: usize) -> *mut u8;
     received(now: f64, len: usize) -> *const f64;
     room(len: usize) -> *mut u8;
     fetched(now: f64, page: PageKind) -> *const f64;
+    intend(lane: u32) -> i32;
+    next_intent() -> i32;
+    became(number: u32, fate: Fate, sequence: f64) -> *const f64;
     stream_of() -> *const f64;
     counts() -> *const f64;
 }

@@ -5,11 +5,13 @@
 //! never called from here, so whatever its listeners do, nothing of ours is under way.
 
 pub mod exports;
+mod inputs;
 mod outputs;
 mod session;
 
+pub use inputs::{Event, Fate, PageKind};
 pub use outputs::{Kind, Reason, StatusCode, Transport};
-pub use session::{Event, PageKind, Session};
+pub use session::Session;
 
 /// Half the size of the standard library's, which matters here and nowhere else.
 #[cfg(target_family = "wasm")]

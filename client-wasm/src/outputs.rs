@@ -44,6 +44,8 @@ pub enum Kind {
     Disconnect,
     /// The status has changed to the [`StatusCode`] with this number. The element is a delay in milliseconds.
     Status,
+    /// The intent with this number is settled. The element is 0 where it is confirmed, 1 where it is dropped.
+    Settled,
 }
 
 /// How events come: see [`subscription::Transport`].

@@ -1,15 +1,19 @@
 //! [`Session`]: one reader of a set of topics.
 
+mod intents;
+
 use std::mem;
 
 use highwater_core::control::{ControlKind, ResetReason};
 use highwater_core::envelope::{Page, number_member, scan, scan_page};
+use highwater_core::overlay::Overlay;
 use highwater_core::reconcile::{Attempt, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict};
 use highwater_core::sse::Decoder;
 use highwater_core::subscription::{Cause, Input, Options, Output as Effect, Status, Subscription};
+use highwater_core::topic::matches;
 use highwater_core::version::{After, Position};
-use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::inputs::{Event, PageKind};
 use crate::outputs::{Kind, Outputs, Reason, StatusCode, Transport};
 
 /// Longer than an hour nobody waits, whatever a server says.
@@ -24,7 +28,14 @@ pub struct Session {
     decoder: Decoder,
     reconciler: Reconciler,
     subscription: Subscription,
+    options: Options,
+    seed: u64,
     attempt: Attempt,
+    /// Where others share the connection: the topics that are ours, a line each. What else it brings only tells how far it is.
+    topics: String,
+    /// Whether another tab has the connection.
+    is_fed: bool,
+    overlay: Overlay,
     /// The kinds told only to whoever listens, a bit each.
     listened: u32,
     outputs: Outputs,
@@ -41,46 +52,6 @@ impl Default for Session {
     }
 }
 
-/// What happens outside.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// See [`Input::Open`].
-    Open,
-    /// See [`Input::Answered`].
-    Answered,
-    /// See [`Input::Heard`].
-    Heard,
-    /// See [`Input::Paused`].
-    Paused,
-    /// See [`Input::Fetching`].
-    Fetching,
-    /// See [`Cause::Lost`].
-    Lost,
-    /// See [`Cause::Refused`]: with the status, and the delay in milliseconds.
-    Refused,
-    /// See [`Cause::Unfit`].
-    Unfit,
-    /// See [`Input::Awake`].
-    Awake,
-    /// See [`Input::Timeout`].
-    Timeout,
-    /// See [`Input::Close`].
-    Close,
-}
-
-/// What a page is.
-#[wasm_bindgen]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageKind {
-    /// Of the log, as [`Kind::FetchLog`] asks for.
-    Log,
-    /// Of a stream, as [`Kind::FetchStream`] asks for.
-    Stream,
-    /// Of the log, in place of an event stream.
-    Poll,
-}
-
 impl Session {
     /// A reader of what is recorded from now on.
     #[must_use]
@@ -91,6 +62,11 @@ impl Session {
             attempt: reconciler.connect(),
             reconciler,
             subscription: Subscription::new(Options::default(), 0),
+            options: Options::default(),
+            seed: 0,
+            topics: String::new(),
+            is_fed: false,
+            overlay: Overlay::new(0),
             listened: 0,
             outputs: Outputs::default(),
             text: Vec::new(),
@@ -99,22 +75,40 @@ impl Session {
         }
     }
 
-    /// Starts after what stands in [`Self::room`] instead: a position, `earliest` or `latest`. `false` where it is none. Of
-    /// the seed, a random number, come the delays before reconnects.
+    /// Takes a random number, of which the delays before reconnects come.
+    pub fn seed(&mut self, seed: f64) {
+        self.seed = seed.to_bits();
+    }
+
+    /// Starts after what stands in [`Self::room`] instead: a position, `earliest` or `latest`. `false` where it is none.
     pub fn start(
         &mut self,
         held_events_max: usize,
         held_bytes_max: usize,
+        intents_max: usize,
         connect_timeout_ms: u32,
         backoff_base_ms: u32,
         backoff_max_ms: u32,
-        seed: f64,
     ) -> bool {
         let Some(after) = str::from_utf8(&self.text).ok().and_then(|text| text.parse().ok()) else { return false };
         self.reconciler = Reconciler::new(after, HoldLimits { events_max: held_events_max, bytes_max: held_bytes_max });
-        let options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
-        self.subscription = Subscription::new(options, seed.to_bits());
+        self.overlay = Overlay::new(intents_max);
+        self.options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
+        self.subscription = Subscription::new(self.options, self.seed);
         true
+    }
+
+    /// Takes what stands in [`Self::room`] as the topics that are ours, a line each, of a connection that others share.
+    pub fn share(&mut self) {
+        self.topics = String::from_utf8(mem::take(&mut self.text)).unwrap_or_default();
+    }
+
+    /// Begins to be fed with what another tab receives, or with what it receives on another connection.
+    pub fn feed(&mut self) {
+        self.is_fed = true;
+        self.subscription = Subscription::new(self.options, self.seed);
+        self.decoder.reset();
+        self.attempt = self.reconciler.connect();
     }
 
     /// Which kinds of events are told besides those that always are, a bit each. All are counted.
@@ -125,6 +119,7 @@ impl Session {
     /// Takes what happens outside.
     pub fn happened(&mut self, now: f64, event: Event, status: u16, delay_ms: u32) -> *const f64 {
         self.outputs.clear();
+        self.is_fed &= event != Event::Open;
         let input = match event {
             Event::Open => Input::Open,
             Event::Answered => Input::Answered,
@@ -134,6 +129,7 @@ impl Session {
             Event::Lost => Input::Ended(Cause::Lost),
             Event::Refused => Input::Ended(Cause::Refused { status, retry_after_ms: delay_ms }),
             Event::Unfit => Input::Ended(Cause::Unfit),
+            Event::Restart => Input::Restart,
             Event::Awake => Input::Awake,
             Event::Timeout => Input::Timeout,
             Event::Close => Input::Close,
@@ -163,8 +159,17 @@ impl Session {
                 }
             };
             let message = Message::read(&frame);
-            let handled = self.reconciler.handle(self.attempt, &message);
+            let handled = match message {
+                Message::Event(arrival) if is_of_others(&self.topics, arrival.envelope) => {
+                    self.reconciler.caught_up(self.attempt, arrival.position, arrival.prev);
+                    Handled::Discarded
+                }
+                _ => self.reconciler.handle(self.attempt, &message),
+            };
             self.unplaced += u64::from(handled == Handled::Unplaced);
+            if matches!(handled, Handled::Control(ControlKind::Reset(_))) {
+                self.overlay.reset();
+            }
             tell(&mut self.outputs, self.listened, &message, handled, frame.data);
             let said = match handled {
                 Handled::Control(kind) => said(kind, frame.data),
@@ -197,10 +202,12 @@ impl Session {
         let scanned = str::from_utf8(&text).ok().and_then(scan_page);
         let judged = scanned.and_then(|scanned| match page {
             PageKind::Stream => self.judge_stream(&scanned, now),
+            PageKind::Added => self.judge_added(&scanned, now),
             _ => self.judge_log(&scanned, now),
         });
         self.moved_from(before, now);
         match (judged, page) {
+            (_, PageKind::Added) => {}
             (None, _) => self.handle(now, Input::Ended(Cause::Unfit), Reason::Broken),
             (Some(is_live), PageKind::Poll) => self.handle(now, Input::Polled { is_live }, Reason::Told),
             (Some(_), _) => {
@@ -252,6 +259,9 @@ impl Session {
 impl Session {
     /// Hands what has happened to the subscription, and leaves what it asks for.
     fn handle(&mut self, now: f64, input: Input, reason: Reason) {
+        if self.is_fed && matches!(input, Input::Ended(_)) {
+            self.outputs.push_number(Kind::Disconnect, reason as u32, 0);
+        }
         self.subscription.handle(now as u64, input);
         while let Some(effect) = self.subscription.poll() {
             match effect {
@@ -294,6 +304,10 @@ impl Session {
                 return Some(true);
             }
             last = arrival.position.sequence;
+            if is_of_others(&self.topics, arrival.envelope) {
+                self.reconciler.caught_up(self.attempt, arrival.position, arrival.prev);
+                continue;
+            }
             let message = Message::Event(arrival);
             let handled = self.reconciler.handle(self.attempt, &message);
             tell(&mut self.outputs, self.listened, &message, handled, arrival.envelope);
@@ -315,6 +329,17 @@ impl Session {
                     Err(_) => self.outputs.push(Kind::Unplaced, envelope),
                 }
             }
+            self.drain(now);
+        }
+        Some(true)
+    }
+
+    fn judge_added(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
+        let end = page.next?;
+        for envelope in &page.events {
+            let verdict = self.reconciler.added_event(end.epoch, envelope)?;
+            let sequence = scan(envelope).map_or(end.sequence, |header| header.sequence);
+            tell_event(&mut self.outputs, self.listened, verdict, Position::new(end.epoch, sequence), envelope);
             self.drain(now);
         }
         Some(true)
@@ -342,11 +367,21 @@ impl Session {
 
     /// Says where the view stands.
     fn finish(&mut self) -> *const f64 {
-        if let After::Position(position) = self.reconciler.resume() {
-            self.outputs.tell_epoch(position.epoch);
+        if let After::Position(cursor) = self.reconciler.resume() {
+            self.outputs.tell_epoch(cursor.epoch);
+            self.overlay.confirmed(cursor.sequence);
+        }
+        while let Some((id, how)) = self.overlay.poll() {
+            self.outputs.push_number(Kind::Settled, id.get(), how as u32);
         }
         self.outputs.finish(self.subscription.next_timeout())
     }
+}
+
+/// Whether an event is of topics that are not ours. Then it only tells how far the connection is.
+fn is_of_others(topics: &str, envelope: &str) -> bool {
+    let stream = || scan(envelope).ok().and_then(|header| header.stream.decode());
+    !topics.is_empty() && stream().is_some_and(|stream| !topics.split('\n').any(|topic| matches(topic, &stream)))
 }
 
 /// What a control frame means for the connection.

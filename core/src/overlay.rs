@@ -5,8 +5,8 @@
 //! prediction gone, when any verdict falls on an event with its id as `commandid`, or when what is confirmed has come as
 //! far as its answer's position: not before, or the state would flicker back; not after, or it would count twice.
 //!
-//! A refusal settles an intent too, and no other. An expectation that failed does not: something else came first, and the intent is
-//! sent again, expecting that.
+//! A refusal settles an intent too, and no other. An expectation that failed does not: something else came first in its stream. The
+//! intent waits until it is rebased on that, and all later ones of its stream wait behind it; those of other streams don't.
 //!
 //! It holds no state and calls nothing: [`Overlay::shown`] is what to predict, in order.
 
@@ -35,6 +35,8 @@ impl IntentId {
 pub enum Stage {
     /// It has no answer.
     Pending,
+    /// Something else came first: it waits for [`Overlay::rebased`].
+    Conflicted,
     /// It is recorded, at this sequence or before; what is confirmed has not come as far.
     Acknowledged(Sequence),
 }
@@ -82,6 +84,7 @@ pub struct Overlay {
 #[derive(Debug)]
 struct Intent {
     id: IntentId,
+    lane: u32,
     stage: Stage,
 }
 
@@ -92,17 +95,17 @@ impl Overlay {
         Self { intents: Vec::new(), intents_max, next: 0, confirmed: Sequence::ZERO, sent: None, settled: Vec::new() }
     }
 
-    /// Adds what was meant last.
+    /// Adds what was meant last. Intents of one stream have one lane, those of others another.
     ///
     /// # Errors
     /// [`Full`]: it is to be refused where the user acts.
-    pub fn add(&mut self) -> Result<IntentId, Full> {
+    pub fn add(&mut self, lane: u32) -> Result<IntentId, Full> {
         if self.intents.len() >= self.intents_max {
             return Err(Full);
         }
         let id = IntentId(self.next);
         self.next = self.next.wrapping_add(1);
-        self.intents.push(Intent { id, stage: Stage::Pending });
+        self.intents.push(Intent { id, lane, stage: Stage::Pending });
         Ok(id)
     }
 
@@ -111,7 +114,12 @@ impl Overlay {
         if self.sent.is_some() {
             return None;
         }
-        self.sent = self.intents.iter().find(|intent| intent.stage == Stage::Pending).map(|intent| intent.id);
+        let is_ready = |at: &usize| {
+            let intent = &self.intents[*at];
+            let blocks = |earlier: &Intent| earlier.stage == Stage::Conflicted && earlier.lane == intent.lane;
+            intent.stage == Stage::Pending && !self.intents[..*at].iter().any(blocks)
+        };
+        self.sent = (0..self.intents.len()).find(is_ready).map(|at| self.intents[at].id);
         self.sent
     }
 
@@ -122,15 +130,18 @@ impl Overlay {
         }
         match answer {
             Answer::Recorded(sequence) => {
-                let pending = |intent: &&mut Intent| intent.id == id && intent.stage == Stage::Pending;
-                if let Some(intent) = self.intents.iter_mut().find(pending) {
-                    intent.stage = Stage::Acknowledged(sequence);
-                }
+                self.advance(id, Stage::Pending, Stage::Acknowledged(sequence));
                 self.confirmed(self.confirmed);
             }
             Answer::Refused => self.settle(id, Settled::Dropped),
-            Answer::Conflict | Answer::Unknown => {}
+            Answer::Conflict => self.advance(id, Stage::Pending, Stage::Conflicted),
+            Answer::Unknown => {}
         }
+    }
+
+    /// Takes word that an intent still holds on top of what came first: it is to be sent again.
+    pub fn rebased(&mut self, id: IntentId) {
+        self.advance(id, Stage::Conflicted, Stage::Pending);
     }
 
     /// Takes word that a verdict fell on an event of this intent.
@@ -166,6 +177,12 @@ impl Overlay {
     /// What has been settled since it was last asked.
     pub fn poll(&mut self) -> Option<(IntentId, Settled)> {
         (!self.settled.is_empty()).then(|| self.settled.remove(0))
+    }
+
+    fn advance(&mut self, id: IntentId, from: Stage, to: Stage) {
+        if let Some(intent) = self.intents.iter_mut().find(|intent| intent.id == id && intent.stage == from) {
+            intent.stage = to;
+        }
     }
 
     fn settle(&mut self, id: IntentId, how: Settled) {

@@ -213,6 +213,34 @@ impl Reconciler {
         }
     }
 
+    /// Takes one event of a topic that is being added to the set, of a page of that topic alone from the log's beginning on. It
+    /// moves the stream's marks, never the cursor: the next connection brings what overlaps, as duplicates. `None` means
+    /// that it is of another log.
+    pub fn added_event(&mut self, epoch: Epoch, envelope: &str) -> Option<Verdict> {
+        if *self.epoch.get_or_insert(epoch) != epoch {
+            self.counts.discarded += 1;
+            return None;
+        }
+        let header = scan(envelope).ok();
+        let subject =
+            header.and_then(|header| Subject::scan(envelope, header.sequence).map(|it| (header.sequence, it)));
+        let Some((sequence, subject)) = subject else {
+            self.counts.unreadable += 1;
+            return Some(Verdict::Unreadable);
+        };
+        let mark = self.known(&subject.stream);
+        let verdict = match mark.revision {
+            known if subject.revision <= known => Verdict::Duplicate,
+            _ if subject.version < mark.version => Verdict::Stale,
+            _ => Verdict::Apply,
+        };
+        if verdict != Verdict::Duplicate {
+            self.lose(&subject.stream, subject.revision);
+        }
+        self.settle(verdict, sequence, Some(&subject));
+        Some(verdict)
+    }
+
     /// Takes word of where a reader that starts at `latest` begins, from a page; a stream tells it by `ready`.
     pub fn begin(&mut self, attempt: Attempt, position: Position) {
         if self.waiting && self.admit(attempt, position.epoch) {

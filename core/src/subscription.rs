@@ -219,6 +219,11 @@ impl Subscription {
                 }
             }
             Input::Ended(cause) => self.end(now, cause),
+            Input::Restart => {
+                self.outputs.push_back(Output::Disconnect { silent_ms: 0 });
+                self.enter(Phase::Connecting, Status::Connecting);
+                self.connect(now);
+            }
             // Timers run late in a page that nobody looks at, and not at all in a device that sleeps.
             Input::Awake => {
                 let silent_ms = now - self.heard_at;

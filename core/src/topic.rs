@@ -52,17 +52,7 @@ impl Topic {
     /// Whether a stream of this name belongs to the topic.
     #[must_use]
     pub fn matches(&self, stream: &str) -> bool {
-        let mut segments = stream.split(':');
-        for wanted in self.0.split(':') {
-            match (wanted, segments.next()) {
-                ("**", Some(_)) => return true,
-                (_, None) => return false,
-                ("*", Some(_)) => {}
-                (literal, Some(segment)) if literal == segment => {}
-                _ => return false,
-            }
-        }
-        segments.next().is_none()
+        matches(&self.0, stream)
     }
 
     /// Whether every stream of the other topic belongs to this one too.
@@ -83,6 +73,22 @@ impl Topic {
         }
         theirs.next().is_none()
     }
+}
+
+/// Whether a stream of this name belongs to a topic that somebody has checked.
+#[must_use]
+pub fn matches(topic: &str, stream: &str) -> bool {
+    let mut segments = stream.split(':');
+    for wanted in topic.split(':') {
+        match (wanted, segments.next()) {
+            ("**", Some(_)) => return true,
+            (_, None) => return false,
+            ("*", Some(_)) => {}
+            (literal, Some(segment)) if literal == segment => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
 }
 
 impl From<&StreamName> for Topic {

@@ -9,7 +9,7 @@ fn sequence(number: u64) -> Sequence {
 /// An overlay with so many intents.
 fn overlay(intents: u32) -> (Overlay, Vec<IntentId>) {
     let mut overlay = Overlay::new(8);
-    let ids = (0..intents).map(|_| overlay.add().unwrap()).collect();
+    let ids = (0..intents).map(|_| overlay.add(0).unwrap()).collect();
     (overlay, ids)
 }
 
@@ -25,12 +25,27 @@ fn settled(overlay: &mut Overlay) -> Vec<(IntentId, Settled)> {
 fn intents_go_out_one_after_the_other_as_they_were_meant() {
     let (mut overlay, ids) = overlay(2);
     assert_eq!((overlay.send(), overlay.send()), (Some(ids[0]), None));
-    for answer in [Answer::Unknown, Answer::Conflict] {
-        overlay.answered(ids[0], answer);
-        assert_eq!(overlay.send(), Some(ids[0]), "the same again, before what came later");
-    }
+    overlay.answered(ids[0], Answer::Unknown);
+    assert_eq!(overlay.send(), Some(ids[0]), "the same again, before what came later");
     overlay.answered(ids[0], Answer::Recorded(sequence(5)));
     assert_eq!(overlay.send(), Some(ids[1]));
+}
+
+#[test]
+fn a_conflict_keeps_those_of_its_stream_back_and_no_others() {
+    let mut overlay = Overlay::new(8);
+    let [first, second, elsewhere] = [7, 7, 8].map(|lane| overlay.add(lane).unwrap());
+    overlay.send();
+    overlay.answered(first, Answer::Conflict);
+    assert_eq!(shown(&overlay)[0], (first, Stage::Conflicted));
+    assert_eq!(overlay.send(), Some(elsewhere));
+    overlay.answered(elsewhere, Answer::Recorded(sequence(5)));
+    assert_eq!(overlay.send(), None);
+    overlay.rebased(first);
+    assert_eq!(overlay.send(), Some(first));
+    overlay.answered(first, Answer::Conflict);
+    overlay.give_up(first);
+    assert_eq!(overlay.send(), Some(second));
 }
 
 #[test]
@@ -86,14 +101,15 @@ fn a_refusal_drops_one_and_no_other() {
 #[test]
 fn beyond_its_room_an_intent_is_refused_at_once() {
     let (mut overlay, ids) = overlay(8);
-    assert_eq!(overlay.add(), Err(Full));
+    assert_eq!(overlay.add(0), Err(Full));
     overlay.answered(ids[3], Answer::Refused);
-    assert!(overlay.add().is_ok());
+    assert!(overlay.add(0).is_ok());
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Add,
+    Add(u32),
+    Rebased(usize),
     Send,
     Answer(usize, u8),
     Judged(usize),
@@ -102,7 +118,8 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        Just(Step::Add),
+        (0..3u32).prop_map(Step::Add),
+        (0..8usize).prop_map(Step::Rebased),
         Just(Step::Send),
         (0..8usize, 0..4u8).prop_map(|(at, answer)| Step::Answer(at, answer)),
         (0..8usize).prop_map(Step::Judged),
@@ -119,7 +136,7 @@ proptest! {
         let (mut meant, mut gone) = (Vec::new(), Vec::new());
         for step in steps {
             match step {
-                Step::Add => meant.extend(overlay.add()),
+                Step::Add(lane) => meant.extend(overlay.add(lane)),
                 Step::Send => drop(overlay.send()),
                 Step::Answer(at, answer) => if let Some(id) = meant.get(at) {
                     let answers = [Answer::Recorded(sequence(20)), Answer::Refused, Answer::Conflict, Answer::Unknown];
@@ -127,6 +144,9 @@ proptest! {
                 },
                 Step::Judged(at) => if let Some(id) = meant.get(at) {
                     overlay.judged(*id);
+                },
+                Step::Rebased(at) => if let Some(id) = meant.get(at) {
+                    overlay.rebased(*id);
                 },
                 Step::Confirmed(number) => overlay.confirmed(sequence(number)),
             }

@@ -241,6 +241,33 @@ fn a_revision_missing_below_the_cursor_is_fetched_from_its_stream() {
 }
 
 #[test]
+fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
+    let (mut reconciler, attempt) = started(After::Position(at(10)));
+    give(&mut reconciler, attempt, 10, &entry(11, "a:1", 4, 1));
+    let epoch = at(0).epoch;
+    let page = [entry(2, "b:1", 1, 1), entry(5, "b:1", 2, 2), entry(6, "b:1", 3, 1), entry(14, "b:1", 4, 2)];
+    let verdicts: Vec<_> = page.iter().map(|entry| reconciler.added_event(epoch, &entry.envelope())).collect();
+    assert_eq!(verdicts, [Verdict::Apply, Verdict::Apply, Verdict::Stale, Verdict::Apply].map(Some));
+    assert_eq!(reconciler.added_event(epoch, "{}"), Some(Verdict::Unreadable));
+    assert_eq!(reconciler.resume(), After::Position(at(11)));
+
+    let attempt = reconciler.connect();
+    assert_eq!(give(&mut reconciler, attempt, 11, &entry(12, "a:1", 5, 1)), Some(Verdict::Apply));
+    assert_eq!(give(&mut reconciler, attempt, 12, &page[3]), Some(Verdict::Duplicate));
+    assert_eq!(give(&mut reconciler, attempt, 14, &entry(15, "b:1", 5, 2)), Some(Verdict::Apply));
+    assert_eq!((reconciler.poll(), reconciler.resume()), (None, After::Position(at(15))));
+}
+
+#[test]
+fn what_an_added_topic_has_lost_is_told() {
+    let (mut reconciler, _) = started(After::Earliest);
+    assert_eq!(reconciler.added_event(at(0).epoch, &entry(7, "b:1", 3, 1).envelope()), Some(Verdict::Apply));
+    let lost = Output::Lost { stream: "b:1".into(), from: Revision::new(1).unwrap(), to: Revision::new(2).unwrap() };
+    assert_eq!((reconciler.poll(), reconciler.poll()), (Some(lost), None));
+    assert_eq!(reconciler.added_event("00000000".parse().unwrap(), &entry(8, "b:1", 4, 1).envelope()), None);
+}
+
+#[test]
 fn a_revision_that_the_log_no_longer_has_is_told_and_gone_without() {
     let (mut reconciler, attempt) = started(After::Earliest);
     give(&mut reconciler, attempt, 0, &entry(1, "a:1", 1, 1));

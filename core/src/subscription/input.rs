@@ -31,6 +31,8 @@ pub enum Input {
     Fetched,
     /// The connection is over, or has to be.
     Ended(Cause),
+    /// The set of topics is another one: go on with it at once.
+    Restart,
     /// The device or the page is back from sleep, or has a network again.
     Awake,
     /// The time of [`Subscription::next_timeout`](super::Subscription::next_timeout) has come.

@@ -87,6 +87,17 @@ fn it_connects_replays_and_is_live() {
 }
 
 #[test]
+fn another_set_of_topics_is_followed_at_once() {
+    let mut shell = Shell::live();
+    let again =
+        [Output::Disconnect { silent_ms: 0 }, Output::Status(Status::Connecting), Output::Connect(Transport::Stream)];
+    assert_eq!(shell.given(&[Input::Restart]), again);
+    shell.given(&[Input::Ended(Cause::Lost)]);
+    assert_eq!(shell.given(&[Input::Restart]), [], "the next connection is of the new set anyway");
+    assert_eq!(Shell::new(1).given(&[Input::Restart]), []);
+}
+
+#[test]
 fn delays_grow_at_random_up_to_a_ceiling_and_are_forgiven_after_use() {
     let mut shell = Shell::new(7);
     let delays = shell.delays();
