@@ -1,49 +1,43 @@
-/** `connect`: what users hold. It tells what the connection says, keeps the statistics and feeds the iterators. */
+/** `connect`: what users hold. It tells what the connection says, and puts stores, intents and the other tabs together with it. */
 
-import { EventBuffer } from './buffer.js';
+import { readTopic } from './adding.js';
+import { Audience } from './audience.js';
 import { Connection } from './connection.js';
-import { type Counts, Judge, Kind, type Record } from './judge.js';
-import { tellAll } from './listeners.js';
+import type { Device } from './device/device.js';
+import { toError } from './error.js';
+import { type IntentRecord, newId } from './intent.js';
+import { type Counts, Judge, Kind, PageKind, type Record } from './judge.js';
+import { Outbox } from './outbox.js';
+import { Positions } from './positions.js';
 import { type Settings, settings } from './settings.js';
-import { type StoreOwner, StreamStore } from './store.js';
+import { Stores } from './stores.js';
 import { matches } from './topic.js';
-import type { After, Client, CloudEvent, Listeners, Lost, Notice, Options, Reset, StateOptions, Stats, Status, StatusChange, Store, Told, Unreadable } from './types.js';
+import type { After, Client, CloudEvent, Dispatched, Listeners, Lost, Notice, Options, Reset, StateOptions, Stats, Status, StatusChange, Store, Told, Unreadable } from './types.js';
 
 /** Follows topics. What happened before a listener or iterator is added is not told to it; nothing happens before the next task. */
 export function connect<Data = unknown>(options: Options): Client<Data> {
   return new TopicsClient<Data>(settings(options), options.signal);
 }
 
-/** What can be listened for. Those with a kind are told only while somebody does. */
-const NAMES: { readonly [name in keyof Listeners]: Kind | undefined } = {
-  event: undefined,
-  stale: Kind.Stale,
-  duplicate: Kind.Duplicate,
-  gap: Kind.Gap,
-  unreadable: undefined,
-  lost: undefined,
-  reset: undefined,
-  status: undefined,
-};
-
-/** Who waits for a position. */
-interface Waiting {
-  readonly epoch: string;
-  readonly sequence: number;
-  resolve(): void;
-  reject(error: Error): void;
-}
+/** Kinds of events that are told only where somebody wants them. */
+const ON_DEMAND = { stale: Kind.Stale, duplicate: Kind.Duplicate, gap: Kind.Gap } as const;
 
 class TopicsClient<Data> implements Client<Data> {
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #connection: Connection;
+  readonly #outbox: Outbox;
+  readonly #stores: Stores;
+  readonly #audience: Audience<Data>;
+  readonly #positions = new Positions();
   readonly #signal: AbortSignal | undefined;
   readonly #close = (): void => this.#connection.close();
-  readonly #listeners = new Map<keyof Listeners, Set<(told: never) => void>>();
-  readonly #iterators = new Set<EventBuffer<Told<Data>>>();
-  readonly #stores = new Map<string, Set<StreamStore>>();
-  #waiting: Waiting[] = [];
+  /** Aborts when it is over. */
+  readonly #over = new AbortController();
+  /** Resolves when the tabs of the same name are found, or there are none. */
+  readonly #joined: Promise<void>;
+  #device: Device | undefined;
+  #actor: string;
   #status: StatusChange = { status: 'connecting' };
   #reconnects = 0;
   /** Events that were applied by their header, and whose data is broken. */
@@ -54,98 +48,107 @@ class TopicsClient<Data> implements Client<Data> {
   constructor(settings: Settings, signal: AbortSignal | undefined) {
     this.#settings = settings;
     this.#signal = signal;
+    this.#actor = settings.actor ?? `device:${newId()}`;
     this.#judge = new Judge(settings);
+    this.#audience = new Audience(
+      () => this.#demand(),
+      () => {
+        this.#connection.madeRoom();
+        this.#device?.madeRoom();
+      },
+    );
     this.#connection = new Connection(settings, this.#judge, {
       tell: (record) => this.#tell(record),
       status: (change) => this.#changeStatus(change),
-      hasRoom: () => this.#hasRoom(),
-      heeded: () => this.#letGo(),
+      hasRoom: () => this.#hasRoom,
+      heeded: () => this.#heeded(),
+    });
+    this.#outbox = new Outbox(settings, this.#judge, {
+      changed: (stream) => this.#stores.refresh(stream),
+      refused: (told) => this.#audience.emit('refused', told),
+      answered: (answer) => this.#device?.answered(answer),
+      rebased: (rebase) => this.#device?.rebased(rebase),
+      stored: (record, isSettled) => this.#device?.stored(record, isSettled),
+      isBehind: (stream, revision) => this.#stores.isBehind(stream, revision),
+    });
+    const client = this;
+    this.#stores = new Stores(settings, this.#judge, this.#outbox, {
+      get actor() {
+        return client.#actor;
+      },
+      dispatch: (record, error) => this.#dispatch(record, error),
+      stored: (key) => this.#joined.then(() => this.#device?.stateOf(key)),
+      unreadable: (told) => this.#audience.tellAll('unreadable', told),
+      changed: () => {
+        this.#demand();
+        this.#device?.changed();
+      },
     });
     // Not before whoever called has had the chance to listen.
-    queueMicrotask(() => {
-      if (this.#last) {
-        return; // Closed before it began.
-      }
-      if (signal?.aborted) {
-        this.close();
-      } else {
-        signal?.addEventListener('abort', this.#close);
-        this.#connection.open();
-      }
-    });
+    this.#joined = Promise.resolve().then(() => this.#begin());
   }
 
   on<Name extends keyof Listeners>(name: Name, listener: (told: Listeners<Data>[Name]) => void): () => void {
-    if (!Object.hasOwn(NAMES, name)) {
-      throw new TypeError(`there is no '${name}' to listen for, only ${Object.keys(NAMES).join(', ')}`);
-    }
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners);
-    // A function of its own each time: the same listener twice is two.
-    const called = (told: never): void => listener(told);
-    listeners.add(called);
-    this.#demand(name);
-    return () => {
-      listeners.delete(called);
-      this.#demand(name);
-    };
+    return this.#audience.on(name, listener);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Told<Data>, undefined> {
-    const iterator = new EventBuffer<Told<Data>>(
-      () => this.#connection.madeRoom(),
-      (returned) => {
-        this.#iterators.delete(returned);
-        this.#connection.madeRoom();
-      },
-    );
+    const iterator = this.#audience.iterate();
     if (this.#last) {
-      this.#endIterator(iterator);
-    } else {
-      this.#iterators.add(iterator);
+      this.#audience.end(this.#failure);
     }
     return iterator;
   }
 
   state<State, Data>(stream: string, options: StateOptions<State, Data>): Store<State> {
-    if (!this.#settings.topics.some((topic) => matches(topic, stream))) {
+    if (!this.topics.some((topic) => matches(topic, stream))) {
       throw new TypeError(`${stream} is not among the topics of this client`);
     }
-    const owner: StoreOwner = {
-      epoch: () => this.#judge.epoch,
-      unreadable: (told) => this.#tellAll('unreadable', told),
-      closed: () => {
-        stores.delete(store as unknown as StreamStore);
-        if (stores.size === 0 && this.#stores.get(stream) === stores) {
-          this.#stores.delete(stream);
-        }
-        this.#demand('stale');
-      },
-    };
-    const stores = this.#stores.get(stream) ?? new Set();
-    const store = new StreamStore<State, Data>(stream, options, this.#settings, owner);
+    const store = this.#stores.open(stream, options);
     if (this.#last) {
       store.end(this.#failure);
-    } else {
-      this.#stores.set(stream, stores.add(store as unknown as StreamStore));
-      this.#demand('stale');
     }
     return store;
   }
 
-  caughtUp(position: string): Promise<void> {
-    const [, epoch = '', digits = ''] = /^([0-9a-z]{8})-(\d+)$/.exec(position) ?? [];
-    if (digits === '') {
-      throw new TypeError(`${position} is no position`);
+  async add(topic: string, options: { readonly after?: 'earliest' | 'latest' } = {}): Promise<void> {
+    const after = options.after ?? (this.#settings.after === 'earliest' ? 'earliest' : 'latest');
+    await this.#joined;
+    const take = (page: string): void => this.#connection.page(page, PageKind.Added);
+    const read = (from: string, tell: (page: string) => void): Promise<string> => readTopic(this.#settings, topic, from, this.#over.signal, tell);
+    // One that the server refuses would end the others: under `latest`, too, it is asked about alone first.
+    const position = await read(after, after === 'earliest' ? take : () => {});
+    this.#follow([...this.topics.filter((one) => one !== topic), topic]);
+    // The cursor that they go on from may be behind that already.
+    await read(position, take);
+  }
+
+  remove(topic: string): void {
+    const left = this.topics.filter((one) => one !== topic);
+    if (left.length > 0 && left.length < this.topics.length) {
+      this.#follow(left);
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ epoch, sequence: Number(digits), resolve, reject });
-      this.#letGo();
-    });
+  }
+
+  caughtUp(position: string): Promise<void> {
+    const reached = this.#positions.wait(position);
+    this.#positions.reached(this.cursor);
+    if (this.#last) {
+      this.#positions.close(this.#reason);
+    }
+    return reached;
   }
 
   get status(): Status {
     return this.#status.status;
+  }
+
+  get role(): 'alone' | 'leader' | 'follower' {
+    return this.#device?.role ?? 'alone';
+  }
+
+  get topics(): readonly string[] {
+    return this.#connection.topics;
   }
 
   get cursor(): After {
@@ -168,96 +171,127 @@ class TopicsClient<Data> implements Client<Data> {
     this.#close();
   }
 
-  #finish(change: StatusChange): void {
-    this.#last = { counts: this.#judge.counts(), cursor: this.cursor };
-    this.#signal?.removeEventListener('abort', this.#close);
-    this.#setStatus(change);
-    for (const iterator of this.#iterators) {
-      this.#endIterator(iterator);
+  async #begin(): Promise<void> {
+    if (this.#signal?.aborted) {
+      this.close();
     }
-    this.#iterators.clear();
-    this.#eachStore((store) => store.end(this.#failure));
-    this.#letGo();
+    this.#signal?.addEventListener('abort', this.#close, { signal: this.#over.signal });
+    if (this.#settings.name !== undefined && !this.#last) {
+      await this.#join(this.#settings.name);
+    }
+    if (!this.#device && !this.#last) {
+      this.#outbox.begin();
+      this.#connection.open();
+    }
+  }
+
+  /** Finds the other tabs, and what is stored. Where that can't be, it is told, and this client is alone. */
+  async #join(name: string): Promise<void> {
+    const client = this;
+    try {
+      const { join } = await import('./device/join.js');
+      const device = await join(name, this.#over.signal, {
+        settings: this.#settings,
+        judge: this.#judge,
+        connection: this.#connection,
+        outbox: this.#outbox,
+        stores: this.#stores,
+        get status() {
+          return client.#status;
+        },
+        changeStatus: (change) => this.#changeStatus(change),
+        hasRoom: () => this.#hasRoom,
+        storageFailed: (error) => this.#audience.emit('storage', { error }),
+      });
+      this.#actor = this.#settings.actor ?? device?.actor ?? this.#actor;
+      this.#device = device;
+      device?.start();
+    } catch (thrown) {
+      this.#audience.emit('storage', { error: toError(thrown) });
+    }
+  }
+
+  #follow(topics: readonly string[]): void {
+    this.#over.signal.throwIfAborted();
+    this.#connection.topics = topics;
+    if (this.#device) {
+      this.#device.topicsChanged();
+    } else {
+      this.#connection.restart();
+    }
+  }
+
+  #dispatch(record: IntentRecord, error?: Error): Dispatched {
+    const { id, stream, intent } = record;
+    const failure = error ?? (this.#last ? this.#reason : undefined);
+    const dispatched = failure ? undefined : this.#outbox.add(record);
+    if (dispatched) {
+      this.#demand();
+      void this.#joined.then(() => (this.#device ? this.#device.dispatched(record) : this.#outbox.enqueue(id)));
+      return dispatched;
+    }
+    const refusal = failure ?? new RangeError(`${this.#settings.intentsMax} intents are waiting already`);
+    const rejected = Promise.reject(refusal);
+    rejected.catch(() => {});
+    this.#audience.emit('refused', { id, stream, intent, error: refusal });
+    return { id, acknowledged: rejected, confirmed: rejected };
+  }
+
+  get #hasRoom(): boolean {
+    return this.#audience.hasRoom(this.#settings.bufferEventsMax);
+  }
+
+  #heeded(): void {
+    this.#positions.reached(this.cursor);
+    this.#device?.changed();
+  }
+
+  #changeStatus(change: StatusChange): void {
+    if (this.#last) {
+      return;
+    }
+    if (change.status === 'connecting' && this.#status.status === 'backing_off') {
+      this.#reconnects += 1;
+    }
+    const isOver = change.status === 'closed' || change.status === 'failed';
+    if (isOver) {
+      this.#last = { counts: this.#judge.counts(), cursor: this.cursor };
+    }
+    this.#status = change;
+    if (change.status === 'live') {
+      this.#stores.read();
+    }
+    this.#audience.emit('status', change);
+    this.#device?.statusChanged();
+    if (isOver) {
+      this.#connection.close();
+      this.#over.abort(this.#reason);
+      this.#audience.end(this.#failure);
+      this.#stores.end(this.#failure);
+      this.#outbox.end(this.#reason);
+      this.#positions.close(this.#reason);
+      this.#device?.close();
+    }
   }
 
   get #failure(): Error | undefined {
     return this.#status.status === 'failed' ? this.#status.error : undefined;
   }
 
-  /** Lets go who waited for what is told by now. */
-  #letGo(): void {
-    if (this.#waiting.length === 0) {
-      return;
-    }
-    const [epoch, digits] = this.cursor.split('-');
-    const isReached = (waiting: Waiting): boolean => waiting.epoch === epoch && waiting.sequence <= Number(digits);
-    const waiting = this.#waiting;
-    this.#waiting = this.#last ? [] : waiting.filter((one) => !isReached(one));
-    for (const one of waiting) {
-      if (isReached(one)) {
-        one.resolve();
-      } else if (this.#last) {
-        one.reject(this.#failure ?? new Error('the client was closed'));
+  /** Why nothing more comes. */
+  get #reason(): Error {
+    return this.#failure ?? new Error('the client was closed');
+  }
+
+  /** Says what is to be told: besides what listeners ask for, what stores count and what may settle an intent. */
+  #demand(): void {
+    for (const [name, kind] of Object.entries(ON_DEMAND) as [keyof typeof ON_DEMAND, Kind][]) {
+      const isForStores = kind === Kind.Stale && !this.#stores.isEmpty;
+      const isForIntents = kind !== Kind.Gap && this.#outbox.size > 0;
+      if (!this.#last) {
+        this.#judge.listen(kind, isForStores || isForIntents || this.#audience.isListening(name));
       }
     }
-  }
-
-  /** Positions of another log than the one that this is a position of are never reached. */
-  #giveUpOn(position: string): void {
-    const [epoch] = position.split('-');
-    const given = this.#waiting.filter((one) => one.epoch !== epoch);
-    this.#waiting = this.#waiting.filter((one) => one.epoch === epoch);
-    given.forEach((one) => one.reject(new Error(`the log that ${one.epoch}-${one.sequence} is of was replaced`)));
-  }
-
-  #eachStore(act: (store: StreamStore) => void): void {
-    this.#stores.forEach((stores) => stores.forEach(act));
-  }
-
-  #toStores(event: CloudEvent): void {
-    this.#stores.get(event.subject)?.forEach((store) => store.take(event));
-  }
-
-  #endIterator(iterator: EventBuffer<Told<Data>>): void {
-    iterator.end(this.#failure);
-  }
-
-  #hasRoom(): boolean {
-    for (const iterator of this.#iterators) {
-      if (iterator.length >= this.#settings.bufferEventsMax) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  #demand(name: keyof Listeners): void {
-    const kind = NAMES[name];
-    if (kind !== undefined && !this.#last) {
-      // A store counts revisions, also those that move nothing.
-      const isForStores = kind === Kind.Stale && this.#stores.size > 0;
-      this.#judge.listen(kind, isForStores || (this.#listeners.get(name)?.size ?? 0) > 0);
-    }
-  }
-
-  #changeStatus(change: StatusChange): void {
-    if (change.status === 'closed' || change.status === 'failed') {
-      this.#finish(change);
-    } else {
-      this.#setStatus(change);
-    }
-  }
-
-  #setStatus(change: StatusChange): void {
-    if (change.status === 'connecting' && this.#status.status === 'backing_off') {
-      this.#reconnects += 1;
-    }
-    this.#status = change;
-    if (change.status === 'live') {
-      // What was recorded between what a store read and where this connection began is told by nobody.
-      this.#eachStore((store) => void store.read());
-    }
-    this.#emit('status', change);
   }
 
   #tell(record: Record): void {
@@ -267,44 +301,44 @@ class TopicsClient<Data> implements Client<Data> {
         if (record.broken) {
           this.#brokenData += 1;
           const stream = this.#judge.streamOf(record.broken.text);
-          return this.#tellAll('unreadable', { position, ...unreadable(record), ...(stream === undefined ? {} : { stream }) });
+          return this.#audience.tellAll('unreadable', { position, ...unreadable(record), ...(stream === undefined ? {} : { stream }) });
         }
-        this.#toStores(record.value as CloudEvent);
-        return this.#tellAll('event', { event: record.value as CloudEvent<Data>, position });
+        this.#judged(record);
+        return this.#audience.tellAll('event', { event: record.value as CloudEvent<Data>, position });
       case Kind.Stale:
-        if (!record.broken) {
-          this.#toStores(record.value as CloudEvent);
-        }
-        return this.#emit('stale', notice(record));
+        this.#judged(record);
+        return this.#audience.emit('stale', notice(record));
       case Kind.Duplicate:
-        return this.#emit('duplicate', notice(record));
+        this.#judged(record);
+        return this.#audience.emit('duplicate', notice(record));
       case Kind.Gap:
-        return this.#emit('gap', notice(record));
+        return this.#audience.emit('gap', notice(record));
       case Kind.Unreadable:
-        return this.#tellAll('unreadable', { position, ...unreadable(record) });
+        return this.#audience.tellAll('unreadable', { position, ...unreadable(record) });
       case Kind.Unplaced:
-        return this.#tellAll('unreadable', unreadable(record));
+        return this.#audience.tellAll('unreadable', unreadable(record));
       case Kind.Reset:
         // Whoever hears of it must not be given the old state's events after it.
-        this.#iterators.forEach((iterator) => iterator.clear());
-        this.#eachStore((store) => store.reset());
-        this.#giveUpOn(position);
-        return this.#tellAll('reset', { reason: record.value as Reset['reason'], position });
+        this.#audience.clear();
+        this.#stores.reset();
+        this.#outbox.reset();
+        this.#positions.replaced(position);
+        return this.#audience.tellAll('reset', { reason: record.value as Reset['reason'], position });
       case Kind.Lost:
-        return this.#tellAll('lost', record.value as Lost);
+        return this.#audience.tellAll('lost', record.value as Lost);
+      case Kind.Settled:
+        return this.#outbox.settle([record]);
     }
   }
 
-  /** Tells listeners and iterators. */
-  #tellAll<Name extends Told['kind']>(kind: Name, told: Listeners<Data>[Name]): void {
-    this.#emit(kind, told);
-    for (const iterator of this.#iterators) {
-      iterator.push({ kind, ...told } as unknown as Told<Data>);
+  /** Hands an event to those whose state it moves, and whose intent it was. */
+  #judged({ kind, value, broken, position }: Record): void {
+    if (!broken) {
+      this.#outbox.judged(value as CloudEvent, position);
+      if (kind !== Kind.Duplicate) {
+        this.#stores.take(value as CloudEvent);
+      }
     }
-  }
-
-  #emit<Name extends keyof Listeners>(name: Name, told: Listeners<Data>[Name]): void {
-    tellAll(this.#listeners.get(name) ?? [], told as never);
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { Disconnected, HighwaterError, LoopError, toError } from './error.js';
 import { Event, type Judge, Kind, PageKind, Reason, type Record, StatusCode, Transport } from './judge.js';
-import { openStream, type Progress, pollLog, readLogPage, readStreamPage } from './requests.js';
+import { openStream, type Progress, readLogPage, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
 import { aborted, onAwake, Timer } from './timing.js';
 import type { Problem, StatusChange } from './types.js';
@@ -24,7 +24,25 @@ export interface Owner {
   heeded(): void;
 }
 
+/** Other tabs, which are given all that this one's connection brings. */
+export interface Followers {
+  /** What they follow, and this one. */
+  readonly topics: readonly string[];
+  /** This tab takes no more for now: they should not have to wait for it. */
+  crowded(): void;
+  /** A connection begins, with what comes after this position. */
+  began(topics: readonly string[], after: string): void;
+  chunk(chunk: Uint8Array): void;
+  page(page: string): void;
+}
+
 export class Connection {
+  /** What is followed. */
+  topics: readonly string[];
+  /** Who shares what comes. */
+  followers: Followers | undefined;
+  /** Where another tab has the connection: called when what it gives does not fit. */
+  adrift: (() => void) | undefined;
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #owner: Owner;
@@ -44,15 +62,62 @@ export class Connection {
     this.#settings = settings;
     this.#judge = judge;
     this.#owner = owner;
+    this.topics = settings.topics;
   }
 
   open(): void {
+    this.adrift = undefined;
+    this.#forgetAwake();
     this.#forgetAwake = onAwake(() => this.#heed(() => this.#judge.happened(Event.Awake)));
     this.#heed(() => this.#judge.happened(Event.Open));
   }
 
+  /** Connects with other topics, if it is connected. */
+  restart(): void {
+    this.#heed(() => this.#judge.happened(Event.Restart));
+  }
+
   close(): void {
     this.#heed(() => this.#judge.happened(Event.Close));
+  }
+
+  /** Leaves the connection to another tab; `adrift` is called each time that what it gives does not fit. */
+  standBy(adrift: () => void): void {
+    this.followers = undefined;
+    this.adrift = adrift;
+    this.#forgetAwake();
+    this.#attempt.abort();
+    this.#attempt = new AbortController();
+    this.#wake();
+    this.#heed(() => {
+      this.#judge.feed();
+      return [];
+    });
+  }
+
+  /** Is given all that comes after a position; left out, from where the frames say. */
+  begin(position: string): void {
+    this.#attempt.abort();
+    this.#attempt = new AbortController();
+    this.#judge.feed();
+    if (position === '') {
+      return;
+    }
+    const [epoch] = position.split('-');
+    const isAnother = this.#judge.epoch !== '' && this.#judge.epoch !== epoch;
+    // What a stream says that begins there.
+    const frames = (isAnother ? resetFrame('epoch_changed', `${epoch}-0`) : '') + frame({ kind: 'ready' }, position);
+    this.chunk(new TextEncoder().encode(frames));
+  }
+
+  /** Is given a chunk of an event stream. */
+  chunk(chunk: Uint8Array): void {
+    this.#heed(() => this.#judge.received(chunk));
+  }
+
+  /** Is given a page in place of it, or of a topic that is being added. */
+  page(page: string, kind: PageKind): void {
+    this.#heed(() => this.#judge.fetched(page, kind));
   }
 
   madeRoom(): void {
@@ -115,6 +180,7 @@ export class Connection {
     }
     this.#attempt.abort();
     this.#wake();
+    this.adrift?.();
   }
 
   #changeStatus(code: StatusCode, delayMs: number): void {
@@ -163,7 +229,9 @@ export class Connection {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const opening = openStream(this.#settings, this.#place, signal);
+    const topics = this.followers?.topics ?? this.topics;
+    const after = this.#place;
+    const opening = openStream(this.#settings, topics, after, signal);
     const over = aborted(signal);
     // What is open, or opens too late, ends even where the one who fetches does not heed the signal.
     void over.then(async () => (await opening).cancel()).catch(() => {});
@@ -172,6 +240,7 @@ export class Connection {
       return;
     }
     this.#heed(() => this.#judge.happened(Event.Answered));
+    this.followers?.began(topics, after);
     while (!signal.aborted) {
       const { done, value } = await reader.read();
       if (signal.aborted) {
@@ -180,7 +249,8 @@ export class Connection {
       if (done) {
         throw new Disconnected('the server ended the stream');
       }
-      this.#heed(() => this.#judge.received(value));
+      this.chunk(value);
+      this.followers?.chunk(value);
       await this.#room(signal);
     }
   }
@@ -189,16 +259,20 @@ export class Connection {
   async #poll(signal: AbortSignal, waitS: number): Promise<void> {
     try {
       await this.#room(signal);
-      const page = await pollLog(this.#settings, this.#place, waitS, this.#progress(signal, Event.Heard));
+      const topics = this.followers?.topics ?? this.topics;
+      const after = this.#place;
+      const page = await readLogPage(this.#settings, topics, after, this.#progress(signal, Event.Heard), waitS);
       signal.throwIfAborted();
-      this.#heed(() => this.#judge.fetched(page, PageKind.Poll));
+      this.followers?.began(topics, after);
+      this.page(page, PageKind.Poll);
+      this.followers?.page(page);
     } catch (thrown) {
-      const reset = thrown instanceof HighwaterError ? resetFrame(thrown) : undefined;
+      const reset = thrown instanceof HighwaterError ? resetOf(thrown) : undefined;
       if (!reset || signal.aborted) {
         throw thrown;
       }
       // A stream would have gone on by itself, with this.
-      this.#heed(() => this.#judge.received(reset));
+      this.chunk(new TextEncoder().encode(reset));
       throw new Disconnected(`the cursor is of no use: ${(thrown as Error).message}`, { cause: thrown });
     }
   }
@@ -211,7 +285,7 @@ export class Connection {
       signal.throwIfAborted();
       const ofLog = missing.kind === Kind.FetchLog;
       const page = ofLog
-        ? await readLogPage(this.#settings, missing.position, progress)
+        ? await readLogPage(this.#settings, this.topics, missing.position, progress)
         : await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, progress);
       progress.heard();
       this.#heed(() => this.#judge.fetched(page, ofLog ? PageKind.Log : PageKind.Stream));
@@ -242,6 +316,7 @@ export class Connection {
   /** Waits until the owner can take more, or the connection is over. */
   async #room(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.#owner.hasRoom()) {
+      this.followers?.crowded();
       this.#heed(() => this.#judge.happened(Event.Paused));
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       if (!signal.aborted) {
@@ -267,11 +342,18 @@ function problem({ value }: Record): HighwaterError {
 }
 
 /** What a stream would have said where a page is refused because of its cursor. */
-function resetFrame({ code, problem }: HighwaterError): Uint8Array | undefined {
+function resetOf({ code, problem }: HighwaterError): string | undefined {
   const position = code === 'cursor_ahead' ? problem?.['head'] : problem?.['earliest'];
-  if (!['epoch_changed', 'cursor_expired', 'cursor_ahead'].includes(code ?? '') || typeof position !== 'string') {
-    return undefined;
-  }
-  const data = JSON.stringify({ kind: 'reset', reason: code });
-  return new TextEncoder().encode(`event: highwater\nprev: 0\ndata: ${data}\nid: ${position}\n\n`);
+  const isReset = ['epoch_changed', 'cursor_expired', 'cursor_ahead'].includes(code ?? '');
+  return isReset && typeof position === 'string' ? resetFrame(code as string, position) : undefined;
+}
+
+function resetFrame(reason: string, position: string): string {
+  return frame({ kind: 'reset', reason }, position);
+}
+
+/** A control frame that tells where the stream is. */
+function frame(body: object, position: string): string {
+  const [, sequence] = position.split('-');
+  return `event: highwater\nprev: ${sequence}\ndata: ${JSON.stringify(body)}\nid: ${position}\n\n`;
 }

@@ -39,6 +39,11 @@ export class Disconnected extends Error {
   override readonly name: string = 'Disconnected';
 }
 
+/** What was asked for is of another log than the one that is known. */
+export class ReplacedError extends Disconnected {
+  override readonly name: string = 'ReplacedError';
+}
+
 /** Connection after connection was of no use, and another would not be: what the last one ended with is the `cause`. */
 export class LoopError extends Error {
   override readonly name: string = 'LoopError';

@@ -1,11 +1,11 @@
 /** The wasm half, as JavaScript likes it: chunks in, records out. */
 
-import { Event, Kind, PageKind, Reason, StatusCode, Transport } from '#wasm';
+import { Event, Fate, Kind, PageKind, Reason, StatusCode, Transport } from '#wasm';
 import { toError } from './error.js';
 import type { Settings } from './settings.js';
 import { instantiate, type Wasm } from './wasm.js';
 
-export { Event, Kind, PageKind, Reason, StatusCode, Transport };
+export { Event, Fate, Kind, PageKind, Reason, StatusCode, Transport };
 
 /** One thing that wasm says. */
 export interface Record {
@@ -42,21 +42,56 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class Judge {
   /** An instance for each judge: its memory goes when the judge does. */
   readonly #wasm: Wasm;
-  #epoch: string;
+  readonly #settings: Settings;
+  #epoch = '';
   /** A bit for each kind. */
   #listened = 0;
 
   /** When something is to happen by itself, in milliseconds since 1970; below 0 where nothing is. */
   timeoutAt = -1;
 
-  /** Throws a `TypeError` where `after` is no place to start from. */
-  constructor({ after, heldEventsMax, heldBytesMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs }: Settings) {
+  /** Throws a `TypeError` where the settings' `after` is no place to start from. */
+  constructor(settings: Settings) {
     this.#wasm = instantiate();
+    this.#settings = settings;
+    this.#wasm.seed(Math.random());
+    this.start(settings.after);
+  }
+
+  /** Forgets everything, and starts after this place. Throws a `TypeError` where it is none. */
+  start(after: string): void {
+    const { heldEventsMax, heldBytesMax, intentsMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs } = this.#settings;
     this.#write(after);
-    if (!this.#wasm.start(heldEventsMax, heldBytesMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs, Math.random())) {
+    if (!this.#wasm.start(heldEventsMax, heldBytesMax, intentsMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs)) {
       throw new TypeError(`after must be a position, 'earliest' or 'latest', not ${JSON.stringify(after)}`);
     }
     this.#epoch = after.includes('-') ? after.slice(0, after.indexOf('-')) : '';
+  }
+
+  /** The connection is shared: of what it brings, these topics are ours. */
+  share(topics: readonly string[]): void {
+    this.#write(topics.join('\n'));
+    this.#wasm.share();
+  }
+
+  /** From now on another tab's connection brings what is received, from a new beginning. */
+  feed(): void {
+    this.#wasm.feed();
+  }
+
+  /** Takes an intent after those before it in its lane; answers its number, below 0 where there is no room. */
+  intend(lane: number): number {
+    return this.#wasm.intend(lane);
+  }
+
+  /** The intent to send now; below 0 where there is none. */
+  nextIntent(): number {
+    return this.#wasm.next_intent();
+  }
+
+  /** Takes what became of an intent; with the sequence where it is recorded. */
+  became(intent: number, fate: Fate, sequence = 0): Record[] {
+    return this.#records(this.#wasm.became(intent, fate, sequence));
   }
 
   /** Whether events of this kind are told, or only counted. */

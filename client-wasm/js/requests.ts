@@ -1,6 +1,7 @@
-/** The requests to the server: the stream of events, and pages of what is missing. */
+/** The requests to the server: the stream of events, pages of what is missing, and what is appended. */
 
-import { Disconnected, errorOf, readText } from './error.js';
+import { Disconnected, errorOf, ReplacedError, readText } from './error.js';
+import type { IntentRecord, Recorded } from './intent.js';
 import type { Settings } from './settings.js';
 
 /** A page that is longer than this is not read: the stream brings the same. */
@@ -13,8 +14,8 @@ export interface Progress {
 }
 
 /** Opens the stream of events after a position. */
-export async function openStream(settings: Settings, after: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
-  const response = await send(settings, eventsUrl(settings, after), 'text/event-stream', signal);
+export async function openStream(settings: Settings, topics: readonly string[], after: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+  const response = await get(settings, eventsUrl(settings, topics, after), 'text/event-stream', signal);
   const type = response.headers.get('content-type') ?? 'no type';
   if (!type.startsWith('text/event-stream') || response.body === null) {
     await response.body?.cancel();
@@ -23,46 +24,66 @@ export async function openStream(settings: Settings, after: string, signal: Abor
   return response.body.getReader();
 }
 
-/** Reads a page of the log after a position. */
-export async function readLogPage(settings: Settings, after: string, progress: Progress): Promise<string> {
-  const url = eventsUrl(settings, after);
+/** Reads a page of the log after a position. With `waitS`, the server holds it back so long until there is something. */
+export async function readLogPage(settings: Settings, topics: readonly string[], after: string, progress: Progress, waitS?: number): Promise<string> {
+  const url = eventsUrl(settings, topics, after);
   url.searchParams.set('limit', String(settings.pageEventsMax));
-  return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
-}
-
-/** Reads a page of the log after a position, which the server holds back until there is something, or for a while. */
-export async function pollLog(settings: Settings, after: string, waitS: number, progress: Progress): Promise<string> {
-  const url = eventsUrl(settings, after);
-  url.searchParams.set('limit', String(settings.pageEventsMax));
-  url.searchParams.set('wait', String(waitS));
-  return readText(await sendForPage(settings, url, progress), PAGE_BYTES_MAX, progress);
+  if (waitS !== undefined) {
+    url.searchParams.set('wait', String(waitS));
+  }
+  return readText(await getPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
 /** Reads a page of a stream from a revision on. It must be of the log in `epoch`, if that is known. */
 export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress): Promise<string> {
-  const url = new URL(`v1/streams/${encodeURIComponent(stream)}`, settings.base);
+  const url = streamUrl(settings, stream);
   url.searchParams.set('from_revision', String(revision));
   url.searchParams.set('limit', String(settings.pageEventsMax));
-  const response = await sendForPage(settings, url, progress);
+  const response = await getPage(settings, url, progress);
   const tag = response.headers.get('etag');
   if (epoch !== '' && tag !== null && !tag.startsWith(`"${epoch}.`)) {
     await response.body?.cancel();
-    throw new Disconnected('the log was replaced by another');
+    throw new ReplacedError('the log was replaced by another');
   }
   return readText(response, PAGE_BYTES_MAX, progress);
 }
 
-function eventsUrl(settings: Settings, after: string): URL {
+/** Appends what is intended, and answers where it is recorded: the same again is answered as the first time. */
+export async function append(settings: Settings, { id, stream, actor, time, intent, expected }: IntentRecord, signal: AbortSignal): Promise<Recorded> {
+  const headers = new Headers({ 'content-type': 'application/cloudevents+json' });
+  if (expected !== undefined) {
+    headers.set(...expectation(expected));
+  }
+  const { type, version, data } = intent;
+  const event = { specversion: '1.0', id, source: actor, type, time, commandid: id, version, datacontenttype: 'application/json', data };
+  const response = await send(settings, streamUrl(settings, stream), { method: 'POST', headers, body: JSON.stringify(event), signal });
+  if (response.status !== 201 && response.status !== 200) {
+    throw await errorOf(response);
+  }
+  const { position, events } = JSON.parse(await readText(response, PAGE_BYTES_MAX)) as { position: string; events: { revision: number }[] };
+  return { position, revision: events[0]?.revision ?? 0 };
+}
+
+/** The precondition that a stream is where its ETag says: one without events has none yet. */
+function expectation(etag: string): [string, string] {
+  return etag.endsWith('.0') ? ['if-none-match', '*'] : ['if-match', `"${etag}"`];
+}
+
+function streamUrl(settings: Settings, stream: string): URL {
+  return new URL(`v1/streams/${encodeURIComponent(stream)}`, settings.base);
+}
+
+function eventsUrl(settings: Settings, topics: readonly string[], after: string): URL {
   const url = new URL('v1/events', settings.base);
-  for (const topic of settings.topics) {
+  for (const topic of topics) {
     url.searchParams.append('topic', topic);
   }
   url.searchParams.set('after', after);
   return url;
 }
 
-async function sendForPage(settings: Settings, url: URL, progress: Progress): Promise<Response> {
-  const response = await send(settings, url, 'application/json', progress.signal);
+async function getPage(settings: Settings, url: URL, progress: Progress): Promise<Response> {
+  const response = await get(settings, url, 'application/json', progress.signal);
   try {
     progress.heard();
   } catch (thrown) {
@@ -72,12 +93,16 @@ async function sendForPage(settings: Settings, url: URL, progress: Progress): Pr
   return response;
 }
 
-async function send(settings: Settings, url: URL, accept: string, signal: AbortSignal): Promise<Response> {
-  const headers = await settings.headers();
-  headers.set('accept', accept);
-  const response = await settings.fetch(url, { headers, signal, cache: 'no-store' });
+async function get(settings: Settings, url: URL, accept: string, signal: AbortSignal): Promise<Response> {
+  const response = await send(settings, url, { headers: new Headers({ accept }), signal });
   if (response.status !== 200) {
     throw await errorOf(response);
   }
   return response;
+}
+
+async function send(settings: Settings, url: URL, request: RequestInit & { headers: Headers }): Promise<Response> {
+  const headers = await settings.headers();
+  request.headers.forEach((value, name) => headers.set(name, value));
+  return settings.fetch(url, { ...request, headers, cache: 'no-store' });
 }

@@ -8,6 +8,9 @@ export interface Settings {
   readonly after: string;
   readonly fetch: typeof fetch;
   readonly headers: () => Promise<Headers>;
+  readonly name: string | undefined;
+  readonly actor: string | undefined;
+  readonly intentsMax: number;
   readonly bufferEventsMax: number;
   readonly heldEventsMax: number;
   readonly heldBytesMax: number;
@@ -36,6 +39,9 @@ export function settings(options: Options): Settings {
       }
       return given;
     },
+    name: options.name,
+    actor: options.actor,
+    intentsMax: limit(options, 'intentsMax', 256),
     bufferEventsMax: limit(options, 'bufferEventsMax', 1024),
     heldEventsMax: limit(options, 'heldEventsMax', 1024),
     heldBytesMax: limit(options, 'heldBytesMax', 4 * 1024 * 1024),
@@ -63,7 +69,7 @@ function base(url: string | URL | undefined): URL {
   return base;
 }
 
-type Limit = 'bufferEventsMax' | 'heldEventsMax' | 'heldBytesMax' | 'pageEventsMax' | 'connectTimeoutMs' | 'backoffBaseMs' | 'backoffMaxMs';
+type Limit = 'intentsMax' | 'bufferEventsMax' | 'heldEventsMax' | 'heldBytesMax' | 'pageEventsMax' | 'connectTimeoutMs' | 'backoffBaseMs' | 'backoffMaxMs';
 
 function limit(options: Options, name: Limit, byDefault: number): number {
   const value = options[name] ?? byDefault;

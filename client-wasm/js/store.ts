@@ -3,19 +3,41 @@
  * everything: an event that does not follow the last one makes it read the stream from there.
  */
 
-import { HighwaterError, MissingError, toError } from './error.js';
+import { HighwaterError, MissingError, ReplacedError, toError } from './error.js';
+import { type IntentRecord, predicted } from './intent.js';
 import { tellAll } from './listeners.js';
+import type { Entry } from './outbox.js';
+import { type Confirmed, predict } from './prediction.js';
 import { type Progress, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
 import { backoffMs, sleep, whileHeard } from './timing.js';
-import type { CloudEvent, Snapshot, StateOptions, Store, Unreadable } from './types.js';
+import type { CloudEvent, Dispatched, Intent, Shown, Snapshot, StateOptions, Store, Unreadable } from './types.js';
+
+/** A state as it is stored. */
+export interface StoredState {
+  readonly key: string;
+  readonly epoch: string;
+  readonly confirmed: Confirmed<unknown>;
+}
 
 /** What a store needs of its client. */
 export interface StoreOwner {
   /** The log that positions are of; empty while that is not known. */
   epoch(): string;
+  /** The state that is stored, if there is one. */
+  stored(key: string): Promise<StoredState | undefined>;
   /** An event could not be folded. */
   unreadable(told: Unreadable): void;
+  /** An event was read from the stream itself. */
+  judged(event: CloudEvent): void;
+  /** What users mean to do with the stream, and is not confirmed. */
+  intents(): readonly Entry[];
+  /** An intent of this user for the stream, which is to be at this revision if it is conditional. */
+  intend(intent: Intent, revision: number): IntentRecord;
+  /** Sends it, or refuses it because of an error. */
+  dispatch(record: IntentRecord, error?: Error): Dispatched;
+  /** What is confirmed may have moved, and these intents fail on top of it. */
+  moved(failed: ReadonlyMap<string, Error>): void;
   closed(): void;
 }
 
@@ -27,12 +49,16 @@ interface Page<Data> {
 
 export class StreamStore<State = unknown, Data = unknown> implements Store<State> {
   readonly stream: string;
+  readonly key: string;
   readonly #options: StateOptions<State, Data>;
   readonly #settings: Settings;
   readonly #owner: StoreOwner;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<() => void>();
+  #confirmed: Confirmed<State>;
   #snapshot: Snapshot<State>;
+  /** The log that a stored state is of. */
+  #epoch = '';
   /** The last revision that is known to be there. */
   #wanted = 0;
   #isReading = false;
@@ -41,11 +67,13 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
 
   constructor(stream: string, options: StateOptions<State, Data>, settings: Settings, owner: StoreOwner) {
     this.stream = stream;
+    this.key = options.key ?? stream;
     this.#options = options;
     this.#settings = settings;
     this.#owner = owner;
-    this.#snapshot = { status: 'loading', state: options.initial, revision: 0, version: 0 };
-    void this.read();
+    this.#confirmed = { state: options.initial, revision: 0, version: 0 };
+    this.#snapshot = this.#predict({ status: 'loading' }).snapshot;
+    void this.#restore();
   }
 
   // Given away as they are, as React wants them.
@@ -56,6 +84,22 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   };
 
   readonly getSnapshot = (): Snapshot<State> => this.#snapshot;
+
+  readonly dispatch = (intent: Intent): Dispatched => {
+    const { state, revision, version, intents } = this.#snapshot;
+    const record = this.#owner.intend(intent, revision + intents.length);
+    try {
+      this.#options.reduce(state, predicted(record, revision + intents.length + 1, version) as CloudEvent<Data>);
+    } catch (thrown) {
+      return this.#owner.dispatch(record, toError(thrown));
+    }
+    return this.#owner.dispatch(record);
+  };
+
+  /** Whether it has not come as far as this revision yet, and will. */
+  isBehind(revision: number): boolean {
+    return !this.#closing.signal.aborted && this.#snapshot.status !== 'failed' && this.#confirmed.revision < revision;
+  }
 
   close(): void {
     this.#closing.abort();
@@ -71,26 +115,45 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     }
   }
 
-  #fail(error: Error): void {
-    this.#change({ ...this.#snapshot, status: 'failed', error });
+  /** What to store; nothing while there is nothing but the beginning. */
+  get storable(): StoredState | undefined {
+    const epoch = this.#owner.epoch();
+    return epoch !== '' && this.#confirmed.revision > 0 && this.#epoch === epoch ? { key: this.key, epoch, confirmed: this.#confirmed } : undefined;
   }
 
   /** An event of the stream was judged, whatever the verdict. */
   take(event: CloudEvent<Data>): void {
-    const { revision, status } = this.#snapshot;
+    const { revision } = this.#confirmed;
     this.#wanted = Math.max(this.#wanted, event.revision);
     if (event.revision === revision + 1) {
-      this.#change(this.#fold(this.#snapshot, event));
-    } else if (event.revision > revision && status !== 'failed') {
-      this.#change({ ...this.#snapshot, status: 'loading' });
+      this.#epoch = this.#owner.epoch();
+      this.#change(undefined, this.#fold(this.#confirmed, event));
+    } else {
+      this.want(event.revision);
+    }
+  }
+
+  /** This revision is there. */
+  want(revision: number): void {
+    this.#wanted = Math.max(this.#wanted, revision);
+    if (revision > this.#confirmed.revision && this.#snapshot.status !== 'failed') {
+      if (this.#snapshot.status === 'current') {
+        this.#change({ status: 'loading' });
+      }
       void this.read();
     }
+  }
+
+  /** What is meant to be done has changed. */
+  refresh(): void {
+    this.#change();
   }
 
   /** The log is another one. */
   reset(): void {
     this.#wanted = 0;
-    this.#change({ status: 'loading', state: this.#options.initial, revision: 0, version: 0 });
+    this.#epoch = '';
+    this.#change({ status: 'loading' }, { state: this.#options.initial, revision: 0, version: 0 });
     void this.read();
   }
 
@@ -123,26 +186,50 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     this.#isReading = false;
   }
 
-  async #readPage(signal: AbortSignal): Promise<void> {
-    const { revision: before } = this.#snapshot;
-    const page = await this.#pageFrom(before + 1, signal);
-    // A reset, or the client's end, came first: it has asked for another page, or for none.
-    if (this.#snapshot.revision < before || signal.aborted) {
+  #fail(error: Error): void {
+    this.#change({ status: 'failed', error });
+  }
+
+  /** Begins with what is stored, if anything is. */
+  async #restore(): Promise<void> {
+    this.#isReading = true;
+    const stored = await this.#owner.stored(this.key).catch(() => undefined);
+    this.#isReading = false;
+    if (this.#closing.signal.aborted) {
       return;
     }
-    let snapshot = this.#snapshot;
+    const epoch = this.#owner.epoch();
+    if (stored && this.#confirmed.revision === 0 && (epoch === '' || epoch === stored.epoch)) {
+      this.#epoch = stored.epoch;
+      this.#change({ status: 'restored' }, stored.confirmed as Confirmed<State>);
+    }
+    await this.read();
+  }
+
+  async #readPage(signal: AbortSignal): Promise<void> {
+    const { revision: before } = this.#confirmed;
+    const page = await this.#pageFrom(before + 1, signal);
+    // A reset, or the client's end, came first: it has asked for another page, or for none.
+    if (!page || this.#confirmed.revision < before || signal.aborted) {
+      return;
+    }
+    let confirmed = this.#confirmed;
     for (const event of page.events) {
-      if (event.revision > snapshot.revision + 1) {
-        throw new MissingError(this.stream, snapshot.revision + 1, event.revision - 1);
+      if (event.revision > confirmed.revision + 1) {
+        throw new MissingError(this.stream, confirmed.revision + 1, event.revision - 1);
       }
       // What came meanwhile is there already.
-      snapshot = event.revision > snapshot.revision ? this.#fold(snapshot, event) : snapshot;
+      if (event.revision > confirmed.revision) {
+        confirmed = this.#fold(confirmed, event);
+        this.#owner.judged(event);
+      }
     }
-    const { state, revision, version } = snapshot;
+    const { revision } = confirmed;
     this.#wanted = Math.max(this.#wanted, page.revision);
     const isAll = revision >= this.#wanted;
-    if (isAll || revision > this.#snapshot.revision) {
-      this.#change({ status: isAll ? 'current' : 'loading', state, revision, version });
+    if (isAll || revision > this.#confirmed.revision) {
+      this.#epoch ||= this.#owner.epoch();
+      this.#change({ status: isAll ? 'current' : 'loading' }, confirmed);
     }
     if (!isAll && revision === before) {
       throw new Error(`revision ${this.#wanted} of ${this.stream} was announced, and is not there yet`);
@@ -150,8 +237,10 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     this.#isWanted ||= !isAll;
   }
 
-  async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data>> {
-    const read = (progress: Progress): Promise<string> => readStreamPage(this.#settings, this.stream, revision, this.#owner.epoch(), progress);
+  /** `undefined` where the stored state is of another log: then it has begun anew. */
+  async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data> | undefined> {
+    const epoch = this.#owner.epoch() || this.#epoch;
+    const read = (progress: Progress): Promise<string> => readStreamPage(this.#settings, this.stream, revision, epoch, progress);
     try {
       const page = await whileHeard(this.#settings.connectTimeoutMs, signal, read);
       return JSON.parse(page) as Page<Data>;
@@ -159,28 +248,58 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
       if (thrown instanceof HighwaterError && thrown.code === 'unknown_stream') {
         return { events: [], revision: 0 };
       }
+      if (thrown instanceof ReplacedError && this.#owner.epoch() === '') {
+        this.reset();
+        return undefined;
+      }
       throw thrown;
     }
   }
 
   /** The gate that the server has, too: an event about an older version moves nothing but the revision. */
-  #fold(snapshot: Snapshot<State>, event: CloudEvent<Data>): Snapshot<State> {
+  #fold(confirmed: Confirmed<State>, event: CloudEvent<Data>): Confirmed<State> {
     const { revision, version } = event;
-    if (version < snapshot.version) {
-      return { ...snapshot, revision };
+    if (version < confirmed.version) {
+      return { ...confirmed, revision };
     }
     try {
-      return { ...snapshot, state: this.#options.reduce(snapshot.state, event), revision, version };
+      return { state: this.#options.reduce(confirmed.state, event), revision, version };
     } catch (thrown) {
       this.#owner.unreadable({ stream: this.stream, text: JSON.stringify(event), error: toError(thrown) });
-      return { ...snapshot, revision, version };
+      return { ...confirmed, revision, version };
     }
   }
 
-  #change(snapshot: Snapshot<State>): void {
-    this.#snapshot = Object.freeze(snapshot);
-    tellAll(this.#listeners);
+  #predict({ status, error }: Standing): { snapshot: Snapshot<State>; failed: ReadonlyMap<string, Error> } {
+    const { state: confirmed, revision, version } = this.#confirmed;
+    const { failed, ...shown } = predict(this.#confirmed, this.#owner.intents(), this.#options);
+    return { snapshot: Object.freeze({ status, ...shown, confirmed, revision, version, ...(error && { error }) }), failed };
   }
+
+  /** Moves what is confirmed, or how it stands; tells who listens if that makes a difference. */
+  #change(standing: Standing = this.#snapshot, confirmed: Confirmed<State> = this.#confirmed): void {
+    this.#confirmed = confirmed;
+    const { snapshot, failed } = this.#predict(standing);
+    if (!isSame(snapshot, this.#snapshot)) {
+      this.#snapshot = snapshot;
+      tellAll(this.#listeners);
+    }
+    this.#owner.moved(failed);
+  }
+}
+
+/** How a store stands. */
+type Standing = Pick<Snapshot<unknown>, 'status' | 'error'>;
+
+function isSame<State>(one: Snapshot<State>, other: Snapshot<State>): boolean {
+  const isSameIntent = (intent: Shown, at: number): boolean => intent.id === other.intents[at]?.id && intent.stage === other.intents[at].stage;
+  return (
+    one.status === other.status &&
+    one.revision === other.revision &&
+    one.confirmed === other.confirmed &&
+    one.intents.length === other.intents.length &&
+    one.intents.every(isSameIntent)
+  );
 }
 
 /** Whether a read that failed like that may succeed later. The client looks after its own token. */

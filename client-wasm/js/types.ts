@@ -53,6 +53,17 @@ export interface Options {
   token?: () => string | Promise<string>;
   /** Closes the client. */
   signal?: AbortSignal;
+  /**
+   * In a browser, clients of one origin that have the same name are one **device**, whichever tab they are in: they share a connection,
+   * keep cursor, states and intents in one IndexedDB database, and their writes go out one after the other. So it should tell what differs:
+   * the user, where users log in, and the server, where there are several. Left out, or where a browser lacks what it takes, each client
+   * has a connection of its own and stores nothing.
+   */
+  name?: string;
+  /** The actor of what is dispatched: a URI reference. Default: one of the device's own, `device:` and a UUID. */
+  actor?: string;
+  /** How many intents may wait until they are confirmed. Default: 256. */
+  intentsMax?: number;
   /** How much waits for a slow iterator before the client stops reading; one more chunk may come on top. Default: 1,024. */
   bufferEventsMax?: number;
   /** How many events wait for what is missing before them. Default: 1,024. */
@@ -118,6 +129,20 @@ export interface Lost {
   readonly to: number;
 }
 
+/** The server refused an intent, or it no longer holds: it does not show any more. */
+export interface Refused {
+  readonly id: string;
+  readonly stream: string;
+  readonly intent: Intent;
+  /** A `HighwaterError` of the server's, or what the reducer threw. */
+  readonly error: Error;
+}
+
+/** Nothing can be stored, or what was stored is gone. The client goes on with what it knows. */
+export interface StorageFailure {
+  readonly error: Error;
+}
+
 export type Status = 'connecting' | 'replaying' | 'live' | 'backing_off' | 'failed' | 'closed';
 
 export type StatusChange =
@@ -139,6 +164,8 @@ export interface Listeners<Data = unknown> {
   unreadable: Unreadable;
   lost: Lost;
   reset: Reset;
+  refused: Refused;
+  storage: StorageFailure;
   status: StatusChange;
 }
 
@@ -158,13 +185,58 @@ export interface StateOptions<State, Data = unknown> {
   initial: State;
   /** The state after an event. It must not change the one before. An event that it throws for is told as `unreadable`, and moves nothing. */
   reduce(state: State, event: CloudEvent<Data>): State;
+  /**
+   * What the state is stored as, on a device with a `name`: change it whenever `reduce` would make something else of the same events.
+   * Default: the stream's name.
+   */
+  key?: string;
+}
+
+/** What a user means to do: an event that shall be appended to a stream. */
+export interface Intent<Data = unknown> {
+  /** Ends in `.vN`, the version of its schema. */
+  readonly type: string;
+  readonly data?: Data;
+  /** What it makes the entity's version. Default: it stays what it is. */
+  readonly version?: number;
+  /**
+   * Whether it is meant only for the state that shows. Where something else comes first, the intent is predicted anew on top of that: if
+   * `reduce` throws there it is refused, else it is sent again with the same id. Default: it is meant whatever comes first.
+   */
+  readonly isConditional?: boolean;
+}
+
+/** An intent that shows, and is not confirmed. */
+export interface Shown {
+  readonly id: string;
+  /** `conflicted`: something else came first, and it waits to be predicted anew. `acknowledged`: it is recorded, and its event is on its way. */
+  readonly stage: 'pending' | 'conflicted' | 'acknowledged';
+  readonly intent: Intent;
+}
+
+/** What becomes of an intent. The promises need not be looked at. */
+export interface Dispatched {
+  /** Its event's `id` and `commandid`, through retries, rebases and reloads. */
+  readonly id: string;
+  /** Resolves to the position at which it is recorded. Rejects where it is refused, with what `refused` tells. */
+  readonly acknowledged: Promise<string>;
+  /** Resolves when it is part of the confirmed state. Rejects where it is refused. */
+  readonly confirmed: Promise<void>;
 }
 
 /** A stream's state at a revision. */
 export interface Snapshot<State> {
-  /** `loading` until all that was there has been read; `failed` where the server refuses it or no longer has all of it, or the client has failed. */
-  readonly status: 'loading' | 'current' | 'failed';
+  /**
+   * `loading` until all that was there has been read; `restored` while it is the last true state that was stored, until the server is heard;
+   * `failed` where the server refuses it or no longer has all of it, or the client has failed.
+   */
+  readonly status: 'loading' | 'restored' | 'current' | 'failed';
+  /** What is confirmed, and on top of it what was dispatched. */
   readonly state: State;
+  /** What is confirmed: the fold of recorded events. The same object as `state` where nothing else shows. */
+  readonly confirmed: State;
+  /** What shows and is not confirmed, in the order in which it was dispatched. */
+  readonly intents: readonly Shown[];
   /** Of the last event that has been judged. */
   readonly revision: number;
   /** The highest that has been applied: events below it move nothing. */
@@ -179,7 +251,12 @@ export interface Store<State> {
   readonly subscribe: (listener: () => void) => () => void;
   /** The same object until something changes. Needs no `this`. */
   readonly getSnapshot: () => Snapshot<State>;
-  /** Nothing more comes. */
+  /**
+   * Shows an intent at once and sends it when those before it are answered, until there is an answer: with the same id, so that it is recorded
+   * once. Where `reduce` throws on it, or there is no room, it is refused and not sent. Needs no `this`.
+   */
+  readonly dispatch: (intent: Intent) => Dispatched;
+  /** Nothing more comes. What was dispatched is still sent. */
   close(): void;
 }
 
@@ -222,6 +299,18 @@ export interface Client<Data = unknown> extends AsyncIterable<Told<Data>> {
   /** Calls `listener` each time, until the function returned is called. Throws a `TypeError` where there is no such kind. */
   on<Kind extends keyof Listeners>(kind: Kind, listener: (told: Listeners<Data>[Kind]) => void): () => void;
   readonly status: Status;
+  /** `alone` with a connection of its own; or, on a device with a name, the `leader`, which has the connection, or a `follower`. */
+  readonly role: 'alone' | 'leader' | 'follower';
+  /** What is followed. */
+  readonly topics: readonly string[];
+  /**
+   * Follows one more topic, without losing a place in the others. Under `earliest` it is first read alone from the log's beginning on, and
+   * each of its events told; under `latest` it is followed from now on. Default: as `connect` was told. Resolves once what is there has been told;
+   * rejects where the server refuses it.
+   */
+  add(topic: string, options?: { readonly after?: 'earliest' | 'latest' }): Promise<void>;
+  /** Follows a topic no longer. The last one stays: close the client instead. */
+  remove(topic: string): void;
   /** Up to here everything has been judged: what a later `connect` takes as `after`, where no iterator lags behind. */
   readonly cursor: After;
   stats(): Stats;

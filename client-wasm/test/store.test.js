@@ -47,14 +47,14 @@ test('a state is read from the stream’s first event on and then follows', asyn
   const watched = watch(t, { url, after: 'latest', pageEventsMax: 2 });
   const store = watched.client.state('test:one', sum);
   const before = store.getSnapshot();
-  assert.deepEqual(before, { status: 'loading', state: 0, revision: 0, version: 0 });
-  assert.deepEqual(await until(store, ({ status }) => status === 'current'), { status: 'current', state: 6, revision: 3, version: 0 });
+  assert.deepEqual(before, { status: 'loading', state: 0, confirmed: 0, intents: [], revision: 0, version: 0 });
+  assert.deepEqual(await until(store, ({ status }) => status === 'current'), { status: 'current', state: 6, confirmed: 6, intents: [], revision: 3, version: 0 });
   await watched.status('live');
   append();
   append({ stream: 'test:two' });
   append();
   const now = await until(store, ({ revision }) => revision === 5);
-  assert.deepEqual(now, { status: 'current', state: 6 + 5 + 7, revision: 5, version: 0 });
+  assert.deepEqual(now, { status: 'current', state: 6 + 5 + 7, confirmed: 6 + 5 + 7, intents: [], revision: 5, version: 0 });
   assert.equal(store.getSnapshot(), now, 'the same until it changes');
   const pages = requests.filter(({ url }) => url.pathname === '/v1/streams/test%3Aone' || url.pathname === '/v1/streams/test:one');
   assert.ok(pages.length >= 2, 'page by page');
@@ -70,7 +70,7 @@ test('stale events count and move nothing', async (t) => {
   await watched.status('live');
   append({ version: 1 });
   append({ version: 3 });
-  assert.deepEqual(await until(store, ({ revision }) => revision === 3), { status: 'current', state: 1 + 3, revision: 3, version: 3 });
+  assert.deepEqual(await until(store, ({ revision }) => revision === 3), { status: 'current', state: 1 + 3, confirmed: 1 + 3, intents: [], revision: 3, version: 3 });
   assert.equal(watched.client.stats().stale, 1);
 });
 
@@ -132,7 +132,7 @@ test('after a reset the state is that of the other log', async (t) => {
   const states = [];
   store.subscribe(() => states.push(store.getSnapshot().status));
   await watched.until(() => watched.of('reset').length === 1);
-  assert.deepEqual(await until(store, ({ status }) => status === 'current'), { status: 'current', state: 3, revision: 2, version: 0 });
+  assert.deepEqual(await until(store, ({ status }) => status === 'current'), { status: 'current', state: 3, confirmed: 3, intents: [], revision: 2, version: 0 });
   assert.ok(states.includes('loading'));
 });
 
@@ -147,7 +147,7 @@ test('a stream without events is empty, and one that may not be read says so', a
   const stream = (response) => response.write(ready(0));
   const unknown = await serve(t, new Log(), stream, answer(404, 'unknown_stream'));
   const empty = watch(t, { url: unknown.url }).client.state('test:one', sum);
-  assert.deepEqual(await until(empty, ({ status }) => status !== 'loading'), { status: 'current', state: 0, revision: 0, version: 0 });
+  assert.deepEqual(await until(empty, ({ status }) => status !== 'loading'), { status: 'current', state: 0, confirmed: 0, intents: [], revision: 0, version: 0 });
   const forbidden = await serve(t, new Log(), stream, answer(403, 'forbidden'));
   const refused = watch(t, { url: forbidden.url }).client.state('test:one', sum);
   assert.equal((await until(refused, ({ status }) => status !== 'loading')).error.code, 'forbidden');

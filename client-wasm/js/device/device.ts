@@ -1,0 +1,47 @@
+/** A device: the tabs of an origin whose clients have the same name. What they share is loaded only where there is a name. */
+
+import type { Connection } from '../connection.js';
+import type { IntentRecord } from '../intent.js';
+import type { Judge } from '../judge.js';
+import type { Answer, Outbox, Rebase } from '../outbox.js';
+import type { Settings } from '../settings.js';
+import type { StoredState } from '../store.js';
+import type { Stores } from '../stores.js';
+import type { StatusChange } from '../types.js';
+
+/** The client of one tab, as its device sees it. */
+export interface Host {
+  readonly settings: Settings;
+  readonly judge: Judge;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  readonly stores: Stores;
+  readonly status: StatusChange;
+  /** How the connection stands that another tab has. */
+  changeStatus(change: StatusChange): void;
+  hasRoom(): boolean;
+  storageFailed(error: Error): void;
+}
+
+/** The device, as one of its clients sees it. */
+export interface Device {
+  readonly role: 'leader' | 'follower';
+  /** The actor that all its tabs are. */
+  readonly actor: string;
+  /** Begins to follow, or to lead. */
+  start(): void;
+  stateOf(key: string): Promise<StoredState | undefined>;
+  /** This tab follows other topics. */
+  topicsChanged(): void;
+  /** Cursor or states may have moved. */
+  changed(): void;
+  statusChanged(): void;
+  /** An iterator has taken something. */
+  madeRoom(): void;
+  /** Stores an intent before it is sent. */
+  dispatched(record: IntentRecord): Promise<void>;
+  answered(answer: Answer): void;
+  rebased(rebase: Rebase): void;
+  stored(record: IntentRecord, isSettled: boolean): void;
+  close(): void;
+}

@@ -1,0 +1,157 @@
+/** What a tab does that does not lead: it judges what the leader is sent. */
+
+import { HighwaterError, toError } from '../error.js';
+import { PageKind } from '../judge.js';
+import { readLogPage } from '../requests.js';
+import { backoffMs, sleep, whileHeard } from '../timing.js';
+import type { StatusChange } from '../types.js';
+import type { Host } from './device.js';
+import type { Asked, Said } from './messages.js';
+
+export class Follower {
+  readonly #host: Host;
+  readonly #tab: string;
+  readonly #ask: (asked: Asked) => void;
+  readonly #leave: () => void;
+  /** Aborts when it does not follow any more. */
+  #following: AbortController | undefined;
+  /** The leader's connection that it is given. */
+  #attached: number | undefined;
+  /** Whether it takes no more for now. */
+  #isCrowded = false;
+  /** Where what it is given begins; until it has come as far, it is not live. */
+  #begins = '';
+  #status: StatusChange = { status: 'connecting' };
+  /** In a row. */
+  #failures = 0;
+
+  /** `ask` tells the leader, `leave` makes it a client alone. */
+  constructor(host: Host, tab: string, ask: (asked: Asked) => void, leave: () => void) {
+    this.#host = host;
+    this.#tab = tab;
+    this.#ask = ask;
+    this.#leave = leave;
+  }
+
+  begin(): void {
+    this.end();
+    const following = new AbortController();
+    this.#following = following;
+    this.#host.connection.standBy(() => void this.#adrift(following.signal));
+    this.#show({ status: 'connecting' });
+    void this.#enter(following.signal);
+  }
+
+  end(): void {
+    this.#following?.abort();
+    this.#following = undefined;
+    this.#attached = undefined;
+  }
+
+  /** Asks the leader to be given what is of its topics. */
+  hello(): void {
+    this.#attached = undefined;
+    if (this.#following) {
+      this.#ask({ kind: 'hello', tab: this.#tab, topics: this.#host.connection.topics });
+    }
+  }
+
+  hear(said: Said): void {
+    const { connection } = this.#host;
+    switch (said.kind) {
+      case 'began': {
+        const isCovered = connection.topics.every((topic) => said.topics.includes(topic));
+        return isCovered ? this.#attach(said.connection, said.after) : this.hello();
+      }
+      case 'welcome':
+        if (said.to === this.#tab) {
+          this.#attach(said.connection, said.position);
+          this.#show(said.status);
+        }
+        return;
+      case 'full':
+        return said.to === this.#tab ? this.#leave() : undefined;
+      case 'frames':
+        return this.#isGiven(said.connection) ? connection.chunk(said.frames) : undefined;
+      case 'page':
+        return this.#isGiven(said.connection) ? connection.page(said.page, PageKind.Poll) : undefined;
+      case 'status':
+        return this.#show(said.status);
+    }
+  }
+
+  /** Its cursor may have moved. */
+  moved(): void {
+    if (this.#begins !== '' && this.#hasBegun) {
+      this.#begins = '';
+      this.#failures = 0;
+      this.#show(this.#status);
+    }
+  }
+
+  madeRoom(): void {
+    if (this.#isCrowded && this.#host.hasRoom()) {
+      this.#isCrowded = false;
+      this.hello();
+    }
+  }
+
+  /** One that the server refuses must not make it refuse what the leader asks for, too. */
+  async #enter(signal: AbortSignal): Promise<void> {
+    const { settings, connection } = this.#host;
+    try {
+      await whileHeard(settings.connectTimeoutMs, signal, (progress) => readLogPage(settings, connection.topics, 'latest', progress));
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (!signal.aborted && error instanceof HighwaterError && !error.retryable && error.status !== 401) {
+        return this.#host.changeStatus({ status: 'failed', error });
+      }
+    }
+    if (!signal.aborted && this.#attached === undefined) {
+      this.hello();
+    }
+  }
+
+  #attach(connection: number, after: string): void {
+    this.#attached = connection;
+    this.#isCrowded = false;
+    this.#begins = after.includes('-') ? after : '';
+    this.#host.connection.begin(this.#begins);
+  }
+
+  /** Whether it takes what a connection brings. What it can't take is fetched later. */
+  #isGiven(connection: number): boolean {
+    if (this.#attached === connection && !this.#host.hasRoom()) {
+      this.#attached = undefined;
+      this.#isCrowded = true;
+    }
+    return this.#attached === connection;
+  }
+
+  /** What it is given does not fit, or what is missing could not be fetched. */
+  async #adrift(signal: AbortSignal): Promise<void> {
+    const { backoffBaseMs, backoffMaxMs } = this.#host.settings;
+    this.#attached = undefined;
+    this.#failures += 1;
+    await sleep(backoffMs(this.#failures, backoffBaseMs, backoffMaxMs), signal);
+    if (!signal.aborted && this.#attached === undefined) {
+      this.hello();
+    }
+  }
+
+  get #hasBegun(): boolean {
+    const [epoch, sequence] = this.#begins.split('-');
+    const [ours, reached] = (this.#host.judge.cursor ?? '').split('-');
+    return epoch === ours && Number(sequence) <= Number(reached);
+  }
+
+  #show(status: StatusChange): void {
+    this.#status = status;
+    const shown: StatusChange = status.status === 'live' && this.#begins !== '' && !this.#hasBegun ? { status: 'replaying' } : status;
+    const isOver = status.status === 'failed' || status.status === 'closed';
+    const next = isOver ? ({ status: 'connecting' } as const) : shown;
+    if (this.#following && next.status !== this.#host.status.status) {
+      this.#host.changeStatus(next);
+    }
+  }
+}

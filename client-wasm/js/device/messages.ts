@@ -1,0 +1,35 @@
+/** What tabs of a device tell each other. All of it can be cloned. */
+
+import type { IntentRecord } from '../intent.js';
+import type { Answer, Rebase } from '../outbox.js';
+import type { StatusChange } from '../types.js';
+
+/** The leader's words. They are of its term: those of a lower one are not heeded. */
+export type Said =
+  /** It is there. */
+  | { readonly kind: 'pong' }
+  /** A connection of these topics brings what comes after a place. */
+  | { readonly kind: 'began'; readonly connection: number; readonly topics: readonly string[]; readonly after: string }
+  /** The connection that is there brings to a tab what comes after a position. */
+  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly position: string; readonly status: StatusChange }
+  /** There are too many topics for those of this tab. */
+  | { readonly kind: 'full'; readonly to: string }
+  /** Whole frames. */
+  | { readonly kind: 'frames'; readonly connection: number; readonly frames: Uint8Array }
+  /** A page in place of frames. */
+  | { readonly kind: 'page'; readonly connection: number; readonly page: string }
+  | { readonly kind: 'status'; readonly status: StatusChange }
+  | { readonly kind: 'intents'; readonly records: readonly IntentRecord[] }
+  | { readonly kind: 'answered'; readonly answer: Answer };
+
+/** Any tab's words. */
+export type Asked =
+  | { readonly kind: 'ping' }
+  /** It wants to be given what is of these topics. */
+  | { readonly kind: 'hello'; readonly tab: string; readonly topics: readonly string[] }
+  | { readonly kind: 'bye'; readonly tab: string }
+  /** Send this. It is stored. */
+  | { readonly kind: 'intent'; readonly record: IntentRecord }
+  | { readonly kind: 'rebased'; readonly rebase: Rebase };
+
+export type Message = (Said & { readonly term: number }) | Asked;

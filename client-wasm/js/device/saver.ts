@@ -1,0 +1,58 @@
+/** Stores cursor and states, together, a little after they have moved and before the page may go. */
+
+import type { Host } from './device.js';
+import type { Storage } from './storage.js';
+
+/** So long a change may wait. */
+const DELAY_MS = 200;
+
+export class Saver {
+  readonly #host: Host;
+  readonly #storage: Storage;
+  readonly #term: () => number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cursor: string | undefined;
+  /** What is stored of each state, by key. */
+  #stored = new Map<string, unknown>();
+
+  constructor(host: Host, storage: Storage, term: () => number) {
+    this.#host = host;
+    this.#storage = storage;
+    this.#term = term;
+  }
+
+  changed(): void {
+    this.#timer ??= setTimeout(() => void this.save(), DELAY_MS);
+  }
+
+  async save(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { judge, stores, connection } = this.#host;
+    const { cursor } = judge;
+    const states = stores.storable().filter(({ key, confirmed }) => this.#stored.get(key) !== confirmed);
+    if (cursor === undefined || (cursor === this.#cursor && states.length === 0)) {
+      return;
+    }
+    if (await this.#storage.commit(this.#term(), topicsKey(connection.topics), cursor, states)) {
+      this.#cursor = cursor;
+      states.forEach(({ key, confirmed }) => this.#stored.set(key, confirmed));
+    }
+  }
+
+  /** What was stored is gone. */
+  forget(): void {
+    this.#cursor = undefined;
+    this.#stored.clear();
+    this.changed();
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** What the cursor of a set of topics is stored under. */
+export function topicsKey(topics: readonly string[]): string {
+  return [...topics].sort().join(' ');
+}

@@ -1,0 +1,389 @@
+/**
+ * What users mean to do, from `dispatch` until it is settled. Order and rules are those of the overlay in wasm; here is what it keeps
+ * for each intent, and the requests. Tabs of one device hold the same intents, and one of them sends.
+ */
+
+import { HighwaterError, toError } from './error.js';
+import type { IntentRecord, Recorded } from './intent.js';
+import { Fate, type Judge, Kind, type Record } from './judge.js';
+import { append } from './requests.js';
+import type { Settings } from './settings.js';
+import { aborted, backoffMs, onAwake, sleep } from './timing.js';
+import type { CloudEvent, Dispatched, Problem, Refused, Shown } from './types.js';
+
+/** What the server answered to an intent, as other tabs are told it. */
+export interface Answer {
+  readonly id: string;
+  readonly recorded?: Recorded;
+  /** Where its stream is, where that is not where it was expected. */
+  readonly conflict?: number;
+  readonly refusal?: { readonly status: number; readonly problem: Problem | undefined };
+}
+
+/** What becomes of a stream's intents where something else came first. */
+export interface Rebase {
+  readonly stream: string;
+  /** What those that still hold expect now, by id, as ETags' texts; nothing where they expect nothing. */
+  readonly kept: readonly (readonly [string, string | undefined])[];
+  readonly refused: readonly (readonly [string, Error])[];
+}
+
+/** Who is told. */
+export interface OutboxOwner {
+  /** What shows of a stream has changed. */
+  changed(stream: string): void;
+  refused(told: Refused): void;
+  /** The server has answered an intent that was sent from here. */
+  answered(answer: Answer): void;
+  /** A state that shows here has rebased a stream's intents. */
+  rebased(rebase: Rebase): void;
+  /** An intent is settled, or expects something else. */
+  stored(record: IntentRecord, isSettled: boolean): void;
+  /** Whether the states that show are behind this revision of a stream. */
+  isBehind(stream: string, revision: number): boolean;
+}
+
+/** One intent. */
+export interface Entry extends Shown {
+  readonly record: IntentRecord;
+  stage: Shown['stage'];
+  /** Where its stream was found to be. */
+  conflict: number | undefined;
+}
+
+interface Kept extends Entry {
+  /** The overlay's, once it may be sent. */
+  number: number | undefined;
+  /** Confirmed, but no state that shows has come as far. */
+  isSettled: boolean;
+  readonly acknowledged: PromiseWithResolvers<string>;
+  readonly confirmed: PromiseWithResolvers<void>;
+}
+
+export class Outbox {
+  readonly #settings: Settings;
+  readonly #judge: Judge;
+  readonly #owner: OutboxOwner;
+  /** By id, in the order in which they were meant. */
+  readonly #kept = new Map<string, Kept>();
+  /** The lane of each stream that something is meant for. */
+  readonly #lanes = new Map<string, number>();
+  #lanesMade = 0;
+  /** Aborts when it does not send any more. */
+  #sending: AbortController | undefined;
+
+  constructor(settings: Settings, judge: Judge, owner: OutboxOwner) {
+    this.#settings = settings;
+    this.#judge = judge;
+    this.#owner = owner;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** What shows of a stream, in order. */
+  shown(stream: string): Entry[] {
+    return [...this.#kept.values()].filter(({ record }) => record.stream === stream);
+  }
+
+  /** What is to be stored. */
+  records(): IntentRecord[] {
+    return [...this.#kept.values()].map(({ record }) => record);
+  }
+
+  has(id: string): boolean {
+    return this.#kept.has(id);
+  }
+
+  /** Where a stream was found to be that an intent expected elsewhere. */
+  conflict(stream: string): number | undefined {
+    return this.shown(stream).find(({ conflict }) => conflict !== undefined)?.conflict;
+  }
+
+  /** Shows an intent, of this tab or another; `enqueue` makes that it is sent. `undefined` where there is no more room. */
+  add(record: IntentRecord): Dispatched | undefined {
+    if (this.#kept.size >= this.#settings.intentsMax) {
+      return undefined;
+    }
+    const { id, stream, intent } = record;
+    const kept: Kept = {
+      id,
+      intent,
+      record,
+      stage: 'pending',
+      conflict: undefined,
+      number: undefined,
+      isSettled: false,
+      acknowledged: withResolvers(),
+      confirmed: withResolvers(),
+    };
+    this.#kept.set(id, kept);
+    this.#owner.changed(stream);
+    return { id, acknowledged: kept.acknowledged.promise, confirmed: kept.confirmed.promise };
+  }
+
+  /** Lets an intent be sent, after those before it. */
+  enqueue(id: string): void {
+    const kept = this.#kept.get(id);
+    if (kept) {
+      this.#numberOf(kept);
+      const { recorded } = kept.record;
+      if (recorded) {
+        this.#became(kept, { id, recorded });
+      }
+      this.send();
+    }
+  }
+
+  /** What another tab was answered. */
+  answered(answer: Answer): void {
+    const kept = this.#kept.get(answer.id);
+    if (kept) {
+      this.#became(kept, answer);
+    }
+  }
+
+  /** A verdict fell on an event. */
+  judged({ commandid, revision }: CloudEvent, position: string): void {
+    const kept = this.#kept.get(commandid as string);
+    if (kept) {
+      kept.record.recorded ??= { position, revision };
+      this.settle(this.#fate(kept, Fate.Judged));
+    }
+  }
+
+  /** Takes what the overlay says is settled. */
+  settle(records: readonly Record[]): void {
+    for (const { kind, number } of records) {
+      const kept = kind === Kind.Settled && [...this.#kept.values()].find((kept) => kept.number === number);
+      if (kept) {
+        const { stream } = kept.record;
+        kept.isSettled = true;
+        this.prune(stream);
+        this.#owner.changed(stream);
+      }
+    }
+  }
+
+  /** Drops what is confirmed of a stream, once the states that show have come as far. */
+  prune(stream: string): void {
+    for (const kept of this.shown(stream) as Kept[]) {
+      const { recorded } = kept.record;
+      if (kept.isSettled && !(recorded && this.#owner.isBehind(stream, recorded.revision))) {
+        this.#remove(kept);
+        kept.acknowledged.resolve(recorded?.position ?? '');
+        kept.confirmed.resolve();
+      }
+    }
+  }
+
+  /**
+   * Something else came first in a stream, and a state has come as far: those of its intents that fail on top of it are refused, the
+   * others expect it now, one after the other, and are sent again.
+   */
+  rebase(stream: string, etag: (ahead: number) => string, failed: ReadonlyMap<string, Error>): void {
+    const waiting = this.shown(stream).filter(({ stage }) => stage !== 'acknowledged');
+    const refused = waiting.flatMap(({ id, stage }) => (stage === 'conflicted' && failed.has(id) ? [[id, failed.get(id) as Error] as const] : []));
+    const kept = waiting
+      .filter(({ id }) => !refused.some(([other]) => other === id))
+      .map(({ id, record }, ahead) => [id, record.expected && etag(ahead)] as const);
+    const rebase = { stream, kept, refused };
+    this.#owner.rebased(rebase);
+    this.rebased(rebase);
+  }
+
+  /** Does what this tab, or another, has found. */
+  rebased({ stream, kept, refused }: Rebase): void {
+    for (const [id, error] of refused) {
+      this.refuse(id, error);
+    }
+    for (const [id, expected] of kept) {
+      const entry = this.#kept.get(id);
+      if (!entry) {
+        continue;
+      }
+      if (expected !== undefined) {
+        entry.record.expected = expected;
+        this.#owner.stored(entry.record, false);
+      }
+      if (entry.stage === 'conflicted') {
+        entry.stage = 'pending';
+        entry.conflict = undefined;
+        this.settle(this.#fate(entry, Fate.Rebased));
+      }
+    }
+    this.#owner.changed(stream);
+    this.send();
+  }
+
+  /** The log is another one: what the old one had recorded is sent to it again. */
+  reset(): void {
+    for (const kept of this.#kept.values()) {
+      kept.stage = 'pending';
+      kept.conflict = undefined;
+      delete kept.record.recorded;
+    }
+    this.send();
+  }
+
+  /** Sends, from now on, what there is to send. */
+  begin(): void {
+    const sending = new AbortController();
+    this.#sending = sending;
+    const forget = onAwake(() => this.#awake());
+    void aborted(sending.signal).then(forget);
+    this.send();
+  }
+
+  /** Leaves that to another tab. */
+  stop(): void {
+    this.#sending?.abort();
+    this.#sending = undefined;
+  }
+
+  /** Nothing more comes of what was dispatched here. */
+  end(error: Error): void {
+    this.stop();
+    for (const { acknowledged, confirmed } of this.#kept.values()) {
+      acknowledged.reject(error);
+      confirmed.reject(error);
+    }
+    this.#kept.clear();
+  }
+
+  /** Ends the wait before something is sent again. */
+  #awake: () => void = () => {};
+
+  send(): void {
+    const signal = this.#sending?.signal;
+    const number = signal ? this.#judge.nextIntent() : -1;
+    const kept = [...this.#kept.values()].find((kept) => kept.number === number);
+    if (signal && kept) {
+      void this.#send(kept, signal).then(() => this.send());
+    }
+  }
+
+  /** Sends an intent until there is an answer. Whatever comes of it, the overlay is told. */
+  async #send(kept: Kept, signal: AbortSignal): Promise<void> {
+    const { backoffBaseMs, backoffMaxMs } = this.#settings;
+    for (let failures = 0; !signal.aborted && this.#kept.get(kept.id) === kept; failures += 1) {
+      try {
+        const recorded = await append(this.#settings, kept.record, signal);
+        return this.#said(kept, { id: kept.id, recorded }, signal);
+      } catch (thrown) {
+        const answer = refusalOf(kept.id, thrown);
+        if (answer) {
+          return this.#said(kept, answer, signal);
+        }
+        const waiting = new AbortController();
+        const end = (): void => waiting.abort();
+        this.#awake = end;
+        signal.addEventListener('abort', end, { signal: waiting.signal });
+        const retryAfterMs = thrown instanceof HighwaterError ? thrown.retryAfterMs : 0;
+        await sleep(retryAfterMs + backoffMs(failures, backoffBaseMs, backoffMaxMs), waiting.signal);
+        waiting.abort();
+      }
+    }
+    this.#fate(kept, Fate.Unknown);
+  }
+
+  /** An answer that comes after this tab has stopped is none: whoever sends now gets it, too. */
+  #said(kept: Kept, answer: Answer, signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.#fate(kept, Fate.Unknown);
+    } else {
+      this.#owner.answered(answer);
+      this.#became(kept, answer);
+    }
+  }
+
+  #became(kept: Kept, { recorded, conflict, refusal }: Answer): void {
+    if (!this.#kept.has(kept.id)) {
+      // Its event came before the answer.
+      this.#fate(kept, Fate.Unknown);
+      return;
+    }
+    if (refusal) {
+      return this.refuse(kept.id, new HighwaterError(refusal.status, refusal.problem), Fate.Refused);
+    }
+    if (conflict !== undefined) {
+      kept.stage = 'conflicted';
+      kept.conflict = conflict;
+      this.settle(this.#fate(kept, Fate.Conflict));
+    } else if (recorded) {
+      kept.stage = 'acknowledged';
+      kept.record.recorded = recorded;
+      kept.acknowledged.resolve(recorded.position);
+      this.#owner.stored(kept.record, false);
+      const [, sequence] = recorded.position.split('-');
+      this.settle(this.#fate(kept, Fate.Recorded, Number(sequence)));
+    }
+    this.#owner.changed(kept.record.stream);
+  }
+
+  /** Rolls an intent back. */
+  refuse(id: string, error: Error, fate: Fate = Fate.GivenUp): void {
+    const kept = this.#kept.get(id);
+    if (!kept) {
+      return;
+    }
+    const { stream, intent } = kept.record;
+    this.#remove(kept);
+    this.#fate(kept, fate);
+    kept.acknowledged.reject(error);
+    kept.confirmed.reject(error);
+    this.#owner.changed(stream);
+    this.#owner.refused({ id, stream, intent, error });
+    this.send();
+  }
+
+  #fate(kept: Kept, fate: Fate, sequence?: number): Record[] {
+    return this.#judge.became(this.#numberOf(kept), fate, sequence);
+  }
+
+  #numberOf(kept: Kept): number {
+    const { stream } = kept.record;
+    const lane = this.#lanes.get(stream) ?? this.#lanesMade++;
+    this.#lanes.set(stream, lane);
+    kept.number ??= this.#judge.intend(lane);
+    return kept.number;
+  }
+
+  #remove({ id, record }: Kept): void {
+    this.#kept.delete(id);
+    if (this.shown(record.stream).length === 0) {
+      this.#lanes.delete(record.stream);
+    }
+    this.#owner.stored(record, true);
+  }
+}
+
+/** What a failed request means for its intent; `undefined` where nobody knows whether it is recorded, or it may be later. */
+function refusalOf(id: string, thrown: unknown): Answer | undefined {
+  const error = toError(thrown);
+  // A token may be had later, and what a user meant is not to be lost for want of it.
+  if (!(error instanceof HighwaterError) || error.retryable || error.status === 401) {
+    return undefined;
+  }
+  const { status, problem } = error;
+  return status === 412 ? { id, conflict: Number(problem?.['revision'] ?? 0) } : { id, refusal: { status, problem } };
+}
+
+/** What newer runtimes have as `Promise.withResolvers`. Nobody has to look at it: a rejection is no error of the page's. */
+function withResolvers<Value>(): PromiseWithResolvers<Value> {
+  let resolve: PromiseWithResolvers<Value>['resolve'] = () => {};
+  let reject: PromiseWithResolvers<Value>['reject'] = () => {};
+  const promise = new Promise<Value>((resolved, rejected) => {
+    resolve = resolved;
+    reject = rejected;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+interface PromiseWithResolvers<Value> {
+  readonly promise: Promise<Value>;
+  resolve(value: Value | PromiseLike<Value>): void;
+  reject(error: Error): void;
+}

@@ -1,0 +1,131 @@
+/** The stores of a client, by their streams. */
+
+import type { Judge } from './judge.js';
+import { type IntentRecord, newIntent } from './intent.js';
+import type { Outbox } from './outbox.js';
+import type { Settings } from './settings.js';
+import { type StoredState, StreamStore } from './store.js';
+import type { CloudEvent, Dispatched, Intent, StateOptions, Unreadable } from './types.js';
+
+/** What the stores need of their client. */
+export interface StoresOwner {
+  /** Who means to do what is dispatched. */
+  readonly actor: string;
+  dispatch(record: IntentRecord, error?: Error): Dispatched;
+  stored(key: string): Promise<StoredState | undefined>;
+  unreadable(told: Unreadable): void;
+  /** There are other stores than before, or one of them has changed. */
+  changed(): void;
+}
+
+export class Stores {
+  readonly #settings: Settings;
+  readonly #judge: Judge;
+  readonly #outbox: Outbox;
+  readonly #owner: StoresOwner;
+  readonly #stores = new Map<string, Set<StreamStore>>();
+
+  constructor(settings: Settings, judge: Judge, outbox: Outbox, owner: StoresOwner) {
+    this.#settings = settings;
+    this.#judge = judge;
+    this.#outbox = outbox;
+    this.#owner = owner;
+  }
+
+  open<State, Data>(stream: string, options: StateOptions<State, Data>): StreamStore<State, Data> {
+    const owner = this.#owner;
+    const store: StreamStore<State, Data> = new StreamStore<State, Data>(stream, options, this.#settings, {
+      epoch: () => this.#judge.epoch,
+      stored: (key) => owner.stored(key),
+      unreadable: (told) => owner.unreadable(told),
+      judged: (event) => this.#outbox.judged(event, `${this.#judge.epoch}-${Number(event.sequence)}`),
+      intents: () => this.#outbox.shown(stream),
+      intend: (intent, revision) => this.#intend(stream, intent, revision),
+      dispatch: (record, error) => owner.dispatch(record, error),
+      moved: (failed) => {
+        this.#settle(stream, store as unknown as StreamStore, failed);
+        owner.changed();
+      },
+      closed: () => this.#remove(store as unknown as StreamStore),
+    });
+    this.#stores.set(stream, (this.#stores.get(stream) ?? new Set()).add(store as unknown as StreamStore));
+    owner.changed();
+    return store;
+  }
+
+  get isEmpty(): boolean {
+    return this.#stores.size === 0;
+  }
+
+  take(event: CloudEvent): void {
+    this.#of(event.subject).forEach((store) => store.take(event));
+  }
+
+  /** What is meant to be done with a stream has changed. */
+  refresh(stream: string): void {
+    this.#of(stream).forEach((store) => store.refresh());
+  }
+
+  /** Whether a state that shows is behind this revision of its stream. Then it reads it. */
+  isBehind(stream: string, revision: number): boolean {
+    const behind = this.#of(stream).filter((store) => store.isBehind(revision));
+    behind.forEach((store) => store.want(revision));
+    return behind.length > 0;
+  }
+
+  /** What was recorded between what a store read and where a connection begins is told by nobody. */
+  read(): void {
+    this.#all().forEach((store) => void store.read());
+  }
+
+  reset(): void {
+    this.#all().forEach((store) => store.reset());
+  }
+
+  end(error: Error | undefined): void {
+    this.#all().forEach((store) => store.end(error));
+  }
+
+  /** What is to be stored of each. */
+  storable(): StoredState[] {
+    return this.#all().flatMap((store) => store.storable ?? []);
+  }
+
+  #intend(stream: string, intent: Intent, revision: number): IntentRecord {
+    const expected = `${this.#judge.epoch}.${revision}`;
+    return newIntent(stream, intent, this.#owner.actor, intent.isConditional ? expected : undefined);
+  }
+
+  /** What waits for a state to come as far goes on. */
+  #settle(stream: string, store: StreamStore, failed: ReadonlyMap<string, Error>): void {
+    this.#outbox.prune(stream);
+    const { status, revision } = store.getSnapshot();
+    const conflict = this.#outbox.conflict(stream);
+    if (conflict === undefined) {
+      return;
+    }
+    if (status === 'current' && revision >= conflict) {
+      this.#outbox.rebase(stream, (ahead) => `${this.#judge.epoch}.${revision + ahead}`, failed);
+    } else {
+      store.want(conflict);
+    }
+  }
+
+  #remove(store: StreamStore): void {
+    const stores = this.#stores.get(store.stream);
+    stores?.delete(store);
+    if (stores?.size === 0) {
+      this.#stores.delete(store.stream);
+    }
+    this.#outbox.prune(store.stream);
+    this.#owner.changed();
+  }
+
+  #of(stream: string): StreamStore[] {
+    return [...(this.#stores.get(stream) ?? [])];
+  }
+
+  #all(): StreamStore[] {
+    return [...this.#stores.values()].flatMap((stores) => [...stores]);
+  }
+}
