@@ -22,6 +22,7 @@ export function newIntent(stream: string, intent: Intent, actor: string, expecte
 /** Where an intent is recorded. */
 export interface Recorded {
   readonly position: string;
+  /** Of its event; 0 where it has made none. */
   readonly revision: number;
 }
 

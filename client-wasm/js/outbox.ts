@@ -184,7 +184,7 @@ export class Outbox {
    */
   rebase(stream: string, etag: (ahead: number) => string, failed: ReadonlyMap<string, Error>): void {
     const waiting = this.shown(stream).filter(({ stage }) => stage !== 'acknowledged');
-    const refused = waiting.flatMap(({ id, stage }) => (stage === 'conflicted' && failed.has(id) ? [[id, failed.get(id) as Error] as const] : []));
+    const refused = waiting.flatMap(({ id, record }) => (record.expected !== undefined && failed.has(id) ? [[id, failed.get(id) as Error] as const] : []));
     const kept = waiting
       .filter(({ id }) => !refused.some(([other]) => other === id))
       .map(({ id, record }, ahead) => [id, record.expected && etag(ahead)] as const);

@@ -25,7 +25,7 @@ export function predict<State, Data>(confirmed: Confirmed<State>, entries: reado
   const intents: Shown[] = [];
   const failed = new Map<string, Error>();
   for (const { id, stage, intent, record } of entries) {
-    if ((record.recorded?.revision ?? Infinity) <= confirmed.revision) {
+    if ((record.recorded?.revision || Infinity) <= confirmed.revision) {
       continue;
     }
     intents.push({ id, stage, intent });

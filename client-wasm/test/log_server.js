@@ -9,7 +9,7 @@ import { once } from 'node:events';
 export const EPOCH = 'k3x9q7ma';
 
 /** The text of an event. `members` overrides what stands in it; `data` is JSON text, put in as it is. */
-export function envelope(sequence, revision, { version = 0, stream = 'test:one', data = `{"n":${sequence}}`, id = `event-${sequence}` } = {}) {
+export function envelope(sequence, revision, { version = 0, stream = 'test:one', data = `{"n":${sequence}}`, id = `event-${sequence}`, commandid } = {}) {
   const attributes = JSON.stringify({
     specversion: '1.0',
     id,
@@ -23,6 +23,7 @@ export function envelope(sequence, revision, { version = 0, stream = 'test:one',
     revision,
     version,
     clock: `tester=${sequence}`,
+    commandid,
   });
   return `${attributes.slice(0, -1)},"data":${data}}`;
 }
@@ -61,6 +62,11 @@ export class Log {
     return event;
   }
 
+  /** Where a stream is. */
+  revision(stream) {
+    return this.#revisions.get(stream) ?? 0;
+  }
+
   frames(after = 0) {
     return this.events.slice(after).map(({ sequence, prev, text }) => frame(sequence, prev, text));
   }
@@ -77,6 +83,38 @@ export class Log {
     const texts = all.filter(({ revision }) => revision >= fromRevision).slice(0, limit).map(({ text }) => text);
     return `{"events":[${texts.join(',')}],"first_revision":1,"revision":${all.length},"version":${all.at(-1)?.version ?? 0}}`;
   }
+}
+
+/**
+ * Answers an append as a server does: the same again as the first time, and none where the stream is not where it was expected. `appended`
+ * is told of what is new.
+ */
+export async function append(log, request, response, url, appended = () => {}) {
+  let body = '';
+  for await (const chunk of request) {
+    body += chunk;
+  }
+  const stream = decodeURIComponent(url.pathname.slice('/v1/streams/'.length));
+  const { id, data = null, commandid, version } = JSON.parse(body);
+  const known = log.events.find((event) => event.id === id);
+  const revision = log.revision(stream);
+  const { 'if-match': expected = revision > 0 ? `"${EPOCH}.${revision}"` : undefined, 'if-none-match': isNew } = request.headers;
+  if (!known && (expected !== (revision > 0 ? `"${EPOCH}.${revision}"` : undefined) || (isNew && revision > 0))) {
+    return refuse(response, 412, { code: 'revision_conflict', revision });
+  }
+  const event = known ?? Object.assign(log.append({ stream, id, data: JSON.stringify(data), commandid, version }), { id });
+  const recorded = { id, sequence: event.sequence, revision: event.revision };
+  response.writeHead(known ? 200 : 201, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ position: position(event.sequence), events: [recorded] }));
+  if (!known) {
+    appended(event);
+  }
+}
+
+/** Answers with a problem document. */
+export function refuse(response, status, problem) {
+  response.writeHead(status, { 'content-type': 'application/problem+json' });
+  response.end(JSON.stringify({ status, detail: `refused: ${problem.code}`, ...problem }));
 }
 
 /** The place that a request's `after` names; `undefined` for `latest`, which is what the test says. */
