@@ -305,7 +305,7 @@ export interface Client<Data = unknown> extends AsyncIterable<Told<Data>> {
   readonly topics: readonly string[];
   /**
    * Follows one more topic, without losing a place in the others. Under `earliest` it is first read alone from the log's beginning on, and
-   * each of its events told; under `latest` it is followed from now on. Default: as `connect` was told. Resolves once what is there has been told;
+   * each of its events told; under `latest` it is followed from the cursor on. Default: as `connect` was told. Resolves once what is there has been told;
    * rejects where the server refuses it.
    */
   add(topic: string, options?: { readonly after?: 'earliest' | 'latest' }): Promise<void>;
