@@ -6,6 +6,8 @@ export interface Settings {
   readonly base: URL;
   readonly topics: readonly string[];
   readonly after: string;
+  /** Whether to go on from where the device was, if that is stored. */
+  readonly resumes: boolean;
   readonly fetch: typeof fetch;
   readonly headers: () => Promise<Headers>;
   readonly name: string | undefined;
@@ -30,6 +32,7 @@ export function settings(options: Options): Settings {
     base: base(options.url ?? globalThis.location?.origin),
     topics: [...topics],
     after,
+    resumes: options.after === undefined,
     // Called as a method of ours, the browser's own would throw.
     fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
     headers: async () => {

@@ -39,7 +39,7 @@ export type After = 'earliest' | 'latest' | (string & {});
 export interface Options {
   /** The streams to follow: names, or patterns such as `space:42:**`. */
   topics: readonly string[];
-  /** Default: `latest`. */
+  /** Default: where the device was last, if it has a `name` and has stored that; else `latest`. */
   after?: After;
   /** The server's base URL, without a query: `headers` are for what the server is to know. Default: the page's own origin. */
   url?: string | URL;

@@ -40,6 +40,7 @@ export async function join(name: string, signal: AbortSignal, host: Host): Promi
 
 class Tab implements Device {
   readonly actor: string;
+  readonly #device: string;
   readonly #host: Host;
   readonly #storage: Storage;
   readonly #saver: Saver;
@@ -49,6 +50,8 @@ class Tab implements Device {
   /** The name of this tab, and of the lock that it holds as long as it lives. */
   readonly #name: string;
   readonly #signal: AbortSignal;
+  /** Aborts when it leads no more. */
+  #reigning = new AbortController();
   #leader: Leader | undefined;
   /** The highest that was heard of. */
   #term = 0;
@@ -56,6 +59,7 @@ class Tab implements Device {
 
   constructor(device: string, storage: Storage, kept: Kept, host: Host, signal: AbortSignal) {
     this.actor = kept.actor;
+    this.#device = device;
     this.#host = host;
     this.#storage = storage;
     this.#signal = signal;
@@ -69,7 +73,7 @@ class Tab implements Device {
       (asked) => this.#ask(asked),
       () => this.#leave(),
     );
-    if (kept.cursor !== undefined) {
+    if (kept.cursor !== undefined && host.settings.resumes) {
       host.judge.start(kept.cursor);
     }
     this.#take(kept.intents);
@@ -164,27 +168,35 @@ class Tab implements Device {
 
   async #lead(): Promise<void> {
     const { outbox, connection } = this.#host;
+    const reigning = new AbortController();
+    this.#reigning = reigning;
     this.#follower.end();
+    const term = await this.#storage.reign(this.#term);
+    const records = await this.#storage.intents();
+    const others = await tabsOf(this.#device);
+    if (reigning.signal.aborted) {
+      return;
+    }
+    this.#term = term;
     const leader = new Leader(
       this.#host,
+      others.filter((tab) => tab !== this.#name),
       (said) => this.#say(said),
       () => this.#leadership.resign(),
     );
     this.#leader = leader;
-    const term = await this.#storage.reign(this.#term);
-    const records = await this.#storage.intents();
-    if (this.#leader !== leader || this.#signal.aborted) {
-      return;
-    }
-    this.#term = term;
     this.#take(records);
-    connection.followers = leader;
     this.#say({ kind: 'intents', records });
-    outbox.begin();
-    connection.open();
+    await leader.gather(reigning.signal);
+    if (!reigning.signal.aborted) {
+      connection.followers = leader;
+      outbox.begin();
+      connection.open();
+    }
   }
 
   #follow(): void {
+    this.#reigning.abort();
     this.#leader?.end();
     this.#leader = undefined;
     this.#unanswered = 0;
@@ -208,6 +220,7 @@ class Tab implements Device {
     if (message.term > this.#term) {
       this.#term = message.term;
       this.#leadership.resign();
+      this.#ask({ kind: 'here', tab: this.#name, topics: this.#host.connection.topics });
     }
     if (message.term < this.#term || this.#leader) {
       return;
@@ -230,6 +243,8 @@ class Tab implements Device {
       switch (asked.kind) {
         case 'ping':
           return this.#say({ kind: 'pong' });
+        case 'here':
+          return leader.here(asked.tab, asked.topics);
         case 'hello':
           return leader.hello(asked.tab, asked.topics);
         case 'bye':
@@ -279,4 +294,10 @@ class Tab implements Device {
   #ask(asked: Asked): void {
     this.#channel.postMessage(asked);
   }
+}
+
+/** The tabs of a device, by the locks that they hold. */
+async function tabsOf(device: string): Promise<string[]> {
+  const { held = [] } = await navigator.locks.query();
+  return held.map(({ name = '' }) => name).filter((name) => name.startsWith(`${device} `));
 }

@@ -1,34 +1,52 @@
 /** What the leader does for the other tabs: it asks for their topics too, and gives them all that comes. */
 
 import type { Followers } from '../connection.js';
+import { sleep } from '../timing.js';
 import type { Host } from './device.js';
 import type { Said } from './messages.js';
 
 /** As many as a request may name. */
 const TOPICS_MAX = 64;
+/** So long a new leader waits for word of what the others follow, before it connects without. */
+const GATHER_MS = 250;
 const LINE_FEED = 10;
 
 export class Leader implements Followers {
   readonly #host: Host;
   readonly #say: (said: Said) => void;
   readonly #resign: () => void;
-  /** What other tabs follow. */
-  readonly #tabs = new Map<string, readonly string[]>();
+  /** The other tabs, and what they follow, as far as they have said so. */
+  readonly #tabs = new Map<string, readonly string[] | undefined>();
+  #gathered: () => void = () => {};
   /** The number of the connection that is there or was there last, and its topics. */
   #connection = 0;
   #covered: readonly string[] | undefined;
   /** The frame that has not come whole. */
   #rest = new Uint8Array(0);
+  readonly #over = new AbortController();
   #restarting: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(host: Host, say: (said: Said) => void, resign: () => void) {
+  /** `others` are the tabs that are there. */
+  constructor(host: Host, others: readonly string[], say: (said: Said) => void, resign: () => void) {
     this.#host = host;
     this.#say = say;
     this.#resign = resign;
+    others.forEach((tab) => this.#know(tab));
   }
 
   get topics(): readonly string[] {
-    return [...new Set([this.#host.connection.topics, ...this.#tabs.values()].flat())];
+    return [...new Set([this.#host.connection.topics, ...this.#tabs.values()].flatMap((topics) => topics ?? []))];
+  }
+
+  /** Resolves when all others have said what they follow, or had the time to. */
+  async gather(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal.addEventListener('abort', end, { signal: over.signal });
+    this.#gathered = end;
+    this.here();
+    await sleep(GATHER_MS, over.signal);
+    end();
   }
 
   began(topics: readonly string[], after: string): void {
@@ -64,15 +82,22 @@ export class Leader implements Followers {
     }
   }
 
+  /** A tab hears this leader, and follows these topics. */
+  here(tab?: string, topics?: readonly string[]): void {
+    if (tab !== undefined) {
+      this.#know(tab, topics);
+    }
+    if ([...this.#tabs.values()].every((topics) => topics !== undefined)) {
+      this.#gathered();
+    }
+  }
+
   /** A tab wants to be given what is of these topics. */
   hello(tab: string, topics: readonly string[]): void {
     if (new Set([...this.topics, ...topics]).size > TOPICS_MAX) {
       return this.#say({ kind: 'full', to: tab });
     }
-    if (!this.#tabs.has(tab)) {
-      this.#watch(tab);
-    }
-    this.#tabs.set(tab, topics);
+    this.here(tab, topics);
     const covered = this.#covered;
     if (!covered) {
       return; // It hears when the first connection begins.
@@ -87,6 +112,7 @@ export class Leader implements Followers {
 
   bye(tab: string): void {
     this.#tabs.delete(tab);
+    this.here();
   }
 
   /** Connects with the topics of now. Many tabs may have come at once. */
@@ -98,12 +124,16 @@ export class Leader implements Followers {
   }
 
   end(): void {
+    this.#over.abort();
     clearTimeout(this.#restarting);
   }
 
-  /** A tab holds a lock of its own as long as it lives. */
-  #watch(tab: string): void {
-    void navigator.locks.request(tab, { mode: 'shared' }, () => this.bye(tab)).catch(() => {});
+  #know(tab: string, topics?: readonly string[]): void {
+    if (!this.#tabs.has(tab)) {
+      // A tab holds a lock of its own as long as it lives.
+      void navigator.locks.request(tab, { mode: 'shared', signal: this.#over.signal }, () => this.bye(tab)).catch(() => {});
+    }
+    this.#tabs.set(tab, topics);
   }
 }
 

@@ -25,6 +25,8 @@ export type Said =
 /** Any tab's words. */
 export type Asked =
   | { readonly kind: 'ping' }
+  /** It hears a new leader, and follows these topics. */
+  | { readonly kind: 'here'; readonly tab: string; readonly topics: readonly string[] }
   /** It wants to be given what is of these topics. */
   | { readonly kind: 'hello'; readonly tab: string; readonly topics: readonly string[] }
   | { readonly kind: 'bye'; readonly tab: string }

@@ -10,6 +10,16 @@ interface Window {
         told: { position: string; revision: number; data: unknown }[];
         changed: EventTarget;
     };
+
+    // The tests of tabs.
+    tab: {
+        client: import('highwater').Client;
+        store: import('highwater').Store<unknown[]> | undefined;
+        changed: EventTarget;
+        told: string[];
+        notices: unknown[];
+        streams: number;
+    };
     lost: Promise<string>;
     heard: Promise<unknown>;
 }

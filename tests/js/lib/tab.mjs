@@ -1,0 +1,121 @@
+/**
+ * A tab whose page follows topics on a device, driven from a test.
+ */
+
+/** @import { Browser, Page } from './engines.mjs' */
+
+/**
+ * @typedef {object} TabOptions
+ * @property {string} name
+ * @property {string[]} topics
+ * @property {'earliest' | 'latest'} [after]
+ * @property {string} [stream]  Whose state it keeps: the list of its events' data.
+ *
+ * @typedef {Awaited<ReturnType<typeof openTab>>} Tab
+ */
+
+/**
+ * Opens a page of the server, and in it a client.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {TabOptions} options
+ */
+export async function openTab(browser, url, options) {
+    // One that doesn't follow the server by itself.
+    const page = await browser.open(`${url}/docs`);
+    await page.evaluate(follow, options);
+    return {
+        page,
+        /** Follows anew in a page that was loaded again. */
+        follow: () => page.evaluate(follow, options),
+        role: () => page.evaluate(() => window.tab.client.role),
+        stats: () => page.evaluate(() => window.tab.client.stats()),
+        /** The stream and revision of each event that was told. */
+        told: () => page.evaluate(() => window.tab.told),
+        /** Everything else that was told, but statuses. */
+        notices: () => page.evaluate(() => window.tab.notices),
+        /** How many event streams the page has open. */
+        streams: () => page.evaluate(() => window.tab.streams),
+        /** @param {string} position */
+        caughtUp: (position) => page.evaluate((position) => window.tab.client.caughtUp(position), position),
+        /**
+         * Resolves once the client is such.
+         *
+         * @param {Partial<Pick<import('highwater').Client, 'role' | 'status'>>} wanted
+         */
+        has: (wanted) =>
+            page.evaluate(async (wanted) => {
+                const { client, changed } = window.tab;
+                const holds = () => (wanted.role ?? client.role) === client.role && (wanted.status ?? client.status) === client.status;
+                while (!holds()) {
+                    await new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }));
+                }
+            }, wanted),
+        /**
+         * Dispatches these data, and gives the ids.
+         *
+         * @param {unknown[]} data
+         */
+        dispatch: (data) => page.evaluate((data) => data.map((data) => window.tab.store?.dispatch({ type: 'tab.said.v1', data }).id), data),
+        /** What the store shows. */
+        snapshot: () => page.evaluate(() => window.tab.store?.getSnapshot()),
+        /**
+         * Resolves once the confirmed state is this.
+         *
+         * @param {unknown[]} state
+         */
+        state: (state) =>
+            page.evaluate(async (state) => {
+                const { store, changed } = window.tab;
+                while (JSON.stringify(store?.getSnapshot().confirmed) !== JSON.stringify(state)) {
+                    await new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }));
+                }
+            }, state),
+        /**
+         * Keeps the page busy, so that it hears and does nothing.
+         *
+         * @param {number} forMs
+         */
+        block: (forMs) =>
+            page.evaluate((forMs) => {
+                const end = Date.now() + forMs;
+                while (Date.now() < end);
+            }, forMs),
+    };
+}
+
+/**
+ * Runs in the page.
+ *
+ * @param {TabOptions} options
+ */
+async function follow({ stream, ...options }) {
+    const served = '/highwater/index.js';
+    /** @type {typeof import('highwater')} */
+    const { connect } = await import(served);
+    const changed = new EventTarget();
+    const change = () => changed.dispatchEvent(new Event('change'));
+    /** @type {typeof fetch} */
+    const counting = async (input, init) => {
+        const response = await fetch(input, init);
+        if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
+            window.tab.streams += 1;
+            init?.signal?.addEventListener('abort', () => (window.tab.streams -= 1));
+        }
+        return response;
+    };
+    const client = connect({ backoffMaxMs: 500, ...options, fetch: counting });
+    window.tab = { client, store: undefined, changed, told: [], notices: [], streams: 0 };
+    client.on('event', ({ event }) => window.tab.told.push(`${event.subject} ${event.revision}`));
+    for (const kind of /** @type {const} */ (['unreadable', 'lost', 'reset', 'refused', 'storage'])) {
+        client.on(kind, (told) => window.tab.notices.push([kind, JSON.parse(JSON.stringify(told, (_, value) => (value instanceof Error ? value.message : value)))]));
+    }
+    client.on('status', change);
+    if (stream !== undefined) {
+        const store = client.state(stream, { initial: /** @type {unknown[]} */ ([]), reduce: (state, { data }) => [...state, data] });
+        store.subscribe(change);
+        window.tab.store = store;
+    }
+    setInterval(change, 100);
+}
