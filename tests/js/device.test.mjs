@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 
 import { launch, reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
+import { startOrigin } from './lib/origin.mjs';
 import { startServer } from './lib/server.mjs';
 import { openTab } from './lib/tab.mjs';
 
@@ -106,9 +107,87 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
         assert.equal(new Set(events.map((/** @type {any} */ event) => event.source)).size, 1, 'the device is one actor');
     });
 
-    test('an offline reload shows the last true state, keeps what was dispatched, and goes on from there', async () => {
-        const before = await startServer();
-        const tab = await openTab(browser, server.url, { name: 'reload', topics: ['reload:*'], stream: 'reload:a', url: before.url });
-        tabs.push(tab);
+    test('a reload without the server shows the last true state, keeps what was dispatched, and goes on from there', async () => {
+        let other = await startServer();
+        const listen = new URL(other.url).host;
+        const origin = await startOrigin(other.url);
+        try {
+            const tab = await openTab(browser, origin.url, { name: 'reload', topics: ['reload:*'], stream: 'reload:a' });
+            tabs.push(tab);
+            await tab.has({ status: 'live' });
+            await tab.dispatch([1, 2]);
+            await tab.state([1, 2]);
+            await tab.stored('reload:a', 2);
+            await other.kill();
+            await tab.has({ status: 'backing_off' });
+            const ids = await tab.dispatch([3, 4]);
+            const shown = { status: 'restored', state: [1, 2, 3, 4], confirmed: [1, 2], stages: ['pending', 'pending'], ids };
+            for (let reload = 0; reload < 2; reload += 1) {
+                await tab.stored('intents', 2);
+                await tab.page.reload();
+                await tab.follow();
+                await tab.shows(({ status }) => status === 'restored');
+                const { status, state, confirmed, intents } = await tab.snapshot();
+                assert.deepEqual({ status, state, confirmed, stages: intents.map(({ stage }) => stage), ids: intents.map(({ id }) => id) }, shown);
+            }
+            other = await startServer({ data: other.data, listen });
+            await tab.state([1, 2, 3, 4]);
+            const { events } = await (await fetch(`${other.url}/v1/streams/reload:a`)).json();
+            assert.deepEqual(events.slice(2).map((/** @type {any} */ event) => event.id), ids, 'with the same ids, once');
+            assert.deepEqual(await tab.told(), ['reload:a 3', 'reload:a 4'], 'from the cursor that was stored');
+            const { status, intents } = await tab.snapshot();
+            assert.deepEqual([status, intents, await tab.notices()], ['current', [], []]);
+        } finally {
+            await Promise.all([origin.stop(), other.stop()]);
+        }
+    });
+
+    test('a database that is deleted is told once, and what is known is stored again', async () => {
+        const tab = await open({ name: 'deleted', topics: ['deleted:*'], stream: 'deleted:a' });
+        await tab.has({ status: 'live' });
+        await tab.dispatch([1]);
+        await tab.state([1]);
+        await tab.stored('deleted:a', 1);
+        await tab.deleteDatabase();
+        await tab.dispatch([2]);
+        await tab.state([1, 2]);
+        await tab.stored('deleted:a', 2);
+        assert.deepEqual((await tab.notices()).map(([kind]) => kind), ['storage']);
+        assert.equal((await tab.stats()).status, 'live');
+    });
+
+    test('a database that is broken is one event and a fresh start', async () => {
+        const tab = await open({ name: 'broken', topics: ['broken:*'], stream: 'broken:a' });
+        await tab.has({ status: 'live' });
+        await tab.dispatch([1]);
+        await tab.stored('broken:a', 1);
+        await tab.close();
+        await tab.breakDatabase();
+        await tab.follow();
+        await tab.state([1]);
+        await tab.stored('broken:a', 1);
+        assert.deepEqual((await tab.notices()).map(([kind]) => kind), ['storage']);
+    });
+
+    test('a tab whose topics the server refuses fails, and no other', async () => {
+        const sound = await open({ name: 'refused', topics: ['refused:*'] });
+        await sound.has({ status: 'live' });
+        const bad = await open({ name: 'refused', topics: ['refused::x'] });
+        await bad.has({ status: 'failed' });
+        await sound.caughtUp((await append(server.url, 'refused:a', 1)).position);
+        assert.deepEqual([await sound.told(), (await sound.stats()).status], [['refused:a 1'], 'live']);
+    });
+
+    test('topics that a follower adds and removes cost nobody their place', async () => {
+        const [one, two] = [await open({ name: 'topics', topics: ['topics:a'] }), await open({ name: 'topics', topics: ['topics:b'] })];
+        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        await append(server.url, 'topics:c', 1);
+        await two.add('topics:c', 'earliest');
+        await append(server.url, 'topics:a', 1);
+        await append(server.url, 'topics:b', 1);
+        const last = await append(server.url, 'topics:c', 2);
+        await Promise.all([one.caughtUp(last.position), two.caughtUp(last.position)]);
+        assert.deepEqual([await one.told(), await two.told()], [['topics:a 1'], ['topics:c 1', 'topics:b 1', 'topics:c 2']]);
+        assert.equal(await one.streams(), 1);
     });
 });

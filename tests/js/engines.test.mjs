@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { ENGINES, launch, reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
 import { startServer } from './lib/server.mjs';
+import { tabIn } from './lib/tab.mjs';
 
 /** @import { Browser, Page } from './lib/engines.mjs' */
 /** @import { Appended } from './lib/events.mjs' */
@@ -115,6 +116,33 @@ for (const engine of ENGINES) {
             assert.equal(await other.evaluate(stored), 'kept');
             await page.reload();
             assert.equal(await page.evaluate(stored), 'kept');
+        });
+
+        test('tabs share a connection, and what one dispatches shows in both', async () => {
+            const options = { name: 'shared', topics: ['engines:*'], stream: 'engines:shared' };
+            const tabs = [await tabIn(page, options), await tabIn(other, options)];
+            await Promise.all(tabs.map((tab) => tab.has({ status: 'live' })));
+            const roles = await Promise.all(tabs.map((tab) => tab.role()));
+            assert.deepEqual([...roles].sort(), ['follower', 'leader']);
+            const streams = await Promise.all(tabs.map((tab) => tab.streams()));
+            assert.deepEqual(streams, roles.map((role) => (role === 'leader' ? 1 : 0)));
+
+            const follower = tabs[roles.indexOf('follower')];
+            await follower?.dispatch(['shown', 'at once']);
+            assert.deepEqual((await follower?.snapshot())?.state, ['shown', 'at once']);
+            await Promise.all(tabs.map((tab) => tab.state(['shown', 'at once'])));
+        });
+
+        test('a reload shows what was stored, whether or not it led', async () => {
+            const options = { name: 'shared', topics: ['engines:*'], stream: 'engines:shared' };
+            await (await tabIn(other, options)).stored('engines:shared', 2);
+            await page.reload();
+            const reloaded = await tabIn(page, options);
+            await reloaded.shows(({ status }) => status !== 'loading');
+            assert.deepEqual((await reloaded.snapshot())?.confirmed, ['shown', 'at once']);
+            await reloaded.has({ status: 'live' });
+            await reloaded.dispatch(['after']);
+            await reloaded.state(['shown', 'at once', 'after']);
         });
 
         test('what goes wrong in a page is told', async () => {

@@ -13,11 +13,12 @@ interface Window {
 
     // The tests of tabs.
     tab: {
+        name: string;
         client: import('highwater').Client;
         store: import('highwater').Store<unknown[]> | undefined;
         changed: EventTarget;
         told: string[];
-        notices: unknown[];
+        notices: [string, unknown][];
         streams: number;
     };
     lost: Promise<string>;

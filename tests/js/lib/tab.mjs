@@ -11,7 +11,7 @@
  * @property {'earliest' | 'latest'} [after]
  * @property {string} [stream]  Whose state it keeps: the list of its events' data.
  *
- * @typedef {Awaited<ReturnType<typeof openTab>>} Tab
+ * @typedef {Awaited<ReturnType<typeof tabIn>>} Tab
  */
 
 /**
@@ -23,7 +23,16 @@
  */
 export async function openTab(browser, url, options) {
     // One that doesn't follow the server by itself.
-    const page = await browser.open(`${url}/docs`);
+    return tabIn(await browser.open(`${url}/docs`), options);
+}
+
+/**
+ * Makes a client in a page that is there.
+ *
+ * @param {Page} page
+ * @param {TabOptions} options
+ */
+export async function tabIn(page, options) {
     await page.evaluate(follow, options);
     return {
         page,
@@ -73,6 +82,36 @@ export async function openTab(browser, url, options) {
                 }
             }, state),
         /**
+         * Resolves once what the store shows is such.
+         *
+         * @param {(snapshot: import('highwater').Snapshot<unknown[]>) => boolean} holds  Sees nothing but the snapshot.
+         */
+        shows: (holds) =>
+            page.evaluate(async (holds) => {
+                const { store, changed } = window.tab;
+                while (!store || !new Function('snapshot', `return (${holds})(snapshot)`)(store.getSnapshot())) {
+                    await new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }));
+                }
+            }, String(holds)),
+        /**
+         * Follows one more topic.
+         *
+         * @param {string} topic
+         * @param {'earliest' | 'latest'} after
+         */
+        add: (topic, after) => page.evaluate((topic, after) => window.tab.client.add(topic, { after }), topic, after),
+        close: () => page.evaluate(() => window.tab.client.close()),
+        /**
+         * Resolves once the device's database has a state at this revision; or, for `intents`, so many of them.
+         *
+         * @param {string} key
+         * @param {number} count
+         */
+        stored: (key, count) => page.evaluate(stored, key, count),
+        deleteDatabase: () => page.evaluate(breakDatabase, false),
+        /** Leaves one of the same name without any of its stores. */
+        breakDatabase: () => page.evaluate(breakDatabase, true),
+        /**
          * Keeps the page busy, so that it hears and does nothing.
          *
          * @param {number} forMs
@@ -83,6 +122,58 @@ export async function openTab(browser, url, options) {
                 while (Date.now() < end);
             }, forMs),
     };
+}
+
+/**
+ * Runs in the page: reads the database as anybody could.
+ *
+ * @param {string} key
+ * @param {number} count
+ */
+async function stored(key, count) {
+    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
+    /**
+     * @template T
+     * @param {IDBRequest<T>} request
+     * @returns {Promise<T>}
+     */
+    const done = (request) =>
+        new Promise((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error);
+        });
+    for (;;) {
+        const database = await done(indexedDB.open(name));
+        const store = key === 'intents' ? 'intents' : 'states';
+        const objects = database.transaction(store).objectStore(store);
+        const found = key === 'intents' ? await done(objects.count()) : (await done(objects.get(key)))?.confirmed.revision;
+        database.close();
+        if (found === count) {
+            return;
+        }
+        await new Promise((resolve) => window.tab.changed.addEventListener('change', resolve, { once: true }));
+    }
+}
+
+/**
+ * Runs in the page.
+ *
+ * @param {boolean} leavesOne
+ */
+async function breakDatabase(leavesOne) {
+    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
+    /** @param {IDBOpenDBRequest} request */
+    const done = (request) =>
+        new Promise((resolve, reject) => {
+            request.onsuccess = resolve;
+            request.onerror = () => reject(request.error);
+        });
+    await done(indexedDB.deleteDatabase(name));
+    if (leavesOne) {
+        const opening = indexedDB.open(name, 1);
+        await done(opening);
+        opening.result.close();
+    }
 }
 
 /**
@@ -105,8 +196,9 @@ async function follow({ stream, ...options }) {
         }
         return response;
     };
+    window.tab?.client.close();
     const client = connect({ backoffMaxMs: 500, ...options, fetch: counting });
-    window.tab = { client, store: undefined, changed, told: [], notices: [], streams: 0 };
+    window.tab = { name: options.name, client, store: undefined, changed, told: [], notices: [], streams: 0 };
     client.on('event', ({ event }) => window.tab.told.push(`${event.subject} ${event.revision}`));
     for (const kind of /** @type {const} */ (['unreadable', 'lost', 'reset', 'refused', 'storage'])) {
         client.on(kind, (told) => window.tab.notices.push([kind, JSON.parse(JSON.stringify(told, (_, value) => (value instanceof Error ? value.message : value)))]));

@@ -1,0 +1,50 @@
+/**
+ * An origin of its own for pages: it has an empty page and the package at hand, and hands everything else to a server, which may be down.
+ */
+
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, request } from 'node:http';
+import { pipeline } from 'node:stream';
+
+const DIST = new URL('../../../client-wasm/dist/', import.meta.url);
+const TYPES = { js: 'text/javascript', wasm: 'application/wasm', map: 'application/json' };
+
+/**
+ * Stands before `target`, the server's URL.
+ *
+ * @param {string} target
+ */
+export async function startOrigin(target) {
+    const origin = createServer(async (asked, response) => {
+        const path = asked.url ?? '/';
+        const file = /^\/highwater\/([\w-]+\.(js|wasm|map))$/.exec(path);
+        if (path === '/docs') {
+            response.setHeader('content-type', 'text/html').end('<!doctype html><title>empty</title>');
+        } else if (file) {
+            response.setHeader('content-type', TYPES[/** @type {keyof typeof TYPES} */ (file[2])]);
+            response.end(await readFile(new URL(file[1] ?? '', DIST)));
+        } else {
+            const { host } = new URL(target);
+            const onward = request(new URL(path, target), { method: asked.method, headers: { ...asked.headers, host } }, (answer) => {
+                response.writeHead(answer.statusCode ?? 502, answer.headers);
+                response.flushHeaders();
+                pipeline(answer, response, () => {});
+            });
+            onward.on('error', () => response.destroy());
+            response.on('close', () => onward.destroy());
+            asked.pipe(onward);
+        }
+    });
+    origin.listen(0, '127.0.0.1');
+    await once(origin, 'listening');
+    const address = /** @type {import('node:net').AddressInfo} */ (origin.address());
+    return {
+        url: `http://127.0.0.1:${address.port}`,
+        stop: async () => {
+            origin.closeAllConnections();
+            origin.close();
+            await once(origin, 'close');
+        },
+    };
+}
