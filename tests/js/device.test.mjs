@@ -126,7 +126,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
                 await tab.stored('intents', 2);
                 await tab.page.reload();
                 await tab.follow();
-                await tab.shows(({ status }) => status === 'restored');
+                await tab.stands('restored');
                 const { status, state, confirmed, intents } = await tab.snapshot();
                 assert.deepEqual({ status, state, confirmed, stages: intents.map(({ stage }) => stage), ids: intents.map(({ id }) => id) }, shown);
             }

@@ -138,7 +138,7 @@ for (const engine of ENGINES) {
             await (await tabIn(other, options)).stored('engines:shared', 2);
             await page.reload();
             const reloaded = await tabIn(page, options);
-            await reloaded.shows(({ status }) => status !== 'loading');
+            await reloaded.stands('restored', 'current');
             assert.deepEqual((await reloaded.snapshot())?.confirmed, ['shown', 'at once']);
             await reloaded.has({ status: 'live' });
             await reloaded.dispatch(['after']);

@@ -68,7 +68,13 @@ export async function tabIn(page, options) {
          */
         dispatch: (data) => page.evaluate((data) => data.map((data) => window.tab.store?.dispatch({ type: 'tab.said.v1', data }).id), data),
         /** What the store shows. */
-        snapshot: () => page.evaluate(() => window.tab.store?.getSnapshot()),
+        snapshot: () =>
+            page.evaluate(() => {
+                if (!window.tab.store) {
+                    throw new Error('the tab keeps no state');
+                }
+                return window.tab.store.getSnapshot();
+            }),
         /**
          * Resolves once the confirmed state is this.
          *
@@ -82,17 +88,17 @@ export async function tabIn(page, options) {
                 }
             }, state),
         /**
-         * Resolves once what the store shows is such.
+         * Resolves once the store has one of these statuses.
          *
-         * @param {(snapshot: import('highwater').Snapshot<unknown[]>) => boolean} holds  Sees nothing but the snapshot.
+         * @param {import('highwater').Snapshot<unknown>['status'][]} statuses
          */
-        shows: (holds) =>
-            page.evaluate(async (holds) => {
+        stands: (...statuses) =>
+            page.evaluate(async (statuses) => {
                 const { store, changed } = window.tab;
-                while (!store || !new Function('snapshot', `return (${holds})(snapshot)`)(store.getSnapshot())) {
+                while (!statuses.some((status) => status === store?.getSnapshot().status)) {
                     await new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }));
                 }
-            }, String(holds)),
+            }, statuses),
         /**
          * Follows one more topic.
          *
