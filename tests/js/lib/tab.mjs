@@ -73,7 +73,8 @@ export async function tabIn(page, options) {
                 if (!window.tab.store) {
                     throw new Error('the tab keeps no state');
                 }
-                return window.tab.store.getSnapshot();
+                // Each value of its own: WebDriver BiDi gives an object that is there twice only once.
+                return /** @type {import('highwater').Snapshot<unknown[]>} */ (JSON.parse(JSON.stringify(window.tab.store.getSnapshot())));
             }),
         /**
          * Resolves once the confirmed state is this.
