@@ -132,7 +132,12 @@ export class Connection {
       return;
     }
     // Whoever is told may call back: that comes after what was said before.
-    this.#said = this.#said.concat(ask());
+    try {
+      this.#said = this.#said.concat(ask());
+    } catch (thrown) {
+      // What broke in wasm is broken for good.
+      return this.#finish({ status: 'failed', error: toError(thrown) });
+    }
     this.#timer.set(this.#judge.timeoutAt);
     if (this.#isHeeding) {
       return;
@@ -207,6 +212,8 @@ export class Connection {
   #finish(change: StatusChange): void {
     this.#isOver = true;
     this.#forgetAwake();
+    this.#attempt.abort();
+    this.#timer.set(-1);
     this.#owner.status(change);
   }
 

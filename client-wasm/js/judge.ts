@@ -46,6 +46,7 @@ export class Judge {
   #epoch = '';
   /** A bit for each kind. */
   #listened = 0;
+  #last = new Float64Array(COUNTS);
 
   /** When something is to happen by itself, in milliseconds since 1970; below 0 where nothing is. */
   timeoutAt = -1;
@@ -142,7 +143,12 @@ export class Judge {
   }
 
   #numbers(): Float64Array {
-    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.counts(), COUNTS);
+    try {
+      this.#last = new Float64Array(this.#wasm.memory.buffer, this.#wasm.counts(), COUNTS).slice();
+    } catch {
+      // Where it has broken, how it stood is all there is to say.
+    }
+    return this.#last;
   }
 
   #write(text: string): void {

@@ -129,7 +129,8 @@ export class Outbox {
     if (kept) {
       this.#numberOf(kept);
       const { recorded } = kept.record;
-      if (recorded) {
+      const { epoch } = this.#judge;
+      if (recorded && (epoch === '' || recorded.position.startsWith(epoch))) {
         this.#became(kept, { id, recorded });
       }
       this.send();
@@ -223,6 +224,7 @@ export class Outbox {
       kept.stage = 'pending';
       kept.conflict = undefined;
       delete kept.record.recorded;
+      this.#owner.stored(kept.record, false);
     }
     this.send();
   }

@@ -15,7 +15,7 @@ export interface Progress {
 
 /** Opens the stream of events after a position. */
 export async function openStream(settings: Settings, topics: readonly string[], after: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
-  const response = await get(settings, eventsUrl(settings, topics, after), 'text/event-stream', signal);
+  const response = await get(settings, eventsUrl(settings, topics, after), { accept: 'text/event-stream' }, signal);
   const type = response.headers.get('content-type') ?? 'no type';
   if (!type.startsWith('text/event-stream') || response.body === null) {
     await response.body?.cancel();
@@ -34,12 +34,15 @@ export async function readLogPage(settings: Settings, topics: readonly string[],
   return readText(await getPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
-/** Reads a page of a stream from a revision on. It must be of the log in `epoch`, if that is known. */
-export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress): Promise<string> {
+/**
+ * Reads a page of a stream from a revision on, of a server that has come as far as `position`, if that is known. It must be of the log in
+ * `epoch`, if that is.
+ */
+export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress, position = ''): Promise<string> {
   const url = streamUrl(settings, stream);
   url.searchParams.set('from_revision', String(revision));
   url.searchParams.set('limit', String(settings.pageEventsMax));
-  const response = await getPage(settings, url, progress);
+  const response = await getPage(settings, url, progress, position === '' ? {} : { 'highwater-min-position': position });
   const tag = response.headers.get('etag');
   if (epoch !== '' && tag !== null && !tag.startsWith(`"${epoch}.`)) {
     await response.body?.cancel();
@@ -82,8 +85,8 @@ function eventsUrl(settings: Settings, topics: readonly string[], after: string)
   return url;
 }
 
-async function getPage(settings: Settings, url: URL, progress: Progress): Promise<Response> {
-  const response = await get(settings, url, 'application/json', progress.signal);
+async function getPage(settings: Settings, url: URL, progress: Progress, headers: Record<string, string> = {}): Promise<Response> {
+  const response = await get(settings, url, { ...headers, accept: 'application/json' }, progress.signal);
   try {
     progress.heard();
   } catch (thrown) {
@@ -93,8 +96,8 @@ async function getPage(settings: Settings, url: URL, progress: Progress): Promis
   return response;
 }
 
-async function get(settings: Settings, url: URL, accept: string, signal: AbortSignal): Promise<Response> {
-  const response = await send(settings, url, { headers: new Headers({ accept }), signal });
+async function get(settings: Settings, url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
+  const response = await send(settings, url, { headers: new Headers(headers), signal });
   if (response.status !== 200) {
     throw await errorOf(response);
   }

@@ -59,8 +59,9 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   #snapshot: Snapshot<State>;
   /** The log that a stored state is of. */
   #epoch = '';
-  /** The last revision that is known to be there. */
+  /** The last revision that is known to be there, and where it is in the log. */
   #wanted = 0;
+  #wantedAt = '';
   #isReading = false;
   /** Whether a page is to be read, after the one that is being read. */
   #isWanted = false;
@@ -86,9 +87,12 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   readonly getSnapshot = (): Snapshot<State> => this.#snapshot;
 
   readonly dispatch = (intent: Intent): Dispatched => {
-    const { state, revision, version, intents } = this.#snapshot;
+    const { status, state, revision, version, intents } = this.#snapshot;
     const record = this.#owner.intend(intent, revision + intents.length);
     try {
+      if (intent.isConditional && status === 'loading') {
+        throw new Error(`the state of ${this.stream} is not there yet, so that nothing can be meant only for it`);
+      }
       this.#options.reduce(state, predicted(record, revision + intents.length + 1, version) as CloudEvent<Data>);
     } catch (thrown) {
       return this.#owner.dispatch(record, toError(thrown));
@@ -129,13 +133,16 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
       this.#epoch = this.#owner.epoch();
       this.#change(undefined, this.#fold(this.#confirmed, event));
     } else {
-      this.want(event.revision);
+      this.want(event.revision, `${this.#owner.epoch()}-${Number(event.sequence)}`);
     }
   }
 
-  /** This revision is there. */
-  want(revision: number): void {
-    this.#wanted = Math.max(this.#wanted, revision);
+  /** This revision is there, and at this position, if that is known. */
+  want(revision: number, position = ''): void {
+    if (revision > this.#wanted) {
+      this.#wanted = revision;
+      this.#wantedAt = position;
+    }
     if (revision > this.#confirmed.revision && this.#snapshot.status !== 'failed') {
       if (this.#snapshot.status === 'current') {
         this.#change({ status: 'loading' });
@@ -152,6 +159,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** The log is another one. */
   reset(): void {
     this.#wanted = 0;
+    this.#wantedAt = '';
     this.#epoch = '';
     this.#change({ status: 'loading' }, { state: this.#options.initial, revision: 0, version: 0 });
     void this.read();
@@ -240,7 +248,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** `undefined` where the stored state is of another log: then it has begun anew. */
   async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data> | undefined> {
     const epoch = this.#owner.epoch() || this.#epoch;
-    const read = (progress: Progress): Promise<string> => readStreamPage(this.#settings, this.stream, revision, epoch, progress);
+    const read = (progress: Progress): Promise<string> => readStreamPage(this.#settings, this.stream, revision, epoch, progress, this.#wantedAt);
     try {
       const page = await whileHeard(this.#settings.connectTimeoutMs, signal, read);
       return JSON.parse(page) as Page<Data>;

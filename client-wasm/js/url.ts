@@ -28,8 +28,8 @@ async function load(wasm: Wasm): Promise<void> {
 
 async function read(url: string | URL): Promise<BufferSource> {
   const files = nodeFiles();
-  if (files && url instanceof URL && url.protocol === 'file:') {
-    return files.readFile(url); // Which `fetch` of Node.js refuses.
+  if (files && String(url).startsWith('file:')) {
+    return files.readFile(new URL(url)); // Which `fetch` of Node.js refuses.
   }
   const response = await fetch(url);
   if (!response.ok) {

@@ -212,3 +212,38 @@ test('what is missing is fetched only as fast as it is read', async (t) => {
   assert.deepEqual(read, Array.from({ length: 200 }, (_, at) => at + 1));
   assert.ok(requests.length >= 50);
 });
+
+test('what breaks in wasm ends the client with an error, and what is known of it stays', async (t) => {
+  const log = new Log();
+  log.append();
+  const { url } = await serve(t, log, (stream) => stream.write(log.frames().join('') + ready(1)));
+  const { Instance } = WebAssembly;
+  t.mock.method(WebAssembly, 'Instance', function (module) {
+    const { exports } = new Instance(module);
+    let received = 0;
+    const breaks = (...args) => {
+      received += 1;
+      if (received > 1) {
+        throw new WebAssembly.RuntimeError('unreachable');
+      }
+      return exports.received(...args);
+    };
+    return { exports: { ...exports, received: breaks } };
+  });
+  const watched = watch(t, { url, fetch: inPieces });
+  await watched.status('failed');
+  assert.match(watched.of('status').at(-1).error.message, /unreachable/);
+  assert.equal(watched.client.status, 'failed');
+});
+
+/** The global `fetch`, whose streams come in two pieces at least. */
+async function inPieces(input, init) {
+  const response = await fetch(input, init);
+  const pieces = new TransformStream({
+    transform(chunk, controller) {
+      controller.enqueue(chunk.subarray(0, 10));
+      controller.enqueue(chunk.subarray(10));
+    },
+  });
+  return new Response(response.body.pipeThrough(pieces), response);
+}

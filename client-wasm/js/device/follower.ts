@@ -46,6 +46,7 @@ export class Follower {
     this.#following?.abort();
     this.#following = undefined;
     this.#attached = undefined;
+    this.#begins = '';
   }
 
   /** Asks the leader to be given what is of its topics. */

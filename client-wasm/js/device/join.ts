@@ -31,7 +31,7 @@ export async function join(name: string, signal: AbortSignal, host: Host): Promi
   const device = `highwater ${host.settings.base.href} ${name}`;
   const storage = new Storage(device, (error) => host.storageFailed(error));
   const kept = await storage.read(topicsKey(host.connection.topics));
-  if (signal.aborted || !(await storage.works())) {
+  if (signal.aborted || !kept) {
     storage.close();
     return undefined;
   }
@@ -56,6 +56,8 @@ class Tab implements Device {
   /** The highest that was heard of. */
   #term = 0;
   #unanswered = 0;
+  /** Whether anything was heard of the leader since the last question. */
+  #isHeard = false;
 
   constructor(device: string, storage: Storage, kept: Kept, host: Host, signal: AbortSignal) {
     this.actor = kept.actor;
@@ -225,7 +227,7 @@ class Tab implements Device {
     if (message.term < this.#term || this.#leader) {
       return;
     }
-    this.#unanswered = 0;
+    this.#isHeard = true;
     if (message.kind === 'intents') {
       this.#take(message.records);
     } else if (message.kind === 'answered') {
@@ -258,8 +260,9 @@ class Tab implements Device {
 
   #ping(): void {
     const { document } = globalThis as Partial<typeof globalThis>;
-    if (this.#leader || document?.visibilityState === 'hidden') {
+    if (this.#leader || this.#isHeard || document?.visibilityState === 'hidden') {
       this.#unanswered = 0;
+      this.#isHeard = false;
     } else if (this.#unanswered >= UNANSWERED_MAX) {
       this.#unanswered = 0;
       this.#leadership.steal();

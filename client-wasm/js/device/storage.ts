@@ -3,6 +3,7 @@
 import { toError } from '../error.js';
 import { type IntentRecord, newId } from '../intent.js';
 import type { StoredState } from '../store.js';
+import { sleep } from '../timing.js';
 
 const VERSION = 1;
 const STORES = ['meta', 'states', 'intents'] as const;
@@ -14,6 +15,9 @@ export interface Kept {
   readonly cursor: string | undefined;
   readonly intents: IntentRecord[];
 }
+
+/** A database that takes longer to open never will. */
+const OPEN_MS_MAX = 5_000;
 
 /**
  * One database. No method ever rejects: where the database fails, that is told once, and it begins anew, empty; where that fails
@@ -40,20 +44,19 @@ export class Storage {
     });
   }
 
-  /** Whether anything can be stored. */
-  async works(): Promise<boolean> {
-    return (await this.#opening) !== undefined;
-  }
-
-  /** What there is for a tab of these topics. */
-  async read(topics: string): Promise<Kept> {
-    const kept = await this.#do('readwrite', STORES, async (store) => {
+  /** What there is for a tab of these topics; `undefined` where nothing can be stored. */
+  async read(topics: string): Promise<Kept | undefined> {
+    const over = new AbortController();
+    const late = sleep(OPEN_MS_MAX, over.signal).then(() => over.signal.aborted || this.#failed(new Error(`the database ${this.#name} does not open`)));
+    const kept = this.#do('readwrite', STORES, async (store) => {
       const actor = ((await done(store('meta').get('actor'))) as string | undefined) ?? `device:${newId()}`;
       store('meta').put(actor, 'actor');
       const cursor = (await done(store('meta').get(`cursor ${topics}`))) as string | undefined;
       return { actor, cursor, intents: (await done(store('intents').getAll())) as IntentRecord[] };
     });
-    return kept ?? { actor: `device:${newId()}`, cursor: undefined, intents: [] };
+    const first = await Promise.race([kept, late.then(() => undefined)]);
+    over.abort();
+    return first;
   }
 
   /** Begins a new reign, above all before it, and above `known`; answers its term. */
