@@ -135,8 +135,8 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
             const { events } = await (await fetch(`${other.url}/v1/streams/reload:a`)).json();
             assert.deepEqual(events.slice(2).map((/** @type {any} */ event) => event.id), ids, 'with the same ids, once');
             assert.deepEqual(await tab.told(), ['reload:a 3', 'reload:a 4'], 'from the cursor that was stored');
-            const { status, intents } = await tab.snapshot();
-            assert.deepEqual([status, intents, await tab.notices()], ['current', [], []]);
+            await tab.stands('current');
+            assert.deepEqual([(await tab.snapshot()).intents, await tab.notices()], [[], []]);
         } finally {
             await Promise.all([origin.stop(), other.stop()]);
         }
