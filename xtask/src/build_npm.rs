@@ -6,8 +6,10 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process;
@@ -27,8 +29,14 @@ pub(crate) fn run() -> Result<()> {
     bundle(&client)
 }
 
-/// Builds what only the package's own tests load: the event-stream decoder by itself, in `client-wasm/pkg/test/`.
+/// Builds what only tests load: [the decoder](decoder) and [the browser tests](browser_tests).
 pub(crate) fn run_for_tests() -> Result<()> {
+    decoder()?;
+    browser_tests()
+}
+
+/// The event-stream decoder by itself, in `client-wasm/pkg/test/`.
+fn decoder() -> Result<()> {
     let folder = project::client().join("pkg/test");
     let compiled = compile(&["--example", "decoder"])?.join("examples/decoder.wasm");
     let step = Step {
@@ -36,7 +44,28 @@ pub(crate) fn run_for_tests() -> Result<()> {
         inputs: &[compiled.clone(), project::root().join("xtask/src/build_npm.rs")],
         outputs: &[folder.join("decoder.js"), folder.join("decoder_bg.wasm")],
     };
-    step.run(|| make_glue(&compiled, &folder))
+    step.run(|| make_glue(&compiled, &folder, "decoder"))
+}
+
+/// What the crate's own tests are in a browser, as the crate is for frontends in Rust, in `client-wasm/pkg/browser-test/`.
+fn browser_tests() -> Result<()> {
+    let folder = project::client().join("pkg/browser-test");
+    let mut cargo = cargo("test", &["--test", "browser", "--no-default-features", "--features", "browser"])?;
+    let messages = process::read_answer(cargo.args(["--no-run", "--message-format", "json-render-diagnostics"]))?;
+    let compiled = test_program(&messages).context("cargo names no test that it has compiled")?;
+    let step = Step {
+        stamp: folder.join(".bound"),
+        inputs: &[compiled.clone(), project::root().join("xtask/src/build_npm.rs")],
+        outputs: &[folder.join("browser.js"), folder.join("browser_bg.wasm")],
+    };
+    step.run(|| make_glue(&compiled, &folder, "browser"))
+}
+
+/// The program among the messages of `cargo test --no-run`, one JSON object a line.
+fn test_program(messages: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    programs.next()
 }
 
 /// The optimised wasm that `build-npm` leaves.
@@ -56,16 +85,25 @@ fn types() -> PathBuf {
 
 /// Compiles what `selection` says of the crate, and answers where cargo puts it; cargo knows what changed.
 fn compile(selection: &[&str]) -> Result<PathBuf> {
-    let target = project::target().join("wasm");
-    let mut cargo = WasmToolchain::find_or_install()?.cargo_build();
+    process::run(&mut cargo("build", selection)?)?;
+    Ok(wasm_target().join(WASM_TARGET).join("wasm"))
+}
+
+/// One of cargo's commands for what `selection` says of the crate.
+fn cargo(subcommand: &str, selection: &[&str]) -> Result<Command> {
+    let mut cargo = WasmToolchain::find_or_install()?.cargo(subcommand);
     cargo
         .args(["--locked", "--profile", "wasm", "--package", "highwater-client"])
         .args(selection)
         .arg("--target-dir")
-        .arg(&target)
+        .arg(wasm_target())
         .env("CARGO_ENCODED_RUSTFLAGS", rustc_flags().join("\x1f"));
-    process::run(&mut cargo)?;
-    Ok(target.join(WASM_TARGET).join("wasm"))
+    Ok(cargo)
+}
+
+/// Cargo's target folder for wasm: its flags are others than everybody else's.
+fn wasm_target() -> PathBuf {
+    project::target().join("wasm")
 }
 
 /// Panics carry the paths of their sources: no folder of the builder's machine belongs in what a browser downloads.
@@ -86,10 +124,11 @@ fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
 }
 
-/// Puts the wasm into `folder`, with the JavaScript that loads it.
-fn make_glue(compiled: &Path, folder: &Path) -> Result<()> {
+/// Puts the wasm into `folder` by this name, with the JavaScript that loads it.
+fn make_glue(compiled: &Path, folder: &Path, name: &str) -> Result<()> {
     Bindgen::new()
         .input_path(compiled)
+        .out_name(name)
         .web(true)?
         .typescript(true)
         // A glue that names the file's URL would make bundlers ship it beside the inlined copy.
@@ -114,7 +153,7 @@ fn bind(client: &Path, compiled: PathBuf) -> Result<()> {
         outputs: &[wasm(), types()],
     };
     step.run(|| {
-        make_glue(&compiled, &package)?;
+        make_glue(&compiled, &package, STEM)?;
         let mut shrink = process::command("node", client);
         process::run(shrink.arg("shrink.js").arg(wasm()))
     })

@@ -47,6 +47,15 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output).trim().to_owned())
 }
 
+/// Runs `command`, what it says of its progress and its failure shown as it comes, and returns its standard output.
+pub(crate) fn read_answer(command: &mut Command) -> Result<String> {
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(command))?;
+    if !output.status.success() {
+        bail!("`{}` failed: {}", shown(command), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Runs `command` quietly, and stops it when `time_limit` has passed.
 pub(crate) fn run_within(command: &mut Command, time_limit: Duration) -> Result<()> {
     let mut child = command

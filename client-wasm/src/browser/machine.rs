@@ -128,7 +128,9 @@ impl Machine {
             }
             Cause::Refused(refusal) => refused(refusal),
             // A page of what is missing may be refused where the stream is not: that brings the same.
-            Cause::Missing { .. } => cause.refusal().filter(|r| r.may_pass()).map_or(subscription::Cause::Lost, refused),
+            Cause::Missing { .. } => {
+                cause.refusal().filter(|r| r.may_pass()).map_or(subscription::Cause::Lost, refused)
+            }
             _ => subscription::Cause::Lost,
         };
         self.end(now, cause, input);

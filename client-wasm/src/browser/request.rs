@@ -152,13 +152,16 @@ pub(super) fn network(thrown: JsValue) -> Cause {
 /// The server's URL, complete up to a final slash.
 fn base(url: Option<&str>) -> Result<String, InvalidOptions> {
     let url = url.map(str::to_owned).or_else(page_origin);
-    let url = url.ok_or(InvalidOptions::Url("must be the server's, as there is no page whose origin could stand in"))?;
+    let url =
+        url.ok_or(InvalidOptions::Url("must be the server's, as there is no page whose origin could stand in"))?;
     let base = Url::new(&url).map_err(|_| InvalidOptions::Url("must be a whole URL, such as https://example.org"))?;
     if !["http:", "https:"].contains(&base.protocol().as_str()) {
         return Err(InvalidOptions::Url("must begin with http:// or https://"));
     }
     if !base.search().is_empty() || !base.hash().is_empty() {
-        return Err(InvalidOptions::Url("must have no query and no fragment: what is not part of the path would be lost"));
+        return Err(InvalidOptions::Url(
+            "must have no query and no fragment: what is not part of the path would be lost",
+        ));
     }
     let href = base.href();
     Ok(if href.ends_with('/') { href } else { href + "/" })

@@ -203,6 +203,9 @@ impl FusedStream for Verdicts {
 
 impl fmt::Debug for Verdicts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verdicts").field("machine", &self.machine).field("requests", &self.requests).finish_non_exhaustive()
+        f.debug_struct("Verdicts")
+            .field("machine", &self.machine)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
     }
 }

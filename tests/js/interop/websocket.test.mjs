@@ -4,18 +4,16 @@
  */
 
 import assert from 'node:assert/strict';
-import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 
 import { WebSocket } from 'ws';
 
 import { launchChromium } from '../lib/chromium.mjs';
 import { append, Collected } from '../lib/events.mjs';
-import { startServer, temporaryFolder } from '../lib/server.mjs';
+import { startServer } from '../lib/server.mjs';
+import { makeKeys, tokenOf } from '../lib/token.mjs';
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Browser } from 'playwright-core' */
@@ -127,9 +125,7 @@ suite("Chromium's own WebSocket", () => {
     after(() => browser.close());
 
     test('subscribes with the cookie of a session, and with nothing else', async (t) => {
-        const secret = randomBytes(32);
-        const keys = join(temporaryFolder(), 'keys');
-        writeFileSync(keys, `base64:${secret.toString('base64')}`);
+        const { secret, keys } = makeKeys();
         const server = await startServer({ flags: ['--auth-keys', keys] });
         t.after(() => server.stop());
         const page = await browser.newPage();
@@ -237,17 +233,4 @@ function say(socket, message) {
  */
 function wire(socket) {
     return /** @type {any} */ (socket)._socket;
-}
-
-/**
- * A token of these rights, good for a minute.
- *
- * @param {Buffer} secret
- * @param {object} rights
- */
-function tokenOf(secret, rights) {
-    const exp = Math.floor(Date.now() / 1000) + 60;
-    const parts = [{ alg: 'HS256' }, { sub: 'browser', exp, highwater: rights }];
-    const message = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
-    return `${message}.${createHmac('sha256', secret).update(message).digest('base64url')}`;
 }

@@ -73,12 +73,12 @@ impl Toolchain {
         }
     }
 
-    /// `cargo build` for [`TARGET`], at the workspace's root.
-    pub(crate) fn cargo_build(&self) -> Command {
+    /// `cargo build`, or another of cargo's commands that compile, for [`TARGET`], at the workspace's root.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         match self {
             Self::Current => {
                 let mut command = process::cargo();
-                command.args(["build", "--target", TARGET]);
+                command.args([subcommand, "--target", TARGET]);
                 command
             }
             Self::System { linker } => {
@@ -94,7 +94,7 @@ impl Toolchain {
                     .env("RUSTC", SYSTEM_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
-                    .args(["build", "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
+                    .args([subcommand, "-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"])
                     .args(["--target", TARGET]);
                 command
             }
