@@ -45,6 +45,7 @@ mod alarm;
 mod awake;
 mod cause;
 mod exchange;
+mod fetch;
 mod machine;
 mod options;
 mod request;

@@ -29,10 +29,19 @@ pub(crate) fn run() -> Result<()> {
     bundle(&client)
 }
 
-/// Builds what only tests load: [the decoder](decoder) and [the browser tests](browser_tests).
+/// Builds what only tests load.
 pub(crate) fn run_for_tests() -> Result<()> {
     decoder()?;
     browser_tests()
+}
+
+/// Looks at what is compiled for browsers alone, as far as the toolchain for that can.
+pub(crate) fn lint() -> Result<()> {
+    let selection = ["--lib", "--tests", "--features", "browser"];
+    if WasmToolchain::find_or_install()?.has_clippy() {
+        return process::run(cargo("clippy", &selection)?.args(["--", "--deny", "warnings"]));
+    }
+    process::run(&mut cargo("check", &selection)?)
 }
 
 /// The event-stream decoder by itself, in `client-wasm/pkg/test/`.
@@ -47,7 +56,7 @@ fn decoder() -> Result<()> {
     step.run(|| make_glue(&compiled, &folder, "decoder"))
 }
 
-/// What the crate's own tests are in a browser, as the crate is for frontends in Rust, in `client-wasm/pkg/browser-test/`.
+/// The crate's own tests in a browser, with the crate as frontends in Rust have it, in `client-wasm/pkg/browser-test/`.
 fn browser_tests() -> Result<()> {
     let folder = project::client().join("pkg/browser-test");
     let mut cargo = cargo("test", &["--test", "browser", "--no-default-features", "--features", "browser"])?;

@@ -8,6 +8,8 @@ use clap::ValueEnum;
 
 use crate::{build_npm, process, project, setup, size};
 
+/// What every crate is compiled with, for tests and checks: all that there is.
+const FEATURES: [&str; 2] = ["--features", "highwater-client/browser"];
 /// Where tests that need the server find its binary.
 const BINARY_VARIABLE: &str = "HIGHWATER_BIN";
 
@@ -39,7 +41,7 @@ enum Step {
     Examples,
     /// The types of the JavaScript packages agree
     Types,
-    /// The npm package in Node.js and in browsers, the page
+    /// The npm package in Node.js and in browsers, the crate for Rust frontends in Chromium, the page
     Js,
 }
 
@@ -80,7 +82,7 @@ impl Step {
             Self::Lint => lint(),
             Self::Docs => docs(),
             Self::Rust => rust(),
-            Self::Examples => process::run(process::cargo().args(["test", "--workspace", "--doc"])),
+            Self::Examples => process::run(process::cargo().args(["test", "--workspace", "--doc"]).args(FEATURES)),
             Self::Types => types(),
             Self::Js => js(),
         }
@@ -101,13 +103,16 @@ fn format() -> Result<()> {
 fn lint() -> Result<()> {
     setup::Component::Clippy.find_or_install()?;
     build_npm::run()?;
-    process::run(process::cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    let mut clippy = process::cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets"]).args(FEATURES).args(["--", "--deny", "warnings"]);
+    process::run(&mut clippy)?;
+    build_npm::lint()
 }
 
 fn docs() -> Result<()> {
     build_npm::run()?;
     let mut cargo = process::cargo();
-    cargo.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings");
+    cargo.args(["doc", "--workspace", "--no-deps"]).args(FEATURES).env("RUSTDOCFLAGS", "--deny warnings");
     process::run(&mut cargo)
 }
 
@@ -119,7 +124,7 @@ fn rust() -> Result<()> {
     } else {
         cargo.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
     }
-    cargo.env(BINARY_VARIABLE, project::highwater_binary("debug"));
+    cargo.args(FEATURES).env(BINARY_VARIABLE, project::highwater_binary("debug"));
     process::run(cargo.env(setup::SCHEMATHESIS_VARIABLE, setup::schemathesis()?))
 }
 
@@ -141,7 +146,7 @@ fn js() -> Result<()> {
 /// Builds everything that the tests build too, so that nothing is compiled twice with other features.
 fn build_binary() -> Result<()> {
     build_npm::run()?;
-    process::run(process::cargo().args(["build", "--workspace", "--all-targets"]))
+    process::run(process::cargo().args(["build", "--workspace", "--all-targets"]).args(FEATURES))
 }
 
 /// Runs the script of that name in each folder with a `package.json`; one that lacks it fails.

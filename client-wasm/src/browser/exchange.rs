@@ -1,34 +1,70 @@
-//! One request and its answer, as a stream: dropped, it is over on the network too.
+//! One request and what comes of it, as steps for the machine. Dropped, it is over on the network too.
 
-use futures_util::stream::{LocalBoxStream, Stream, StreamExt, try_unfold};
-use js_sys::{Promise, Reflect, Uint8Array};
-use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortController, AbortSignal, ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
+use std::future::ready;
 
-use super::request::{Expected, Request, network};
-use super::{Cause, Refusal};
+use futures_util::stream::{LocalBoxStream, Stream, StreamExt, once, try_unfold};
+use highwater_core::subscription::Input;
+use js_sys::Uint8Array;
+
+use super::Cause;
+use super::fetch::{Body, append, open};
+use super::machine::PageKind;
+use super::request::Request;
 
 /// A page that is longer than this is not read: the stream brings the same.
 const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
-const PROBLEM_BYTES_MAX: usize = 64 * 1024;
-/// Longer than this nobody waits, whatever a server says.
-const RETRY_AFTER_MS_MAX: f64 = 3_600_000.0;
 
-/// What comes of a request. After the last chunk the stream ends.
+/// What comes of a request.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(super) enum Step {
+    /// It goes on.
+    Happened(Input),
+    /// A piece of an event stream.
+    Chunk(Uint8Array),
+    /// The page that was asked for, complete. Nothing comes after it.
+    Page(PageKind, Vec<u8>),
+    /// It failed, or is over. Nothing comes after it.
+    Ended(Cause),
+}
+
+/// See the [module](self).
+pub(super) type Exchange = LocalBoxStream<'static, Step>;
+
+/// Asks for an event stream, once it is polled.
+pub(super) fn events(request: Request) -> Exchange {
+    let step = |progress| match progress {
+        Ok(Progress::Answered) => Step::Happened(Input::Answered),
+        Ok(Progress::Chunk(chunk)) => Step::Chunk(chunk),
+        Err(cause) => Step::Ended(cause),
+    };
+    send(request).map(step).chain(once(ready(Step::Ended(Cause::Ended)))).boxed_local()
+}
+
+/// Asks for a page, once it is polled.
+pub(super) fn page(request: Request, kind: PageKind) -> Exchange {
+    let step = move |progress| match (progress, kind) {
+        (Ok(None), PageKind::Poll) => Step::Happened(Input::Heard),
+        (Ok(None), _) => Step::Happened(Input::Fetching),
+        (Ok(Some(page)), kind) => Step::Page(kind, page),
+        (Err(cause), PageKind::Poll) => Step::Ended(cause),
+        (Err(cause), _) => Step::Ended(Cause::Missing { cause: Box::new(cause) }),
+    };
+    collect(send(request)).map(step).boxed_local()
+}
+
+/// What comes of any request. After the last chunk the stream ends.
+enum Progress {
     /// The server has taken it: its answer begins.
     Answered,
     /// A piece of the answer.
     Chunk(Uint8Array),
 }
 
-/// See the [module](self).
-pub(super) type Exchange = LocalBoxStream<'static, Result<Progress, Cause>>;
-
-/// Sends a request, once it is polled.
-pub(super) fn send(request: Request) -> Exchange {
+fn send(request: Request) -> impl Stream<Item = Result<Progress, Cause>> {
+    enum State {
+        Asking(Request),
+        Reading(Body),
+    }
     try_unfold(State::Asking(request), |state| async {
         match state {
             State::Asking(request) => {
@@ -41,135 +77,19 @@ pub(super) fn send(request: Request) -> Exchange {
             }
         }
     })
-    .boxed_local()
 }
 
-/// Sends a request for a page: each item says that something of it came, and the last one is the page.
-pub(super) fn send_for_page(request: Request) -> impl Stream<Item = Result<Option<Vec<u8>>, Cause>> {
-    let state = Some((send(request), Vec::new()));
-    try_unfold(state, |state| async {
-        let Some((mut exchange, mut page)) = state else { return Ok(None) };
+/// Puts an answer together: each item says that something of it came, and the last one is all of it.
+fn collect(
+    exchange: impl Stream<Item = Result<Progress, Cause>>,
+) -> impl Stream<Item = Result<Option<Vec<u8>>, Cause>> {
+    try_unfold(Some((Box::pin(exchange), Vec::new())), |state| async {
+        let Some((mut exchange, mut bytes)) = state else { return Ok(None) };
         match exchange.next().await.transpose()? {
             Some(Progress::Answered) => {}
-            Some(Progress::Chunk(chunk)) => append(&mut page, &chunk, PAGE_BYTES_MAX)?,
-            None => return Ok(Some((Some(page), None))),
+            Some(Progress::Chunk(chunk)) => append(&mut bytes, &chunk, PAGE_BYTES_MAX)?,
+            None => return Ok(Some((Some(bytes), None))),
         }
-        Ok(Some((None, Some((exchange, page)))))
+        Ok(Some((None, Some((exchange, bytes)))))
     })
-}
-
-enum State {
-    Asking(Request),
-    Reading(Body),
-}
-
-/// The body of an answer.
-struct Body {
-    reader: Option<ReadableStreamDefaultReader>,
-    _ending: Ending,
-}
-
-impl Body {
-    /// The next chunk; `None` at the end.
-    async fn read(&self) -> Result<Option<Uint8Array>, Cause> {
-        let Some(reader) = &self.reader else { return Ok(None) };
-        let result = reader.read().await.map_err(network)?;
-        let member = |name| Reflect::get(&result, &JsValue::from_str(name)).map_err(network);
-        if member("done")?.is_truthy() {
-            return Ok(None);
-        }
-        member("value")?.dyn_into().map(Some).map_err(network)
-    }
-
-    /// All of it.
-    async fn read_all(&self, bytes_max: usize) -> Result<Vec<u8>, Cause> {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = self.read().await? {
-            append(&mut bytes, &chunk, bytes_max)?;
-        }
-        Ok(bytes)
-    }
-}
-
-/// Ends a request, and the answer that is still coming, when it is dropped.
-struct Ending(AbortController);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-#[wasm_bindgen]
-extern "C" {
-    // Windows and workers have the same, but `web_sys` has one for each.
-    #[wasm_bindgen(catch)]
-    fn fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
-}
-
-/// Sends a request and checks its answer.
-async fn open(request: &Request) -> Result<Body, Cause> {
-    let headers = request.headers().await?;
-    let ending = Ending(AbortController::new().map_err(network)?);
-    let answer = ask(&request.url, &headers, &ending.0.signal()).await.map_err(network)?;
-    let reader = match answer.body() {
-        Some(body) => Some(ReadableStreamDefaultReader::new(&body).map_err(network)?),
-        None => None,
-    };
-    let body = Body { reader, _ending: ending };
-    let header = |name| answer.headers().get(name).ok().flatten();
-    if answer.status() != 200 {
-        let retry_after_ms = header("retry-after").map_or(0, |value| retry_after_ms(&value));
-        // Where the problem can't be read, the status says enough.
-        let problem = body.read_all(PROBLEM_BYTES_MAX).await.unwrap_or_default();
-        return Err(Cause::Refused(Refusal::read(answer.status(), retry_after_ms, &problem)));
-    }
-    match request.expected {
-        Expected::Events => {
-            let media_type = header("content-type").unwrap_or_else(|| "no type".into());
-            if !media_type.starts_with("text/event-stream") {
-                return Err(Cause::NoEventStream { media_type: media_type.into() });
-            }
-        }
-        Expected::StreamPage(epoch) => {
-            let is_of_another = |tag: String| !tag.starts_with(&format!("\"{epoch}."));
-            if header("etag").is_some_and(is_of_another) {
-                return Err(Cause::Replaced);
-            }
-        }
-        Expected::Page => {}
-    }
-    Ok(body)
-}
-
-async fn ask(url: &str, headers: &web_sys::Headers, signal: &AbortSignal) -> Result<Response, JsValue> {
-    let init = RequestInit::new();
-    init.set_headers_headers(headers);
-    init.set_signal(Some(signal));
-    init.set_cache(RequestCache::NoStore);
-    fetch(url, &init)?.await?.dyn_into()
-}
-
-fn append(bytes: &mut Vec<u8>, chunk: &Uint8Array, bytes_max: usize) -> Result<(), Cause> {
-    let start = bytes.len();
-    let end = start + chunk.byte_length() as usize;
-    if end > bytes_max {
-        return Err(Cause::TooLong { bytes_max });
-    }
-    bytes.resize(end, 0);
-    if let Some(room) = bytes.get_mut(start..) {
-        chunk.copy_to(room);
-    }
-    Ok(())
-}
-
-/// `Retry-After` is a number of seconds or a date (RFC 9110).
-fn retry_after_ms(value: &str) -> u32 {
-    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let milliseconds = match value.parse::<f64>() {
-        Ok(seconds) if is_number => seconds * 1_000.0,
-        _ => js_sys::Date::parse(value) - js_sys::Date::now(),
-    };
-    // What is no date is no number, and becomes 0.
-    milliseconds.clamp(0.0, RETRY_AFTER_MS_MAX) as u32
 }

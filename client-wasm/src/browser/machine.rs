@@ -275,10 +275,19 @@ impl Machine {
     fn judge_stream(&mut self, now: u64, page: &Page<'_>) -> Option<bool> {
         let After::Position(cursor) = self.reconciler.resume() else { return None };
         for envelope in &page.events {
-            if let Some(verdict) = self.reconciler.stream_event(self.attempt, envelope) {
+            let verdict = self.reconciler.stream_event(self.attempt, envelope);
+            let output = self.reconciler.poll();
+            // What is lost before an event is told before it, all else after it.
+            let (lost, output) = match output {
+                Some(Output::Lost { .. }) => (output, None),
+                _ => (None, output),
+            };
+            lost.into_iter().for_each(|lost| self.heed(now, lost));
+            if let Some(verdict) = verdict {
                 let sequence = scan(envelope).map(|header| header.sequence);
                 self.tell_event(verdict, sequence.ok().map(|at| Position::new(cursor.epoch, at)), envelope);
             }
+            output.into_iter().for_each(|output| self.heed(now, output));
             self.drain(now);
         }
         Some(true)
@@ -286,19 +295,22 @@ impl Machine {
 
     fn drain(&mut self, now: u64) {
         while let Some(output) = self.reconciler.poll() {
-            match output {
-                Output::Released { verdict, position, envelope } => {
-                    self.tell_event(verdict, Some(position), &envelope);
+            self.heed(now, output);
+        }
+    }
+
+    /// Tells or does what the reconciler wants.
+    fn heed(&mut self, now: u64, output: Output) {
+        match output {
+            Output::Released { verdict, position, envelope } => self.tell_event(verdict, Some(position), &envelope),
+            Output::Lost { stream, from, to } => self.told.push_back(Verdict::Lost { stream, from, to }),
+            Output::Fetch(missing) => {
+                if let After::Position(cursor) = self.reconciler.resume() {
+                    self.actions.push_back(Action::Fetch(missing, cursor.epoch));
                 }
-                Output::Lost { stream, from, to } => self.told.push_back(Verdict::Lost { stream, from, to }),
-                Output::Fetch(missing) => {
-                    if let After::Position(cursor) = self.reconciler.resume() {
-                        self.actions.push_back(Action::Fetch(missing, cursor.epoch));
-                    }
-                    self.happened(now, Input::Fetching);
-                }
-                Output::Reconnect => self.end(now, Cause::Misfit, subscription::Cause::Unfit),
+                self.happened(now, Input::Fetching);
             }
+            Output::Reconnect => self.end(now, Cause::Misfit, subscription::Cause::Unfit),
         }
     }
 

@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures_util::stream::{FusedStream, LocalBoxStream, Stream, StreamExt};
+use futures_util::stream::{FusedStream, Stream, StreamExt};
 use highwater_core::reconcile::Missing;
 use highwater_core::subscription::{Input, Transport};
 use highwater_core::version::After;
 
 use super::alarm::{Alarm, now_ms};
 use super::awake::Awake;
-use super::exchange::{Exchange, Progress, send, send_for_page};
+use super::exchange::{self, Exchange, Step};
 use super::machine::{Action, Machine, PageKind};
 use super::request::Requests;
 use super::{Cause, Options, Verdict};
@@ -26,22 +26,15 @@ pub struct Verdicts {
     machine: Machine,
     requests: Requests,
     /// The connection that is there.
-    connection: Option<Connection>,
+    connection: Option<Exchange>,
     /// What is being fetched for it.
-    fetch: Option<(PageKind, PageExchange)>,
+    fetch: Option<Exchange>,
     alarm: Alarm,
     awake: Option<Awake>,
     is_new: bool,
     /// Whether it was the reader who had something to do since the last time.
     was_with_reader: bool,
 }
-
-enum Connection {
-    Stream(Exchange),
-    Poll(PageExchange),
-}
-
-type PageExchange = LocalBoxStream<'static, Result<Option<Vec<u8>>, Cause>>;
 
 impl Verdicts {
     pub(super) fn new(options: &Options, requests: Requests) -> Self {
@@ -92,11 +85,9 @@ impl Verdicts {
                 Action::Connect(transport, after) => {
                     self.fetch = None;
                     self.connection = Some(match transport {
-                        Transport::Stream => Connection::Stream(send(self.requests.events(after))),
-                        Transport::Page | Transport::Poll => {
-                            let waits = transport == Transport::Poll;
-                            Connection::Poll(send_for_page(self.requests.poll(after, waits)).boxed_local())
-                        }
+                        Transport::Stream => exchange::events(self.requests.events(after)),
+                        Transport::Page => exchange::page(self.requests.poll(after, false), PageKind::Poll),
+                        Transport::Poll => exchange::page(self.requests.poll(after, true), PageKind::Poll),
                     });
                 }
                 Action::Disconnect => {
@@ -104,13 +95,14 @@ impl Verdicts {
                     self.fetch = None;
                 }
                 Action::Fetch(missing, epoch) => {
-                    let (kind, request) = match &missing {
-                        Missing::Log { after } => (PageKind::Log, self.requests.page(After::Position(*after))),
-                        Missing::Stream { stream, from } => {
-                            (PageKind::Stream, self.requests.stream_page(stream, *from, epoch))
+                    self.fetch = Some(match missing {
+                        Missing::Log { after } => {
+                            exchange::page(self.requests.page(After::Position(after)), PageKind::Log)
                         }
-                    };
-                    self.fetch = Some((kind, send_for_page(request).boxed_local()));
+                        Missing::Stream { stream, from } => {
+                            exchange::page(self.requests.stream_page(&stream, from, epoch), PageKind::Stream)
+                        }
+                    });
                 }
             }
         }
@@ -123,56 +115,37 @@ impl Verdicts {
             return Poll::Ready(());
         }
         // The network before the clock: what has come is no silence.
-        if self.poll_connection(context).is_ready() || self.poll_fetch(context).is_ready() {
+        let step = match poll_exchange(&mut self.connection, context) {
+            Poll::Pending => poll_exchange(&mut self.fetch, context),
+            step => step,
+        };
+        if let Poll::Ready(step) = step {
+            self.take(step);
             return Poll::Ready(());
         }
         let timeout = self.alarm.poll(self.machine.next_timeout(), context);
         timeout.map(|()| self.machine.happened(now_ms(), Input::Timeout))
     }
 
-    fn poll_connection(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let ended = match &mut self.connection {
-            None => return Poll::Pending,
-            Some(Connection::Stream(exchange)) => match std::task::ready!(exchange.poll_next_unpin(context)) {
-                Some(Ok(Progress::Answered)) => return Poll::Ready(self.machine.happened(now_ms(), Input::Answered)),
-                Some(Ok(Progress::Chunk(chunk))) => {
-                    self.machine.received(now_ms(), chunk.byte_length() as usize, |room| chunk.copy_to(room));
-                    return Poll::Ready(());
-                }
-                Some(Err(cause)) => Err(cause),
-                None => Err(Cause::Ended),
-            },
-            Some(Connection::Poll(exchange)) => match std::task::ready!(exchange.poll_next_unpin(context)) {
-                Some(Ok(None)) => return Poll::Ready(self.machine.happened(now_ms(), Input::Heard)),
-                Some(Ok(Some(page))) => Ok(page),
-                Some(Err(cause)) => Err(cause),
-                None => Err(Cause::Ended),
-            },
-        };
-        self.connection = None;
-        match ended {
-            Ok(page) => self.machine.fetched(now_ms(), PageKind::Poll, &page),
-            Err(cause) => self.machine.ended(now_ms(), cause),
+    fn take(&mut self, step: Step) {
+        let (machine, now) = (&mut self.machine, now_ms());
+        match step {
+            Step::Happened(input) => machine.happened(now, input),
+            Step::Chunk(chunk) => machine.received(now, chunk.byte_length() as usize, |room| chunk.copy_to(room)),
+            Step::Page(kind, page) => machine.fetched(now, kind, &page),
+            Step::Ended(cause) => machine.ended(now, cause),
         }
-        Poll::Ready(())
     }
+}
 
-    fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some((kind, exchange)) = &mut self.fetch else { return Poll::Pending };
-        let kind = *kind;
-        let ended = match std::task::ready!(exchange.poll_next_unpin(context)) {
-            Some(Ok(None)) => return Poll::Ready(self.machine.happened(now_ms(), Input::Fetching)),
-            Some(Ok(Some(page))) => Ok(page),
-            Some(Err(cause)) => Err(cause),
-            None => Err(Cause::Ended),
-        };
-        self.fetch = None;
-        match ended {
-            Ok(page) => self.machine.fetched(now_ms(), kind, &page),
-            Err(cause) => self.machine.ended(now_ms(), Cause::Missing { cause: Box::new(cause) }),
-        }
-        Poll::Ready(())
+/// The next step of what is under way. After its last one it is no longer.
+fn poll_exchange(exchange: &mut Option<Exchange>, context: &mut Context<'_>) -> Poll<Step> {
+    let Some(steps) = exchange else { return Poll::Pending };
+    let step = ready!(steps.poll_next_unpin(context)).unwrap_or(Step::Ended(Cause::Ended));
+    if matches!(step, Step::Page(..) | Step::Ended(_)) {
+        *exchange = None;
     }
+    Poll::Ready(step)
 }
 
 impl Stream for Verdicts {
@@ -190,7 +163,7 @@ impl Stream for Verdicts {
                 self.awake = None;
                 return Poll::Ready(None);
             }
-            std::task::ready!(self.poll_outside(context));
+            ready!(self.poll_outside(context));
         }
     }
 }

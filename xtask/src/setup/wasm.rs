@@ -73,6 +73,11 @@ impl Toolchain {
         }
     }
 
+    /// Whether clippy can look at code for [`TARGET`]: the system's toolchain comes without one that fits it.
+    pub(crate) fn has_clippy(&self) -> bool {
+        matches!(self, Self::Current)
+    }
+
     /// `cargo build`, or another of cargo's commands that compile, for [`TARGET`], at the workspace's root.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         match self {
