@@ -177,3 +177,19 @@ fn bundle(client: &Path) -> Result<()> {
     };
     step.run(|| process::run(setup::npm_command(client).args(["run", "build"])))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_the_one_that_cargo_has_made() {
+        let messages = [
+            r#"{"reason":"compiler-artifact","target":{"name":"web_sys"},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"browser"},"executable":"/target/browser-1.wasm"}"#,
+            r#"{"reason":"build-finished","success":true}"#,
+        ];
+        assert_eq!(test_program(&messages.join("\n")), Some(PathBuf::from("/target/browser-1.wasm")));
+        assert_eq!(test_program(messages[0]), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! What is told where all is well, and where the server or the page goes and comes back.
 
+use gloo_timers::future::TimeoutFuture;
 use highwater_client::browser::{After, Cause, Options, ResetReason, Status, Verdict, subscribe};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -139,4 +140,20 @@ async fn whoever_does_not_read_makes_the_network_wait() {
     assert_eq!(reads(own), before);
     assert_eq!(applied(&mut slow, 20).await, numbered(&positions));
     assert!(reads(own) > before);
+}
+
+#[wasm_bindgen_test]
+async fn the_silence_of_whoever_does_not_read_is_not_the_server_s() {
+    let position = append("following:pausing", 1).await;
+    let mut options = all_of(place("server"), "following:pausing");
+    options.connect_timeout_ms = 1_500;
+    let mut verdicts = options.subscribe().unwrap();
+    until(&mut verdicts, |status| *status == Status::Replaying).await;
+    // Nothing tells that time has passed but time.
+    TimeoutFuture::new(options.connect_timeout_ms + 500).await;
+    let Verdict::Apply { position: applied, .. } = next(&mut verdicts).await else {
+        panic!("the connection was given up")
+    };
+    assert_eq!(applied.to_string(), position);
+    assert_eq!(next(&mut verdicts).await, Verdict::Status(Status::Live));
 }
