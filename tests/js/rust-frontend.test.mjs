@@ -15,6 +15,7 @@ import { makeKeys, tokenOf } from './lib/token.mjs';
 /** @import { Server } from './lib/server.mjs' */
 
 const TIMEOUT_MS = 120_000;
+const TESTS_TIMEOUT_MS = 60_000;
 /** Where `cargo xtask build-npm --tests` puts them. */
 const TESTS = fileURLToPath(new URL('../../client-wasm/pkg/browser-test', import.meta.url));
 
@@ -45,21 +46,29 @@ test('a frontend in Rust follows', { timeout: TIMEOUT_MS }, async (t) => {
     await page.addInitScript((places) => void Object.assign(window, { places }), places);
     await page.addInitScript(observe);
     await page.goto(`${proxy.url}/`);
-    const { passed, count, output } = await page.evaluate(run);
-    assert.ok(passed && count > 0, output);
+    const { outcome, count, output } = await page.evaluate(run, TESTS_TIMEOUT_MS);
+    assert.equal(outcome, true, `${outcome === undefined ? 'the next one is not over' : 'some failed'}:\n${output}`);
+    assert.ok(count > 0, output);
 });
 
-/** Runs in the page: what the program `wasm-bindgen-test-runner` would do there. */
-async function run() {
+/**
+ * Runs in the page: what the program `wasm-bindgen-test-runner` would do there. Without an outcome, some test is not over in time.
+ *
+ * @param {number} timeoutMs
+ */
+async function run(timeoutMs) {
     const module = '/files/browser.js';
     const glue = await import(module);
     const wasm = await glue.default({ module_or_path: '/files/browser_bg.wasm' });
     Object.assign(window, { __wbg_test_invoke: (/** @type {() => unknown} */ test) => test() });
     console.error = (...words) => glue.__wbgtest_console_error(words);
     const tests = Object.keys(wasm).filter((name) => name.startsWith('__wbgt_')).map((name) => wasm[name]);
-    /** @type {boolean} */
-    const passed = await new glue.WasmBindgenTestContext(false).run(tests);
-    return { passed, count: tests.length, output: document.getElementById('output')?.textContent ?? '' };
+    /** @type {Promise<boolean>} */
+    const running = new glue.WasmBindgenTestContext(false).run(tests);
+    /** @type {Promise<undefined>} */
+    const late = new Promise((resolve) => setTimeout(resolve, timeoutMs));
+    const outcome = await Promise.race([running, late]);
+    return { outcome, count: tests.length, output: document.getElementById('output')?.textContent ?? '' };
 }
 
 /** Runs in the page: lets tests ask how many listeners for events there are, and what is read of which answer. */
