@@ -47,7 +47,7 @@ test('a frontend in Rust follows', { timeout: TIMEOUT_MS }, async (t) => {
     await page.addInitScript(observe);
     await page.goto(`${proxy.url}/`);
     const { outcome, count, output } = await page.evaluate(run, TESTS_TIMEOUT_MS);
-    assert.equal(outcome, true, `${outcome === undefined ? 'the next one is not over' : 'some failed'}:\n${output}`);
+    assert.equal(outcome, true, `not all have passed${outcome === undefined ? ' in time' : ''}:\n${output}`);
     assert.ok(count > 0, output);
 });
 
