@@ -1,6 +1,10 @@
-//! The WebAssembly half of the npm package `highwater`: a shell over [`highwater_core`], bytes in, verdicts out.
+//! Highwater in the browser: shells over [`highwater_core`], bytes in, verdicts out. There are two, each a feature.
 //!
-//! JavaScript fetches, and writes what arrives straight into the decoder's buffer; here it is split into frames and
+//! `browser` is for frontends in Rust: the module `browser`, a subscription as a stream. It fetches by `web-sys`, which such a
+//! frontend has anyway. Leave out the default features beside it.
+//!
+//! `npm`, the default, is the WebAssembly half of the npm package `highwater`, made for its size: to fetch in Rust would cost it
+//! 14.5 KB gzipped, more than half of what it has. So there JavaScript fetches, and writes what arrives straight into the decoder's buffer; here it is split into frames and
 //! judged. Each call leaves records that JavaScript reads from memory once the call is over: JavaScript is
 //! never called from here, so whatever its listeners do, nothing of ours is under way.
 

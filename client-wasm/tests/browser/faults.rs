@@ -10,7 +10,7 @@ async fn what_comes_twice_is_applied_once() {
     let positions = [append("faults:twice", 1).await, append("faults:twice", 2).await];
     let mut verdicts = all_of(place("proxy") + "/twice", "faults:twice").subscribe().unwrap();
     for applied_once in numbered(&positions) {
-        assert_eq!(applied(&mut verdicts, 1).await, [applied_once.clone()]);
+        assert_eq!(applied(&mut verdicts, 1).await.first(), Some(&applied_once));
         match next_of_events(&mut verdicts).await {
             Verdict::Duplicate { position } => assert_eq!(position.to_string(), applied_once.0),
             other => panic!("{other:?} instead of a duplicate"),
