@@ -4,9 +4,9 @@
 //! frontend has anyway. Leave out the default features beside it.
 //!
 //! `npm`, the default, is the WebAssembly half of the npm package `highwater`, made for its size: to fetch in Rust would cost it
-//! 14.5 KB gzipped, more than half of what it has. So there JavaScript fetches, and writes what arrives straight into the decoder's buffer; here it is split into frames and
-//! judged. Each call leaves records that JavaScript reads from memory once the call is over: JavaScript is
-//! never called from here, so whatever its listeners do, nothing of ours is under way.
+//! 14.5 KB gzipped, more than half of what it has. So JavaScript fetches, and writes what arrives straight into the decoder's
+//! buffer; here it is split into frames and judged. Each call leaves records that JavaScript reads from memory once the call is
+//! over: JavaScript is never called from here, so whatever its listeners do, nothing of ours is under way.
 
 #[cfg(feature = "browser")]
 pub mod browser;

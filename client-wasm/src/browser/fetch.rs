@@ -117,10 +117,9 @@ pub(super) fn append(bytes: &mut Vec<u8>, chunk: &Uint8Array, bytes_max: usize) 
 
 /// `Retry-After` is a number of seconds or a date (RFC 9110).
 fn retry_after_ms(value: &str) -> u32 {
-    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let milliseconds = match value.parse::<f64>() {
-        Ok(seconds) if is_number => seconds * 1_000.0,
-        _ => js_sys::Date::parse(value) - js_sys::Date::now(),
+    let milliseconds = match value.parse::<u32>() {
+        Ok(seconds) => f64::from(seconds) * 1_000.0,
+        Err(_) => js_sys::Date::parse(value) - js_sys::Date::now(),
     };
     // What is no date is no number, and becomes 0.
     milliseconds.clamp(0.0, RETRY_AFTER_MS_MAX) as u32
