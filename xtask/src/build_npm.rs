@@ -37,7 +37,7 @@ pub(crate) fn run_for_tests() -> Result<()> {
 
 /// Looks at what is compiled for browsers alone, as far as the toolchain for that can.
 pub(crate) fn lint() -> Result<()> {
-    let selection = ["--lib", "--tests", "--features", "browser"];
+    let selection = ["--lib", "--test", "browser", "--features", "browser"];
     if WasmToolchain::find_or_install()?.has_clippy() {
         return process::run(cargo("clippy", &selection)?.args(["--", "--deny", "warnings"]));
     }
