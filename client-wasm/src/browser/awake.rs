@@ -1,7 +1,6 @@
 //! What the page's own life tells.
 
 use std::cell::Cell;
-use std::fmt;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -58,11 +57,5 @@ impl Awake {
     pub(super) fn poll(&self, context: &Context<'_>) -> Poll<()> {
         self.bell.waker.register(context.waker());
         if self.bell.has_rung.take() { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl fmt::Debug for Awake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Awake")
     }
 }

@@ -1,7 +1,7 @@
 //! The requests to the server: the stream of events, and pages of what is missing.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -18,7 +18,6 @@ use super::{Cause, InvalidOptions, Options};
 const POLL_WAIT_S: u32 = highwater_core::subscription::POLL_WAIT_MS / 1_000;
 
 /// What one request asks for, complete but for its token.
-#[derive(Debug)]
 pub(super) struct Request {
     pub(super) url: String,
     pub(super) expected: Expected,
@@ -38,7 +37,6 @@ pub(super) enum Expected {
 }
 
 /// Makes requests for one set of topics.
-#[derive(Debug)]
 pub(super) struct Requests {
     base: String,
     topics: Topics,
@@ -133,12 +131,6 @@ impl TokenSource {
         Error: Display,
     {
         Self(Rc::new(move || ask().map(|token| token.map_err(|error| error.to_string())).boxed_local()))
-    }
-}
-
-impl fmt::Debug for TokenSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenSource")
     }
 }
 
