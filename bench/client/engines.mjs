@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
+
+import { launchChromium } from '../../tests/js/lib/chromium.mjs';
 
 /** @typedef {typeof import('./src/index.js')} Bench */
 
@@ -15,23 +16,30 @@ import { chromium } from 'playwright-core';
  * @property {() => Promise<void>} close
  */
 
+/**
+ * What is measured, for this process.
+ *
+ * @returns {Promise<Bench>}
+ */
+export async function load() {
+  return import(await bundle('esm'));
+}
+
 /** @returns {Promise<Engine>} */
 export async function node() {
-  /** @type {Bench} */
-  const { measure } = await import(await bundle('esm'));
+  const { measure } = await load();
   return { name: `Node.js ${process.versions.node}`, measure: async (...args) => measure(...args), close: async () => {} };
 }
 
 /** @returns {Promise<Engine>} */
 export async function browser() {
   const script = await readFile(await bundle('iife'), 'utf8');
-  const executablePath = process.env.HIGHWATER_CHROMIUM ?? '/usr/bin/chromium';
-  const launched = await chromium.launch({ executablePath, args: ['--js-flags=--expose-gc'] });
+  const launched = await launchChromium(['--js-flags=--expose-gc']);
   const page = await launched.newPage();
   await page.addScriptTag({ content: script });
   return {
     name: `Chromium ${launched.version()}`,
-    measure: (...args) => page.evaluate((args) => window.bench.measure(...args), args),
+    measure: (...args) => page.evaluate((args) => bench.measure(...args), args),
     close: () => launched.close(),
   };
 }

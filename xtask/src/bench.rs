@@ -1,13 +1,13 @@
-//! `cargo xtask bench`: what the server is measured by, in optimised builds.
+//! `cargo xtask bench`: what the server and the npm package are measured by, in optimised builds.
 
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::{build_npm, process, project};
+use crate::{build_npm, process, project, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// What to measure; both if nothing is named
+    /// What to measure; all of the server if nothing is named
     what: Option<What>,
     /// Fewer rounds, and shorter ones: to look how a change did
     #[arg(long)]
@@ -20,23 +20,44 @@ enum What {
     Fanout,
     /// Appending: over HTTP, and to long streams
     Append,
+    /// The npm package, in Node.js and in Chromium: from bytes to events
+    Client,
 }
 
-/// Builds the server and what measures it, then measures; the table goes to standard output.
+/// Builds what is measured, and measures; the table goes to standard output.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     build_npm::run()?;
+    match arguments.what {
+        Some(What::Client) => run_client(arguments.quick),
+        Some(What::Fanout) => run_server("fanout", arguments.quick),
+        Some(What::Append) => run_server("append", arguments.quick),
+        None => run_server("all", arguments.quick),
+    }
+}
+
+fn run_server(what: &str, is_quick: bool) -> Result<()> {
     let packages = ["--package", "highwater-server", "--package", "highwater-bench"];
     process::run(process::cargo().args(["build", "--release"]).args(packages))?;
     let mut bench = process::command(project::binary("highwater-bench", "release"), project::root());
-    bench.arg(match arguments.what {
-        Some(What::Fanout) => "fanout",
-        Some(What::Append) => "append",
-        None => "all",
-    });
-    bench.arg("--server").arg(project::highwater_binary("release"));
-    if arguments.quick {
+    bench.arg(what).arg("--server").arg(project::highwater_binary("release"));
+    if is_quick {
         bench.args(["--scale", "quick"]);
     }
     process::forget_own_package(&mut bench);
+    process::become_command(&mut bench)
+}
+
+fn run_client(is_quick: bool) -> Result<()> {
+    let folder = project::root().join("bench/client");
+    // It starts Chromium as the tests do.
+    for folder in [&project::root().join("tests/js"), &folder] {
+        setup::npm_packages(folder)?;
+    }
+    let mut bench = setup::npm_command(&folder);
+    bench.args(["run", "--silent", "bench"]);
+    if is_quick {
+        bench.args(["--", "--scale", "quick"]);
+    }
+    bench.envs(setup::CHROMIUM.find_or_install()?.map(|path| (setup::CHROMIUM.variable, path)));
     process::become_command(&mut bench)
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// The folders with a `package.json`, a dependency before its dependants.
-const NPM_FOLDERS: [&str; 3] = ["client-wasm", "tests/js", "tests/packaging"];
+const NPM_FOLDERS: [&str; 4] = ["client-wasm", "tests/js", "tests/packaging", "bench/client"];
 
 /// The workspace's root folder.
 pub(crate) fn root() -> &'static Path {

@@ -4,10 +4,10 @@ import type { Client, Outcome } from './client.js';
 import { Fold } from './fold.js';
 import { Highwater } from './highwater.js';
 import { prescan } from './prescan.js';
-import { chunks, type Shape } from './stream.js';
+import { chunks, frames, type Shape } from './stream.js';
 import { TypeScript } from './typescript.js';
 
-export type { Shape };
+export { frames, type Shape };
 
 const CLIENTS = {
   highwater: () => new Highwater(),

@@ -28,14 +28,15 @@ interface Stream {
 
 /** The stream in whole chunks of so many events. */
 export function chunks(shape: Shape): Uint8Array[] {
-  const frames = framesOf(shape);
+  const all = frames(shape);
   const encoder = new TextEncoder();
-  return Array.from({ length: Math.ceil(frames.length / shape.chunkEvents) }, (_, at) =>
-    encoder.encode(frames.slice(at * shape.chunkEvents, (at + 1) * shape.chunkEvents).join('')),
+  return Array.from({ length: Math.ceil(all.length / shape.chunkEvents) }, (_, at) =>
+    encoder.encode(all.slice(at * shape.chunkEvents, (at + 1) * shape.chunkEvents).join('')),
   );
 }
 
-function framesOf({ dataBytes, droppedPercent, events }: Shape): string[] {
+/** Its frames. */
+export function frames({ dataBytes, droppedPercent, events }: Shape): string[] {
   const random = randomNumbers(events + dataBytes + droppedPercent);
   const streams: Stream[] = Array.from({ length: STREAMS }, (_, at) => ({ name: `space:42:tasks:task-${1000 + at}`, revision: 0, version: 0 }));
   const recorded: string[] = [];

@@ -56,12 +56,13 @@ export class TypeScript implements Client {
     const dash = id?.indexOf('-') ?? -1;
     const sequence = Number(id?.slice(dash + 1));
     const prev = Number(prevText);
-    if (id === undefined || dash !== 8 || !Number.isSafeInteger(sequence) || !Number.isSafeInteger(prev) || !this.#isOurs(id)) {
-      this.#counts.unreadable += 1;
-    } else if (event === '') {
+    const isPlaced = id !== undefined && dash === 8 && Number.isSafeInteger(sequence) && Number.isSafeInteger(prev) && this.#isOurs(id);
+    if (event === '' && isPlaced) {
       this.#judge(data, id, sequence, prev, accepted);
-    } else if (event === 'highwater' && prev <= this.#cursor) {
-      this.#cursor = Math.max(this.#cursor, sequence);
+    } else if (event === '') {
+      this.#counts.unreadable += 1;
+    } else if (event === 'highwater' && isPlaced) {
+      this.#moveCursor(sequence, prev);
     }
   }
 
@@ -105,6 +106,10 @@ export class TypeScript implements Client {
         accepted.push({ event, position });
       }
     }
+    this.#moveCursor(sequence, prev);
+  }
+
+  #moveCursor(sequence: number, prev: number): void {
     if (prev <= this.#cursor) {
       this.#cursor = Math.max(this.#cursor, sequence);
     }
@@ -121,9 +126,10 @@ function parse(text: string): CloudEvent | undefined {
   }
 }
 
-function isHeader(header: Header | null): boolean {
+function isHeader<Event extends Header>(header: Event | null): header is Event {
   return (
-    typeof header?.subject === 'string' &&
+    header !== null &&
+    typeof header.subject === 'string' &&
     typeof header.sequence === 'string' &&
     header.sequence.length === 16 &&
     Number.isInteger(header.revision) &&

@@ -14,9 +14,13 @@ const PROGRAM = {
     names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
 };
 
-/** Starts the browser that `HIGHWATER_CHROMIUM` names, or the first that `PATH` has. */
-export function launchChromium() {
-    return chromium.launch({ executablePath: needProgram(PROGRAM) });
+/**
+ * Starts the browser that `HIGHWATER_CHROMIUM` names, or the first that `PATH` has.
+ *
+ * @param {string[]} [args]  Of its command line.
+ */
+export function launchChromium(args = []) {
+    return chromium.launch({ executablePath: needProgram(PROGRAM), args });
 }
 
 /** @type {Driver} */

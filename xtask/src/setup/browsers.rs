@@ -22,15 +22,18 @@ pub(crate) struct Program {
     is_optional: bool,
 }
 
+/// The one that everything which needs a browser can do with.
+pub(crate) const CHROMIUM: Program = Program {
+    label: "chromium",
+    variable: "HIGHWATER_CHROMIUM",
+    names: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    package: "chromium",
+    is_optional: false,
+};
+
 /// All that the browser tests start. WebKit is GTK's MiniBrowser, which comes with its driver, and needs a screen.
 pub(crate) const PROGRAMS: [Program; 4] = [
-    Program {
-        label: "chromium",
-        variable: "HIGHWATER_CHROMIUM",
-        names: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
-        package: "chromium",
-        is_optional: false,
-    },
+    CHROMIUM,
     Program {
         label: "firefox",
         variable: "HIGHWATER_FIREFOX",

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use crate::project;
 
-pub(crate) use browsers::PROGRAMS as BROWSER_PROGRAMS;
+pub(crate) use browsers::{CHROMIUM, PROGRAMS as BROWSER_PROGRAMS};
 pub(crate) use npm::{command as npm_command, install as npm_packages};
 pub(crate) use rustup::Component;
 pub(crate) use schemathesis::{VARIABLE as SCHEMATHESIS_VARIABLE, find_or_install as schemathesis};

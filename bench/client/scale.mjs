@@ -1,0 +1,37 @@
+/** How much is measured, and of what. */
+
+/** @typedef {import('./src/index.js').Shape} Shape */
+/** @typedef {{ events: number, passes: number, rounds: number }} Scale */
+
+/** @type {{ readonly [name in 'full' | 'quick' | 'smoke']: Scale }} */
+export const SCALES = {
+  full: { events: 10_000, passes: 2, rounds: 9 },
+  /** To look how a change did. */
+  quick: { events: 10_000, passes: 2, rounds: 3 },
+  /** Too little to mean anything: that the measuring works. */
+  smoke: { events: 200, passes: 1, rounds: 1 },
+};
+
+/**
+ * All streams that are measured.
+ *
+ * @param {Scale} scale
+ * @returns {Shape[]}
+ */
+export function shapes({ events }) {
+  return [200, 2000].flatMap((dataBytes) =>
+    [0, 50, 90].flatMap((droppedPercent) =>
+      [1, 100].map((chunkEvents) => ({ dataBytes, droppedPercent, chunkEvents, events })),
+    ),
+  );
+}
+
+/**
+ * What the times of the others, by ours, are to be at least.
+ *
+ * @param {Shape} shape
+ */
+export function goals({ droppedPercent, chunkEvents }) {
+  const isLargeAndWhole = droppedPercent === 0 && chunkEvents === 100;
+  return { typescript: droppedPercent === 90 ? 3 : isLargeAndWhole ? 1.5 : 1, prescan: 1 };
+}
