@@ -25,10 +25,14 @@ impl RawDecoder {
         self.0.commit(chunk.len());
     }
 
-    /// Type, data and last event id of the next frame, if it is there; empty after a frame that is too large.
+    /// Type, data and last event id of the next frame, if it is there, and the id that it carries itself, if it does; empty
+    /// after a frame that is too large.
     pub fn next_frame(&mut self) -> Option<Vec<String>> {
         match self.0.next_frame() {
-            Ok(frame) => frame.map(|frame| vec![frame.event.into(), frame.data.into(), frame.last_event_id.into()]),
+            Ok(frame) => frame.map(|frame| {
+                let always = [frame.event, frame.data, frame.last_event_id];
+                always.into_iter().chain(frame.id).map(Into::into).collect()
+            }),
             Err(_) => Some(Vec::new()),
         }
     }
