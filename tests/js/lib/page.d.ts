@@ -4,6 +4,15 @@ interface Window {
     received(message: { id: string; data: string }): void;
     fetchEventSource: typeof import('@microsoft/fetch-event-source').fetchEventSource;
 
+    // The test of a page's memory: of its WebAssembly, and what it follows.
+    memories: WebAssembly.Memory[];
+    living: {
+        client: import('highwater').Client;
+        store: import('highwater').Store<number>;
+        told: { event: number; stale: number; iterated: number };
+        iterated: EventTarget;
+    };
+
     // The test of the engines; `following` once it follows something.
     following: {
         client: import('highwater').Client;
