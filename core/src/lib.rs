@@ -7,6 +7,7 @@ pub mod clock;
 pub mod control;
 pub mod envelope;
 pub mod event;
+mod find;
 pub mod overlay;
 pub mod reconcile;
 pub mod sse;

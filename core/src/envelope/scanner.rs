@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::str::Bytes;
 
-use memchr::memchr2;
+use crate::find::find_either;
 
 /// A JSON string as it stands in the text, escapes and all, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<'a> Scanner<'a> {
         self.take(b'"')?;
         let start = self.at;
         loop {
-            let found = memchr2(b'"', b'\\', self.bytes().get(self.at..)?)?;
+            let found = find_either(b'"', b'\\', self.bytes().get(self.at..)?)?;
             self.at += found + 1;
             if self.bytes().get(self.at - 1) == Some(&b'"') {
                 return self.text.get(start..self.at - 1).map(JsonText);

@@ -2,10 +2,8 @@
 
 use std::mem;
 
-use memchr::memchr2;
-
 use super::FRAME_BYTES_MAX;
-use crate::version::digits;
+use crate::{find::find_either, version::digits};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -196,7 +194,7 @@ impl Decoder {
             return Ok(None);
         }
         let unscanned = self.buffer.get(self.scanned..self.filled).unwrap_or_default();
-        let found = memchr2(b'\n', b'\r', unscanned);
+        let found = find_either(b'\n', b'\r', unscanned);
         let (start, end) = (self.line, self.scanned + found.unwrap_or(unscanned.len()));
         if end - self.kept_from() > limit_bytes {
             self.reset();
@@ -240,7 +238,7 @@ impl Decoder {
 
     fn take_field(&mut self, start: usize, end: usize) {
         let line = self.buffer.get(start..end).unwrap_or_default();
-        // Names are short: another search of memchr's would gain nothing and cost the browser its code.
+        // Names are short: a search by words would gain nothing and cost the browser its code.
         let (name, value) = match line.iter().position(|byte| *byte == b':') {
             Some(colon) => (line.get(..colon), line.get(colon + 1..).unwrap_or_default()),
             None => (Some(line), &[][..]),

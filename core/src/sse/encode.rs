@@ -2,9 +2,8 @@
 
 use std::fmt::{self, Display, Write};
 
-use memchr::memchr2;
-
 use super::CONTROL_EVENT;
+use crate::find::find_either;
 
 /// Appends an event: the sequence of the one before it as `prev`, its JSON as `data`, its position as `id`.
 ///
@@ -72,7 +71,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let Some(end) = memchr2(b'\n', b'\r', text) else {
+        let Some(end) = find_either(b'\n', b'\r', text) else {
             rest = None;
             return Some(text);
         };
