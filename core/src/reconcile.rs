@@ -401,9 +401,9 @@ impl Reconciler {
         *count += 1;
         let Some(Subject { stream, revision, version }) = subject else { return };
         let (revision, version) = (*revision, *version);
-        match (verdict, self.streams.get(stream)) {
-            (Verdict::Apply, _) => self.streams.set(stream, HighWater { revision, version, sequence }),
-            (Verdict::Stale, Some(mark)) => self.streams.set(stream, HighWater { revision, ..mark }),
+        match verdict {
+            Verdict::Apply => self.streams.set(stream, HighWater { revision, version, sequence }),
+            Verdict::Stale => self.streams.set(stream, HighWater { revision, ..self.known(stream) }),
             _ => {}
         }
     }

@@ -1,5 +1,7 @@
 //! The high-water marks of all known streams.
 
+use std::cmp::Ordering;
+
 use crate::version::HighWater;
 
 /// A block with more marks than this is split: a new mark moves at most as many.
@@ -49,13 +51,19 @@ impl Marks {
     /// The last block that begins at or before a name, or else the first.
     fn block_of(&self, stream: &str) -> usize {
         let begins_before =
-            |block: &Vec<(Box<str>, HighWater)>| block.first().is_some_and(|(first, _)| &**first <= stream);
+            |block: &Vec<(Box<str>, HighWater)>| block.first().is_some_and(|(first, _)| order(first, stream).is_le());
         self.blocks.partition_point(begins_before).saturating_sub(1)
     }
 }
 
 fn place(block: &[(Box<str>, HighWater)], stream: &str) -> Result<usize, usize> {
-    block.binary_search_by(|(name, _)| (**name).cmp(stream))
+    block.binary_search_by(|(name, _)| order(name, stream))
+}
+
+/// By their ends: most begin alike, and are told apart at once there.
+#[inline(never)]
+fn order(name: &str, other: &str) -> Ordering {
+    name.as_bytes().iter().rev().cmp(other.as_bytes().iter().rev())
 }
 
 #[cfg(test)]
