@@ -31,7 +31,8 @@ export interface Counts {
   readonly held: number;
 }
 
-const VIEW_NUMBERS = 5;
+const PART_BYTES_MAX = 65_536;
+const WORD_BYTES = 8;
 const RECORD_NUMBERS = 4;
 const COUNTS = 9;
 
@@ -44,6 +45,9 @@ export class Judge {
   readonly #wasm: Wasm;
   readonly #settings: Settings;
   #epoch = '';
+  /** All of wasm's memory; empty once that has moved. */
+  #bytes = new Uint8Array();
+  #words = new Float64Array();
   /** A bit for each kind. */
   #listened = 0;
   #last = new Float64Array(COUNTS);
@@ -107,11 +111,15 @@ export class Judge {
     return this.#records(this.#wasm.happened(Date.now(), event, status, delayMs));
   }
 
-  /** Takes a chunk of an event stream. */
+  /** Takes a chunk of an event stream; a large one in parts, lest it leave wasm's memory large for ever. */
   received(chunk: Uint8Array): Record[] {
-    const spare = this.#wasm.spare(chunk.byteLength); // First, as it may move the memory.
-    new Uint8Array(this.#wasm.memory.buffer, spare, chunk.byteLength).set(chunk);
-    return this.#records(this.#wasm.received(Date.now(), chunk.byteLength));
+    const { length } = chunk;
+    if (length > PART_BYTES_MAX) {
+      return [chunk.subarray(0, length / 2), chunk.subarray(length / 2)].flatMap((part) => this.received(part));
+    }
+    const spare = this.#wasm.spare(length); // First, as it may move the memory.
+    this.#memory().set(chunk, spare);
+    return this.#records(this.#wasm.received(Date.now(), length));
   }
 
   /** Takes a page that something asked for. */
@@ -144,35 +152,54 @@ export class Judge {
 
   #numbers(): Float64Array {
     try {
-      this.#last = new Float64Array(this.#wasm.memory.buffer, this.#wasm.counts(), COUNTS).slice();
+      const at = this.#wasm.counts() / WORD_BYTES;
+      this.#memory();
+      this.#last = this.#words.slice(at, at + COUNTS);
     } catch {
       // Where it has broken, how it stood is all there is to say.
     }
     return this.#last;
   }
 
+  /** Wasm's memory, which any call may have moved; `#words` is the same, once this was asked for. */
+  #memory(): Uint8Array {
+    if (this.#bytes.length === 0) {
+      const { buffer } = this.#wasm.memory;
+      this.#bytes = new Uint8Array(buffer);
+      this.#words = new Float64Array(buffer);
+    }
+    return this.#bytes;
+  }
+
   #write(text: string): void {
     const bytes = encoder.encode(text);
     const room = this.#wasm.room(bytes.byteLength); // First, as it may move the memory.
-    new Uint8Array(this.#wasm.memory.buffer, room, bytes.byteLength).set(bytes);
+    this.#memory().set(bytes, room);
   }
 
   #records(view: number): Record[] {
-    const { buffer } = this.#wasm.memory;
-    const [count = 0, records, text, textBytes, timeoutAt = -1] = new Float64Array(buffer, view, VIEW_NUMBERS);
-    this.timeoutAt = timeoutAt;
-    const numbers = new Float64Array(buffer, records, count * RECORD_NUMBERS);
-    const bytes = new Uint8Array(buffer, text, textBytes);
-    const values = parse(bytes, numbers);
-    return values.map((value, at) => {
-      const kind = numbers[at * RECORD_NUMBERS] as Kind;
-      const number = numbers[at * RECORD_NUMBERS + 1] as number;
-      if (kind === Kind.Epoch) {
-        this.#epoch = value as string;
-      }
-      const record = { kind, number, position: `${this.#epoch}-${number}`, value };
-      return value instanceof Broken ? { ...record, value: undefined, broken: value } : record;
-    });
+    const bytes = this.#memory();
+    const words = this.#words;
+    const at = view / WORD_BYTES;
+    const count = words[at] as number;
+    const records = (words[at + 1] as number) / WORD_BYTES;
+    const text = words[at + 2] as number;
+    const textBytes = words[at + 3] as number;
+    this.timeoutAt = words[at + 4] as number;
+    if (count === 0) {
+      return [];
+    }
+    const numbers = words.subarray(records, records + count * RECORD_NUMBERS);
+    const values = parse(bytes.subarray(text, text + textBytes), numbers);
+    return values.map((value, at) => this.#record(numbers[at * RECORD_NUMBERS] as Kind, numbers[at * RECORD_NUMBERS + 1] as number, value));
+  }
+
+  #record(kind: Kind, number: number, value: unknown): Record {
+    if (kind === Kind.Epoch) {
+      this.#epoch = value as string;
+    }
+    const position = `${this.#epoch}-${number}`;
+    return value instanceof Broken ? { kind, number, position, value: undefined, broken: value } : { kind, number, position, value };
   }
 }
 
