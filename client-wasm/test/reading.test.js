@@ -56,6 +56,29 @@ test('an iterator gives each applied event once, in order', async (t) => {
   assert.deepEqual(positions, Array.from({ length: EVENTS }, (_, at) => position(at + 1)));
 });
 
+test('a chunk of megabytes is judged whole, and leaves no memory of its size behind', async (t) => {
+  const { Instance } = WebAssembly;
+  t.after(() => {
+    WebAssembly.Instance = Instance;
+  });
+  const memories = [];
+  WebAssembly.Instance = class extends Instance {
+    constructor(...args) {
+      super(...args);
+      memories.push(this.exports.memory);
+    }
+  };
+  const log = logOf(5000);
+  const chunk = new TextEncoder().encode(log.frames().join('') + ready(5000));
+  const body = new ReadableStream({ start: (stream) => stream.enqueue(chunk) });
+  const answer = new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+  const watched = watch(t, { url: 'http://nowhere', fetch: async () => answer });
+  await watched.status('live');
+  assert.deepEqual(watched.sequences(), log.events.map(({ sequence }) => sequence));
+  assert.equal(memories.length, 1);
+  assert.ok(chunk.byteLength > 5_000_000 && memories[0].buffer.byteLength < 2_500_000, `${memories[0].buffer.byteLength}`);
+});
+
 test('a slow iterator stops the reading and loses nothing', async (t) => {
   const source = pulled(logOf(EVENTS));
   const client = connect({ url: 'http://nowhere', topics: ['test:**'], after: 'earliest', bufferEventsMax: 10, fetch: source.fetch });
