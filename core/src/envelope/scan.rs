@@ -24,7 +24,7 @@ pub struct InvalidHeader;
 
 /// Reads the header of a recorded event. Of an event that [`parse_event`](super::parse_event) takes it says the same.
 ///
-/// It stops at `data` once it has all it needs: as the server writes `data` last, that is never looked at.
+/// It stops once it has all it needs: as the server writes `data` last, that is never looked at.
 ///
 /// # Errors
 /// [`InvalidHeader`] where a part of it is missing or not what it must be.
@@ -40,12 +40,12 @@ fn scan_header(envelope: &str) -> Option<Header<'_>> {
             "sequence" => sequence = Some(scan_sequence(scanner.string()?)?),
             "revision" => revision = Some(scanner.value()?.parse().ok()?),
             "version" => version = Some(scanner.value()?.parse().ok()?),
-            "data" if stream.is_some() && sequence.is_some() && revision.is_some() && version.is_some() => return None,
             _ => {
                 scanner.value()?;
             }
         }
-        Some(())
+        let is_whole = stream.is_some() && sequence.is_some() && revision.is_some() && version.is_some();
+        (!is_whole).then_some(())
     });
     Some(Header { stream: stream?, sequence: sequence?, revision: revision?, version: version? })
 }
