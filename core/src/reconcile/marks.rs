@@ -92,8 +92,9 @@ mod tests {
                 prop_assert_eq!(marks.get(stream), Some(*mark));
             }
             prop_assert!(marks.blocks.iter().all(|block| (1..=BLOCK_MARKS_MAX).contains(&block.len())));
-            let names: Vec<_> = marks.blocks.iter().flatten().map(|(name, _)| name.to_string()).collect();
-            prop_assert_eq!(names, map.into_keys().collect::<Vec<_>>());
+            let names: Vec<&str> = marks.blocks.iter().flatten().map(|(name, _)| &**name).collect();
+            prop_assert!(names.is_sorted_by(|name, next| order(name, next).is_lt()));
+            prop_assert_eq!(names.len(), map.len());
         }
     }
 }
