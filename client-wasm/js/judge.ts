@@ -17,7 +17,7 @@ export interface Record {
   /** The event, the control frame's body or the name. */
   readonly value: unknown;
   /** Where the value's text is no JSON: that text. */
-  readonly broken?: { readonly text: string; readonly error: Error };
+  readonly broken: { readonly text: string; readonly error: Error } | undefined;
 }
 
 export interface Counts {
@@ -34,7 +34,10 @@ export interface Counts {
 const PART_BYTES_MAX = 65_536;
 const WORD_BYTES = 8;
 const RECORD_NUMBERS = 4;
-const COUNTS = 9;
+/** Where the cursor's sequence stands, behind the counts. */
+const CURSOR = 8;
+/** The counts and that. */
+type Numbers = readonly [number, number, number, number, number, number, number, number, number];
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -50,7 +53,7 @@ export class Judge {
   #words = new Float64Array();
   /** A bit for each kind. */
   #listened = 0;
-  #last = new Float64Array(COUNTS);
+  #last: Numbers = [0, 0, 0, 0, 0, 0, 0, 0, 0];
 
   /** When something is to happen by itself, in milliseconds since 1970; below 0 where nothing is. */
   timeoutAt = -1;
@@ -135,7 +138,7 @@ export class Judge {
   }
 
   counts(): Counts {
-    const [applied = 0, stale = 0, duplicate = 0, gap = 0, unreadable = 0, discarded = 0, dropped = 0, held = 0] = this.#numbers();
+    const [applied, stale, duplicate, gap, unreadable, discarded, dropped, held] = this.#numbers();
     return { applied, stale, duplicate, gap, unreadable, discarded, dropped, held };
   }
 
@@ -146,15 +149,15 @@ export class Judge {
 
   /** Up to here everything has been judged. Under `latest`, events that overtake `ready` tell the epoch before there is a cursor. */
   get cursor(): string | undefined {
-    const sequence = this.#numbers()[COUNTS - 1] ?? -1;
+    const sequence = this.#numbers()[CURSOR];
     return sequence < 0 ? undefined : `${this.#epoch}-${sequence}`;
   }
 
-  #numbers(): Float64Array {
+  #numbers(): Numbers {
     try {
       const at = this.#wasm.counts() / WORD_BYTES;
       this.#memory();
-      this.#last = this.#words.slice(at, at + COUNTS);
+      this.#last = this.#words.slice(at, at + CURSOR + 1) as unknown as Numbers;
     } catch {
       // Where it has broken, how it stood is all there is to say.
     }
@@ -191,15 +194,15 @@ export class Judge {
     }
     const numbers = words.subarray(records, records + count * RECORD_NUMBERS);
     const values = parse(bytes.subarray(text, text + textBytes), numbers);
-    return values.map((value, at) => this.#record(numbers[at * RECORD_NUMBERS] as Kind, numbers[at * RECORD_NUMBERS + 1] as number, value));
-  }
-
-  #record(kind: Kind, number: number, value: unknown): Record {
-    if (kind === Kind.Epoch) {
-      this.#epoch = value as string;
-    }
-    const position = `${this.#epoch}-${number}`;
-    return value instanceof Broken ? { kind, number, position, value: undefined, broken: value } : { kind, number, position, value };
+    return values.map((value, at) => {
+      const kind = numbers[at * RECORD_NUMBERS] as Kind;
+      const number = numbers[at * RECORD_NUMBERS + 1] as number;
+      if (kind === Kind.Epoch) {
+        this.#epoch = value as string;
+      }
+      const broken = value instanceof Broken ? value : undefined;
+      return { kind, number, position: `${this.#epoch}-${number}`, value: broken ? undefined : value, broken };
+    });
   }
 }
 
