@@ -29,7 +29,7 @@ for (const start of [node, browser]) {
       for (const made of Object.values(measured.made)) {
         assert.deepEqual(made, measured.made.highwater); // Else it was not the same work.
       }
-      cells.push({ engine: engine.name, shape, passes: scale.passes, measured });
+      cells.push({ engine: engine.name, shape, measured });
     }
   } finally {
     await engine.close();

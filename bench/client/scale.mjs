@@ -5,9 +5,9 @@
 
 /** @type {{ readonly [name in 'full' | 'quick' | 'smoke']: Scale }} */
 export const SCALES = {
-  full: { events: 10_000, passes: 2, rounds: 9 },
+  full: { events: 2_500, passes: 10, rounds: 9 },
   /** To look how a change did. */
-  quick: { events: 10_000, passes: 2, rounds: 3 },
+  quick: { events: 2_500, passes: 10, rounds: 3 },
   /** Too little to mean anything: that the measuring works. */
   smoke: { events: 200, passes: 1, rounds: 1 },
 };

@@ -9,7 +9,6 @@ import { goals } from './scale.mjs';
  * @typedef {object} Cell
  * @property {string} engine
  * @property {Shape} shape
- * @property {number} passes
  * @property {Measured} measured
  */
 
@@ -71,8 +70,8 @@ function verdict(figures) {
 }
 
 /** @param {Cell} cell */
-function perEvent({ shape, passes, measured }) {
-  return (1000 * median(measured.times.highwater)) / (shape.events * passes);
+function perEvent({ shape, measured }) {
+  return (1000 * median(measured.times.highwater)) / shape.events;
 }
 
 /** @param {number[]} values */
