@@ -143,6 +143,10 @@ class TopicsClient<Data> implements Client<Data> {
     return this.#status.status;
   }
 
+  get statusChange(): StatusChange {
+    return this.#status;
+  }
+
   get role(): 'alone' | 'leader' | 'follower' {
     return this.#device?.role ?? 'alone';
   }

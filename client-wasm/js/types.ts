@@ -299,6 +299,8 @@ export interface Client<Data = unknown> extends AsyncIterable<Told<Data>> {
   /** Calls `listener` each time, until the function returned is called. Throws a `TypeError` where there is no such kind. */
   on<Kind extends keyof Listeners>(kind: Kind, listener: (told: Listeners<Data>[Kind]) => void): () => void;
   readonly status: Status;
+  /** What `status` told last: the same object until it tells something else. */
+  readonly statusChange: StatusChange;
   /** `alone` with a connection of its own; or, on a device with a name, the `leader`, which has the connection, or a `follower`. */
   readonly role: 'alone' | 'leader' | 'follower';
   /** What is followed. */

@@ -1,0 +1,198 @@
+/**
+ * What components share. React may render what it never shows, mount twice, and come back later to what it has set aside; so a store is
+ * looked up whenever it is needed, opened by the first who does, and closed once nobody has for a while.
+ */
+
+import type { Client, Dispatched, Intent, Snapshot, StateOptions, Store } from '../types.js';
+
+/** A stream's state, and how to change it. The same object until something changes. */
+export interface StreamSnapshot<State> extends Snapshot<State> {
+  /** Appends a user's intent, which shows at once. Needs no `this`. */
+  readonly dispatch: (intent: Intent) => Dispatched;
+}
+
+/** How long a store that nobody uses stays: long enough for React to come back to it, and for users who do. */
+const IDLE_MS = 30_000;
+/** The same where it has failed: what is rendered after that tries anew. React itself does so once, at once, and is to see the same again. */
+const IDLE_FAILED_MS = 1_000;
+/** So many ways to reduce one stream can't be meant. */
+const REDUCERS_MAX = 32;
+
+type Stores = Map<unknown, SharedStore<never>>;
+
+/** By client and stream; then by their `key`, or by their reducer where they have none. */
+const clients = new WeakMap<Client, Map<string, Stores>>();
+
+/** Says where a component's store is. It is opened only where something of it is asked for that a server does not. */
+export class SharedStream<State, Data = unknown> {
+  readonly #client: () => Client;
+  readonly #stream: string;
+  readonly #options: StateOptions<State, Data>;
+  #initial: StreamSnapshot<State> | undefined;
+
+  constructor(client: () => Client, stream: string, options: StateOptions<State, Data>) {
+    this.#client = client;
+    this.#stream = stream;
+    this.#options = options;
+  }
+
+  // Given away as they are, as React wants them.
+  readonly subscribe = (changed: () => void): (() => void) => this.#store().subscribe(changed);
+  readonly getSnapshot = (): StreamSnapshot<State> => this.#store().snapshot();
+
+  readonly getServerSnapshot = (): StreamSnapshot<State> => {
+    const { initial } = this.#options;
+    const dispatched = (intent: Intent): Dispatched => dispatch(this.#client(), this.#stream, intent);
+    this.#initial ??= { status: 'loading', state: initial, confirmed: initial, intents: [], revision: 0, version: 0, dispatch: dispatched };
+    return this.#initial;
+  };
+
+  /** What to wait for where there is nothing to show yet. Throws why nothing can be shown. */
+  loading(): Promise<void> | undefined {
+    return this.#store().loading();
+  }
+
+  #store(): SharedStore<State> {
+    const client = this.#client();
+    const streams = clients.get(client) ?? new Map<string, Stores>();
+    const stores: Stores = streams.get(this.#stream) ?? new Map<unknown, SharedStore<never>>();
+    const identity = this.#options.key ?? this.#options.reduce;
+    const found = stores.get(identity) as SharedStore<State> | undefined;
+    if (found) {
+      return found;
+    }
+    if (stores.size === REDUCERS_MAX) {
+      throw new Error(`${this.#stream} is reduced by ever another function: define \`reduce\` outside of the component, or give a \`key\``);
+    }
+    const store = new SharedStore(client, client.state(this.#stream, this.#options), () => {
+      stores.delete(identity);
+      if (stores.size === 0) {
+        streams.delete(this.#stream);
+      }
+    });
+    clients.set(client, streams.set(this.#stream, stores.set(identity, store as SharedStore<never>)));
+    return store;
+  }
+}
+
+/** Dispatches by a store that is there; where there is none, by one that lives no longer than that, and so reads nothing. */
+export function dispatch(client: Client, stream: string, intent: Intent): Dispatched {
+  const [shown] = clients.get(client)?.get(stream)?.values() ?? [];
+  if (shown) {
+    return shown.snapshot().dispatch(intent);
+  }
+  if (intent.isConditional) {
+    throw new TypeError(`a conditional intent is meant for the state that shows, and no component shows ${stream}`);
+  }
+  const store = client.state(stream, { initial: undefined, reduce: (state) => state });
+  try {
+    return store.dispatch(intent);
+  } finally {
+    store.close();
+  }
+}
+
+class SharedStore<State> {
+  readonly #client: Client;
+  readonly #store: Store<State>;
+  readonly #forget: () => void;
+  #seen: Snapshot<State> | undefined;
+  #snapshot: StreamSnapshot<State> | undefined;
+  /** Whether there is a state that was true once. */
+  #isLoaded = false;
+  #waiting: Waiting | undefined;
+  #users = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: Client, store: Store<State>, forget: () => void) {
+    this.#client = client;
+    this.#store = store;
+    this.#forget = forget;
+    store.subscribe(() => this.#heed());
+    this.#heed();
+  }
+
+  subscribe(changed: () => void): () => void {
+    this.#users += 1;
+    this.#rest();
+    const unsubscribe = this.#store.subscribe(changed);
+    return () => {
+      unsubscribe();
+      this.#users -= 1;
+      this.#rest();
+    };
+  }
+
+  snapshot(): StreamSnapshot<State> {
+    const snapshot = this.#store.getSnapshot();
+    if (!this.#snapshot || snapshot !== this.#seen) {
+      this.#seen = snapshot;
+      this.#snapshot = Object.freeze({ ...snapshot, dispatch: this.#store.dispatch });
+    }
+    this.#rest();
+    return this.#snapshot;
+  }
+
+  loading(): Promise<void> | undefined {
+    const { status, error } = this.#store.getSnapshot();
+    if (status === 'failed') {
+      throw error;
+    }
+    if (this.#isLoaded) {
+      return undefined;
+    }
+    if (this.#client.status === 'closed') {
+      throw new Error(`the client was closed before it had read ${this.#store.stream}`);
+    }
+    if (!this.#waiting) {
+      this.#waiting = waiting(this.#client.on('status', () => this.#heed()));
+      this.#rest();
+    }
+    return this.#waiting.promise;
+  }
+
+  #heed(): void {
+    const { status, revision } = this.#store.getSnapshot();
+    // While it catches up what it had is shown. After a reset it has nothing.
+    this.#isLoaded = status === 'restored' || status === 'current' || (this.#isLoaded && revision > 0);
+    if (this.#isLoaded || status === 'failed' || this.#client.status === 'closed') {
+      this.#waiting?.end();
+      this.#waiting = undefined;
+      this.#rest();
+    }
+  }
+
+  /** Begins to wait for the next who uses it, unless somebody does. */
+  #rest(): void {
+    clearTimeout(this.#idle);
+    if (this.#users > 0 || this.#waiting) {
+      return;
+    }
+    const isFailed = this.#store.getSnapshot().status === 'failed';
+    this.#idle = setTimeout(() => this.#close(), isFailed ? IDLE_FAILED_MS : IDLE_MS);
+    // No process lives on for that.
+    (this.#idle as { unref?(): void }).unref?.();
+  }
+
+  #close(): void {
+    this.#forget();
+    this.#store.close();
+  }
+}
+
+interface Waiting {
+  readonly promise: Promise<void>;
+  end(): void;
+}
+
+function waiting(stop: () => void): Waiting {
+  let resolve: () => void = () => {};
+  const promise = new Promise<void>((resolved) => {
+    resolve = resolved;
+  });
+  const end = (): void => {
+    stop();
+    resolve();
+  };
+  return { promise, end };
+}
