@@ -7,7 +7,7 @@
 
 import React, { type ReactElement, type ReactNode, createContext, createElement, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
-import { dispatch, SharedStream, type StreamSnapshot } from './react/shared.js';
+import { dispatch, type Loaded, SharedStream, type StreamSnapshot } from './react/shared.js';
 import type { Client, Dispatched, Intent, StateOptions, StatusChange } from './types.js';
 
 export type { StreamSnapshot };
@@ -56,10 +56,7 @@ export function useStream<State, Data = unknown>(stream: string, options: Stream
 export function useSuspenseStream<State, Data = unknown>(stream: string, options: StreamOptions<State, Data>): StreamSnapshot<State> {
   const shared = useSharedStream(stream, options);
   const snapshot = useSyncExternalStore(shared.subscribe, shared.getSnapshot, onlyInBrowsers);
-  const loading = shared.loading();
-  if (loading) {
-    use(loading);
-  }
+  use(shared.loaded());
   return snapshot;
 }
 
@@ -108,8 +105,10 @@ function onlyInBrowsers(): never {
 }
 
 /** React 18 waits for what is thrown. Asked for through the default export: bundlers complain of a named one that is not there. */
-const use: (promise: Promise<void>) => void =
-  React.use ??
+const use: (promise: Loaded) => void =
+  (React.use as ((promise: Promise<void>) => void) | undefined) ??
   ((promise) => {
-    throw promise;
+    if (promise.status !== 'fulfilled') {
+      throw promise.status === 'rejected' ? promise.reason : promise;
+    }
   });

@@ -47,9 +47,9 @@ export class SharedStream<State, Data = unknown> {
     return this.#initial;
   };
 
-  /** What to wait for where there is nothing to show yet. Throws why nothing can be shown. */
-  loading(): Promise<void> | undefined {
-    return this.#store().loading();
+  /** Pending until there is something to show; rejected where nothing can be shown. */
+  loaded(): Loaded {
+    return this.#store().loaded();
   }
 
   #store(): SharedStore<State> {
@@ -96,11 +96,12 @@ class SharedStore<State> {
   readonly #client: Client;
   readonly #store: Store<State>;
   readonly #forget: () => void;
+  readonly #unsubscribe: () => void;
   #seen: Snapshot<State> | undefined;
   #snapshot: StreamSnapshot<State> | undefined;
-  /** Whether there is a state that was true once. */
-  #isLoaded = false;
-  #waiting: Waiting | undefined;
+  #loaded: Loaded = pending();
+  /** Whether somebody may wait for that, whom nobody sees. */
+  #isAwaited = false;
   #users = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
 
@@ -108,6 +109,7 @@ class SharedStore<State> {
     this.#client = client;
     this.#store = store;
     this.#forget = forget;
+    this.#unsubscribe = client.on('status', () => this.#heed());
     store.subscribe(() => this.#heed());
     this.#heed();
   }
@@ -133,66 +135,74 @@ class SharedStore<State> {
     return this.#snapshot;
   }
 
-  loading(): Promise<void> | undefined {
-    const { status, error } = this.#store.getSnapshot();
-    if (status === 'failed') {
-      throw error;
-    }
-    if (this.#isLoaded) {
-      return undefined;
-    }
-    if (this.#client.status === 'closed') {
-      throw new Error(`the client was closed before it had read ${this.#store.stream}`);
-    }
-    if (!this.#waiting) {
-      this.#waiting = waiting(this.#client.on('status', () => this.#heed()));
-      this.#rest();
-    }
-    return this.#waiting.promise;
+  loaded(): Loaded {
+    this.#isAwaited = this.#loaded.status === 'pending';
+    this.#rest();
+    return this.#loaded;
   }
 
   #heed(): void {
-    const { status, revision } = this.#store.getSnapshot();
-    // While it catches up what it had is shown. After a reset it has nothing.
-    this.#isLoaded = status === 'restored' || status === 'current' || (this.#isLoaded && revision > 0);
-    if (this.#isLoaded || status === 'failed' || this.#client.status === 'closed') {
-      this.#waiting?.end();
-      this.#waiting = undefined;
-      this.#rest();
+    const { status, revision, error } = this.#store.getSnapshot();
+    if (status === 'failed') {
+      this.#settle('rejected', error);
+    } else if (status !== 'loading') {
+      this.#settle('fulfilled');
+    } else if (this.#client.status === 'closed') {
+      this.#settle('rejected', new Error(`the client was closed before it had read ${this.#store.stream}`));
+    } else if (revision === 0) {
+      // The log is another one. Else it catches up, and what it had is shown.
+      this.#loaded = this.#loaded.status === 'pending' ? this.#loaded : pending();
     }
+  }
+
+  #settle(status: 'fulfilled' | 'rejected', reason?: Error): void {
+    if (this.#loaded.status !== 'pending') {
+      this.#loaded = pending();
+    }
+    this.#loaded.settle(status, reason);
+    this.#isAwaited = false;
+    this.#rest();
   }
 
   /** Begins to wait for the next who uses it, unless somebody does. */
   #rest(): void {
     clearTimeout(this.#idle);
-    if (this.#users > 0 || this.#waiting) {
+    if (this.#users > 0 || this.#isAwaited) {
       return;
     }
-    const isFailed = this.#store.getSnapshot().status === 'failed';
-    this.#idle = setTimeout(() => this.#close(), isFailed ? IDLE_FAILED_MS : IDLE_MS);
+    this.#idle = setTimeout(() => this.#close(), this.#loaded.status === 'rejected' ? IDLE_FAILED_MS : IDLE_MS);
     // No process lives on for that.
     (this.#idle as { unref?(): void }).unref?.();
   }
 
   #close(): void {
     this.#forget();
+    this.#unsubscribe();
     this.#store.close();
   }
 }
 
-interface Waiting {
-  readonly promise: Promise<void>;
-  end(): void;
+/** A promise that says how it stands, as React's `use` reads it: what is settled already shows at once. */
+export interface Loaded extends Promise<void> {
+  status: 'pending' | 'fulfilled' | 'rejected';
+  value?: undefined;
+  reason?: Error | undefined;
+  settle(status: 'fulfilled' | 'rejected', reason?: Error): void;
 }
 
-function waiting(stop: () => void): Waiting {
-  let resolve: () => void = () => {};
-  const promise = new Promise<void>((resolved) => {
-    resolve = resolved;
-  });
-  const end = (): void => {
-    stop();
-    resolve();
-  };
-  return { promise, end };
+function pending(): Loaded {
+  let settle: Loaded['settle'] = () => {};
+  const promise = new Promise<void>((resolve, reject) => {
+    settle = (status, reason) => {
+      Object.assign(promise, { status, reason });
+      if (status === 'fulfilled') {
+        resolve();
+      } else {
+        reject(reason);
+      }
+    };
+  }) as Loaded;
+  // Whoever renders is told.
+  promise.catch(() => {});
+  return Object.assign(promise, { status: 'pending' as const, settle });
 }

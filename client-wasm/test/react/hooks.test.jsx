@@ -5,9 +5,7 @@ import assert from 'node:assert/strict';
 import { StrictMode, startTransition, useEffect, useLayoutEffect, useState } from 'react';
 
 import { HighwaterProvider, useClient, useDispatch, useStatus, useStream } from '../../dist/react.js';
-import { Boundary, count, flushSync, following, page, refuse, test, withResolvers } from './page.jsx';
-
-const IDLE_MS = 30_000;
+import { Boundary, count, flushSync, following, idling, page, refuse, test, withResolvers } from './page.jsx';
 
 function Total({ stream = 'test:one', options = count }) {
   const { status, state } = useStream(stream, options);
@@ -222,18 +220,17 @@ test('a store is closed once no component has used it for a while', async (t) =>
   const { client, stores } = await following(t);
   const { show, shows } = page(t, client);
   const closed = () => stores.map(({ isClosed }) => isClosed);
+  const idle = idling(t);
   show(<Total />);
   await shows('current 0');
-  t.mock.timers.enable({ apis: ['setTimeout'] });
   flushSync(() => show(null));
-  t.mock.timers.tick(IDLE_MS - 1);
   flushSync(() => show(<Total />));
-  t.mock.timers.tick(IDLE_MS);
+  idle();
   assert.deepEqual(closed(), [false]);
   flushSync(() => show(null));
-  t.mock.timers.tick(IDLE_MS);
+  assert.deepEqual(closed(), [false]);
+  idle();
   assert.deepEqual(closed(), [true]);
-  t.mock.timers.reset();
   show(<Total />);
   await shows('current 0');
   assert.deepEqual(closed(), [true, false]);

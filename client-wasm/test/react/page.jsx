@@ -22,14 +22,15 @@ export const { createRoot, hydrateRoot } = (await import('react-dom/client')).de
 export const { flushSync } = (await import('react-dom')).default;
 
 const DEADLINE_MS = 30_000;
-const { setTimeout, clearTimeout } = globalThis; // A test may mock them.
+/** How long a store that nobody uses stays. */
+const IDLE_MS = 30_000;
 
 export const count = { initial: 0, reduce: (total, { data }) => total + data };
 
 /** A test that says which React it is of. Whatever React has to say on the console is a failure, unless it is of what was `expected`. */
 export function test(name, run) {
   nodeTest(`React ${version}: ${name}`, async (t) => {
-    const expected = ['ExperimentalWarning'];
+    const expected = [];
     const errors = t.mock.method(console, 'error', () => {});
     await run(t, expected);
     const said = errors.mock.calls.map((call) => call.arguments.map(String).join(' '));
@@ -38,44 +39,95 @@ export function test(name, run) {
 }
 
 /**
- * A log of numbers, and a client that follows it. `answer` may answer a request in its own way, and `stores` are all that were opened, with
- * whether they are closed.
+ * A log of numbers, and a client that follows it. `answer` may answer a request in its own way, and `connect` a connection; `hold` keeps
+ * back what is read of streams until `release`. `stores` are all that were opened.
  */
-export async function following(t, { log = new Log(), answer = () => false, ...options } = {}) {
+export async function following(t, { log = new Log(), answer = () => false, connect, ...options } = {}) {
   const connections = new Set();
-  const tell = ({ sequence }) => connections.forEach((stream) => stream.write(log.frames(sequence - 1)[0]));
-  const connect = (stream, { after = log.events.length }) => {
-    connections.add(stream);
-    stream.on('close', () => connections.delete(stream));
-    stream.write(log.frames(after).join('') + ready(log.events.length));
+  const tell = ({ sequence }) => connections.forEach((connection) => connection.write(log.frames(sequence - 1)[0]));
+  const greet = connect ?? ((connection, after) => connection.write(log.frames(after).join('') + ready(log.events.length)));
+  const connected = (connection, { after = log.events.length }) => {
+    connections.add(connection);
+    connection.on('close', () => connections.delete(connection));
+    greet(connection, after);
   };
-  const server = await serve(t, log, connect, (request, response, url) => {
+  const holds = { asked: undefined, released: undefined };
+  const server = await serve(t, log, connected, (request, response, url) => {
     if (answer(request, response, url)) {
       return true;
     }
     if (request.method === 'POST') {
       void append(log, request, response, url, tell);
+      return true;
     }
-    return request.method === 'POST';
+    if (!holds.released || !url.pathname.startsWith('/v1/streams/')) {
+      return false;
+    }
+    holds.asked.resolve();
+    const from = Number(url.searchParams.get('from_revision'));
+    void holds.released.promise.then(() => response.end(log.streamPage(streamOf(url), from, 256)));
+    return true;
   });
   const watched = watch(t, { url: server.url, ...options });
-  const stores = [];
   const { client } = watched;
+  // From then on, what is read is read for a component.
+  await watched.status('live');
+  return {
+    ...watched,
+    ...server,
+    log,
+    connections,
+    stores: storesOf(t, client),
+    appended: (number, stream = 'test:one') => tell(log.append({ data: String(number), stream })),
+    reads: (stream = 'test:one') => server.requests.filter(({ url }) => url.pathname.startsWith('/v1/streams/') && streamOf(url) === stream).length,
+    /** Resolves once something is held. */
+    hold() {
+      Object.assign(holds, { asked: withResolvers(), released: withResolvers() });
+      return holds.asked.promise;
+    },
+    release() {
+      holds.released.resolve();
+      holds.released = undefined;
+    },
+  };
+}
+
+const streamOf = ({ pathname }) => decodeURIComponent(pathname.slice('/v1/streams/'.length));
+
+/** The stores that a client opens from now on, with whether they are closed, and a promise of that. */
+function storesOf(t, client) {
+  const stores = [];
   const open = client.state.bind(client);
-  t.mock.method(client, 'state', (stream, how) => {
-    const store = open(stream, how);
-    const opened = { stream, store, isClosed: false };
+  t.mock.method(client, 'state', (stream, options) => {
+    const store = open(stream, options);
+    const { promise: closed, resolve } = withResolvers();
+    const opened = { store, isClosed: false, closed };
     stores.push(opened);
     const close = store.close.bind(store);
     store.close = () => {
       opened.isClosed = true;
+      resolve();
       close();
     };
     return store;
   });
-  const appended = (number, stream) => tell(log.append({ data: JSON.stringify(number), ...(stream && { stream }) }));
-  const reads = (stream = 'test:one') => server.requests.filter(({ url }) => url.pathname === `/v1/streams/${encodeURIComponent(stream)}`).length;
-  return { ...watched, ...server, log, stores, connections, appended, reads };
+  return stores;
+}
+
+/** Has a test say, by what this returns, when stores that nobody uses have waited for long enough. */
+export function idling(t) {
+  const waiting = new Map();
+  const { setTimeout, clearTimeout } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (callback, delayMs, ...rest) => {
+    if (delayMs !== IDLE_MS) {
+      return setTimeout(callback, delayMs, ...rest);
+    }
+    const timer = {};
+    waiting.set(timer, callback);
+    return timer;
+  });
+  t.mock.method(globalThis, 'clearTimeout', (timer) => waiting.delete(timer) || clearTimeout(timer));
+  return () => waiting.forEach((callback) => callback());
 }
 
 /** A place in the document where components are rendered, with a client for them. */
