@@ -3,8 +3,6 @@
  * a client; it comes from `HighwaterProvider`, or is given to a hook.
  */
 
-'use client';
-
 import React, { type ReactElement, type ReactNode, createContext, createElement, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
 import { dispatch, type Loaded, SharedStream, type StreamSnapshot } from './react/shared.js';

@@ -59,7 +59,7 @@ test('node', async (t) => {
     }
 });
 
-for (const project of ['types-nodenext', 'types-bundler']) {
+for (const project of ['types-nodenext', 'types-bundler', 'types-examples']) {
     test(project, async () => {
         assert.equal(await output(tool('typescript/bin/tsc'), '--project', join(ROOT, project)), '');
     });
@@ -83,10 +83,18 @@ suite('the archive', () => {
             'dist/index.js',
             'dist/index.js.map',
             'dist/public.d.ts',
+            'dist/react.d.ts',
+            'dist/react.js',
+            'dist/react.js.map',
+            'dist/react/shared.d.ts',
             'dist/types.d.ts',
             'dist/url.d.ts',
             'dist/url.js',
             'dist/url.js.map',
+            'examples/svelte/Counter.svelte',
+            'examples/svelte/stream.ts',
+            'examples/vue/Counter.vue',
+            'examples/vue/stream.ts',
             'package.json',
         ]);
     });
