@@ -71,7 +71,8 @@ export function useStatus(given?: Client): StatusChange {
 
 /**
  * What appends a user's intents to a stream: the same function as long as client and stream are the same. They show at once wherever the
- * stream does. The stream need not show, unless an intent is conditional.
+ * stream does. The stream need not show, unless an intent is conditional. Where components reduce it in several ways, the first that was
+ * asked for says whether an intent holds; a snapshot's `dispatch` asks its own.
  */
 export function useDispatch(stream: string, given?: Client): (intent: Intent) => Dispatched {
   const client = useGivenClient(given);

@@ -69,8 +69,9 @@ suite('the archive', () => {
     test('holds what is needed, and nothing else', async () => {
         const entries = await readdir(INSTALLED, { recursive: true, withFileTypes: true });
         const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => relative(INSTALLED, join(parentPath, name)));
-        // What entry points share is named by its content.
-        assert.deepEqual(files.map((file) => file.replace(/chunk-[A-Z0-9]+/, 'chunk')).sort(), [
+        // What entry points share, in however many files, is named by its content.
+        const names = new Set(files.map((file) => file.replace(/chunk-[A-Z0-9]+/, 'chunk')));
+        assert.deepEqual([...names].sort(), [
             'LICENSE-APACHE',
             'LICENSE-MIT',
             'README.md',

@@ -1,6 +1,6 @@
 /** Builds a page with a framework's component: React's is in the package's README, the others are its examples. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,19 +21,22 @@ export async function build(framework, outDir) {
     const warnings = [];
     const customLogger = createLogger('silent');
     customLogger.warn = (text) => warnings.push(text);
+    const root = fileURLToPath(new URL(framework, import.meta.url));
+    const pages = (await readdir(root)).filter((file) => file.endsWith('.html'));
     await viteBuild({
-        root: fileURLToPath(new URL(framework, import.meta.url)),
+        root,
         configFile: false,
         customLogger,
         plugins: [{ react: readme(), svelte: svelte({ configFile: false }), vue: vue() }[framework]],
         // The examples have no packages beside them.
         resolve: { dedupe: ['highwater', 'svelte', 'vue'] },
-        build: { outDir, emptyOutDir: true },
+        build: { outDir, emptyOutDir: true, rolldownOptions: { input: pages.map((page) => join(root, page)) } },
     });
     return warnings;
 }
 
-/** Has `README.jsx` be what stands in the package's README.
+/**
+ * Has `README.jsx` be what stands in the package's README.
  *
  * @returns {import('vite').Plugin}
  */
