@@ -3,7 +3,7 @@
  * development builds, which look closer.
  */
 
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 
 import { build } from 'esbuild';
 
@@ -12,6 +12,7 @@ const REACTS = { 18: { react: 'react-18', 'react-dom': 'react-dom-18' }, 19: {} 
 const tests = (await readdir('test/react')).filter((file) => file.endsWith('.test.jsx'));
 for (const [version, alias] of Object.entries(REACTS)) {
   const outdir = `pkg/test/react-${version}`;
+  await rm(outdir, { recursive: true, force: true });
   await build({
     entryPoints: tests.map((file) => `test/react/${file}`),
     outdir,
