@@ -1,6 +1,7 @@
 /**
  * What components share. React may render what it never shows, mount twice, and come back later to what it has set aside; so a store is
- * looked up whenever it is needed, opened by the first who does, and closed once nobody has for a while.
+ * looked up whenever it is needed, opened by the first who does, and closed once nobody has for a while: it is always used by a component
+ * that is mounted, awaited by one that suspends, or about to be closed.
  */
 
 import type { Client, Dispatched, Intent, Snapshot, StateOptions, Store } from '../types.js';
