@@ -168,7 +168,7 @@ impl Reconciler {
             self.counts.discarded += 1;
             return None;
         }
-        if self.hold.contains(position.sequence) {
+        if self.hold.meets(position.sequence, prev) {
             // It may have been held since an earlier connection, whose fetch is forgotten.
             self.wanted = self.wanted.max(prev);
             self.counts.duplicate += 1;

@@ -54,8 +54,14 @@ impl Hold {
         self.waiting().len()
     }
 
-    pub(super) fn contains(&self, sequence: Sequence) -> bool {
-        self.place(sequence).is_ok()
+    /// Whether an event waits already that came again. What follows `prev` in fewer topics follows more closely: of what is said
+    /// to come before it, the least counts.
+    pub(super) fn meets(&mut self, sequence: Sequence, prev: Sequence) -> bool {
+        let Ok(at) = self.place(sequence) else { return false };
+        if let Some((_, held)) = self.events.get_mut(at) {
+            held.prev = held.prev.min(prev);
+        }
+        true
     }
 
     pub(super) fn first(&self) -> Option<(Sequence, &Held)> {

@@ -133,6 +133,22 @@ fn what_is_held_is_released_in_order_once_the_gap_is_filled() {
     assert_eq!(reconciler.counts(), Counts { applied: 2, stale: 1, gap: 2, ..Counts::default() });
 }
 
+/// Tabs that share a connection are given the chain of all their topics; the pages that each of them fetches are of its own.
+#[test]
+fn what_is_held_goes_once_a_page_of_fewer_topics_shows_that_nothing_is_missing() {
+    let (mut reconciler, attempt) = started(After::Earliest);
+    let held = entry(3, "a:1", 1, 1);
+    assert_eq!(give(&mut reconciler, attempt, 2, &held), Some(Verdict::Gap));
+    assert_eq!(reconciler.poll(), Some(Output::Fetch(Missing::Log { after: at(0) })));
+    // 1 and 2 are of other tabs' topics.
+    assert_eq!(give(&mut reconciler, attempt, 0, &held), Some(Verdict::Duplicate));
+    let released = Output::Released { verdict: Verdict::Apply, position: at(3), envelope: held.envelope().into() };
+    assert_eq!(reconciler.poll(), Some(released));
+    reconciler.fetched(attempt);
+    assert_eq!(reconciler.poll(), None);
+    assert_eq!(reconciler.resume(), After::Position(at(3)));
+}
+
 #[test]
 fn a_heartbeat_moves_a_cursor_only_where_nothing_is_missing() {
     let (mut reconciler, attempt) = started(After::Earliest);
