@@ -97,6 +97,32 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
         assert.deepEqual([await leader.told(), await other.told()], [['frozen:a 1', 'frozen:a 2'], ['frozen:a 1', 'frozen:a 2']]);
     });
 
+    test('a leader that is frozen lets another lead, and follows when it is not any more', async () => {
+        const [leader, other] = [await open({ name: 'freeze', topics: ['freeze:*'] }), await open({ name: 'freeze', topics: ['freeze:*'] })];
+        await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
+        await leader.lifecycle('freeze');
+        await other.has({ role: 'leader', status: 'live' });
+        await append(server.url, 'freeze:a', 1);
+        await leader.lifecycle('resume');
+        const last = await append(server.url, 'freeze:a', 2);
+        await Promise.all([leader.caughtUp(last.position), other.caughtUp(last.position)]);
+        assert.deepEqual([await leader.role(), await leader.streams(), await other.streams()], ['follower', 0, 1]);
+        assert.deepEqual([await leader.told(), await leader.notices()], [['freeze:a 1', 'freeze:a 2'], []]);
+    });
+
+    test('a tab that hangs in the middle of a transaction keeps nobody from leading, and from writing', async () => {
+        const options = { name: 'hung', topics: ['hung:*'], stream: 'hung:a' };
+        const [leader, other, hung] = [await open(options), await open(options), await open(options)];
+        await Promise.all([leader, other, hung].map((tab) => tab.has({ status: 'live' })));
+        await hung.holdDatabase();
+        await leader.page.close();
+        tabs = tabs.filter((tab) => tab !== leader);
+        await other.has({ role: 'leader' });
+        await other.dispatch([1]);
+        await Promise.all([other.state([1]), hung.state([1])]);
+        assert.deepEqual(await other.notices(), []);
+    });
+
     test('what a follower dispatches shows in all tabs, and is recorded once', async () => {
         const [one, two] = [await open({ name: 'write', topics: ['write:*'], stream: 'write:a' }), await open({ name: 'write', topics: ['write:*'], stream: 'write:a' })];
         await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);

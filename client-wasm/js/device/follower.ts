@@ -100,6 +100,8 @@ export class Follower {
   /** One that the server refuses must not make it refuse what the leader asks for, too. */
   async #enter(signal: AbortSignal): Promise<void> {
     const { settings, connection } = this.#host;
+    // A page that is being frozen may ask for nothing; this comes to pass when it isn't any more.
+    await sleep(0, signal);
     try {
       await whileHeard(settings.connectTimeoutMs, signal, (progress) => readLogPage(settings, connection.topics, 'latest', progress));
     } catch (thrown) {

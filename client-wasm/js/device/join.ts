@@ -55,6 +55,8 @@ class Tab implements Device {
   #leader: Leader | undefined;
   /** The highest that was heard of. */
   #term = 0;
+  /** The one under which it speaks when it leads: also after it has heard of a higher one, until it knows that it leads no more. */
+  #ownTerm = 0;
   #unanswered = 0;
   /** Whether anything was heard of the leader since the last question. */
   #isHeard = false;
@@ -100,6 +102,7 @@ class Tab implements Device {
     const resume = (): void => this.#leadership.resume();
     // What is frozen, or kept for when the user comes back, leads no one.
     document?.addEventListener('freeze', pause, { signal });
+    document?.addEventListener('freeze', () => this.#storage.giveUp(), { signal });
     document?.addEventListener('resume', resume, { signal });
     globalThis.addEventListener?.('pagehide', pause, { signal });
     globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && resume(), { signal });
@@ -173,13 +176,13 @@ class Tab implements Device {
     const reigning = new AbortController();
     this.#reigning = reigning;
     this.#follower.end();
-    const term = await this.#storage.reign(this.#term);
-    const records = await this.#storage.intents();
-    const others = await tabsOf(this.#device);
+    // At once: the others don't wait for long.
+    const [term, records, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), tabsOf(this.#device)]);
     if (reigning.signal.aborted) {
       return;
     }
-    this.#term = term;
+    this.#term = Math.max(term, this.#term + 1);
+    this.#ownTerm = this.#term;
     const leader = new Leader(
       this.#host,
       others.filter((tab) => tab !== this.#name),
@@ -241,6 +244,8 @@ class Tab implements Device {
     const leader = this.#leader;
     if (asked.kind === 'rebased') {
       this.#host.outbox.rebased(asked.rebase);
+    } else if (asked.kind === 'steals') {
+      this.#isHeard = true;
     } else if (leader) {
       switch (asked.kind) {
         case 'ping':
@@ -265,6 +270,7 @@ class Tab implements Device {
       this.#isHeard = false;
     } else if (this.#unanswered >= UNANSWERED_MAX) {
       this.#unanswered = 0;
+      this.#ask({ kind: 'steals' });
       this.#leadership.steal();
     } else {
       this.#unanswered += 1;
@@ -291,7 +297,7 @@ class Tab implements Device {
   }
 
   #say(said: Said): void {
-    this.#channel.postMessage({ ...said, term: this.#term });
+    this.#channel.postMessage({ ...said, term: this.#ownTerm });
   }
 
   #ask(asked: Asked): void {

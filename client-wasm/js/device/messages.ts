@@ -25,6 +25,8 @@ export type Said =
 /** Any tab's words. */
 export type Asked =
   | { readonly kind: 'ping' }
+  /** It takes the place of a leader that does not answer: the others need not. */
+  | { readonly kind: 'steals' }
   /** It hears a new leader, and follows these topics. */
   | { readonly kind: 'here'; readonly tab: string; readonly topics: readonly string[] }
   /** It wants to be given what is of these topics. */

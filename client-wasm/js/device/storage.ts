@@ -18,6 +18,8 @@ export interface Kept {
 
 /** A database that takes longer to open never will. */
 const OPEN_MS_MAX = 5_000;
+/** So long a transaction may take: it waits for those of other tabs, and one that hangs never ends its own. */
+const TRANSACTION_MS_MAX = 2_000;
 
 /**
  * One database. No method ever rejects: where the database fails, that is told once, and it begins anew, empty; where that fails
@@ -30,6 +32,8 @@ export class Storage {
   #isOver = false;
   /** In a row. */
   #failures = 0;
+  /** What is under way, and how it is given up. */
+  readonly #underWay = new Set<() => void>();
   /** States that can't be stored, by key: told once each. */
   readonly #unstorable = new Set<string>();
   /** Called when it has begun anew, empty. */
@@ -107,19 +111,31 @@ export class Storage {
     await this.#do('readwrite', ['intents'], async (store) => void store('intents').delete(id));
   }
 
+  /** Gives up what is under way: in a page that is frozen it would stay so, and keep all other tabs waiting. */
+  giveUp(): void {
+    this.#underWay.forEach((giveUp) => giveUp());
+  }
+
   close(): void {
     this.#isOver = true;
     void this.#opening.then((database) => database?.close());
   }
 
-  /** Runs a transaction; `undefined` where it failed. */
+  /** Runs a transaction; `undefined` where it failed, or was given up. */
   async #do<Result>(mode: IDBTransactionMode, names: readonly Name[], run: (store: (name: Name) => IDBObjectStore) => Promise<Result>): Promise<Result | undefined> {
     const database = await this.#opening;
     if (!database || this.#isOver) {
       return undefined;
     }
+    let isGivenUp = false;
     try {
       const transaction = database.transaction(names, mode);
+      const giveUp = (): void => {
+        isGivenUp = true;
+        abort(transaction);
+      };
+      const late = setTimeout(giveUp, TRANSACTION_MS_MAX);
+      this.#underWay.add(giveUp);
       const committed = new Promise<void>((resolve, reject) => {
         transaction.oncomplete = () => resolve();
         transaction.onabort = () => reject(transaction.error ?? new Error('a transaction was aborted'));
@@ -133,9 +149,14 @@ export class Storage {
       } catch (thrown) {
         abort(transaction);
         throw thrown;
+      } finally {
+        clearTimeout(late);
+        this.#underWay.delete(giveUp);
       }
     } catch (thrown) {
-      await this.#fail(database, toError(thrown));
+      if (!isGivenUp) {
+        await this.#fail(database, toError(thrown));
+      }
       return undefined;
     }
   }

@@ -118,6 +118,14 @@ export async function tabIn(page, options) {
         deleteDatabase: () => page.evaluate(breakDatabase, false),
         /** Leaves one of the same name without any of its stores. */
         breakDatabase: () => page.evaluate(breakDatabase, true),
+        /** Begins a transaction over all that the device stores, which ends with the page. */
+        holdDatabase: () => page.evaluate(holdDatabase),
+        /**
+         * Has the page believe that the browser freezes it, or goes on with it.
+         *
+         * @param {'freeze' | 'resume'} event
+         */
+        lifecycle: (event) => page.evaluate((event) => void document.dispatchEvent(new Event(event)), event),
         /**
          * Keeps the page busy, so that it hears and does nothing.
          *
@@ -181,6 +189,22 @@ async function breakDatabase(leavesOne) {
         await done(opening);
         opening.result.close();
     }
+}
+
+/** Runs in the page. */
+async function holdDatabase() {
+    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
+    const opening = indexedDB.open(name);
+    await new Promise((resolve) => (opening.onsuccess = resolve));
+    const all = opening.result.objectStoreNames;
+    const objects = opening.result.transaction(all, 'readwrite').objectStore('meta');
+    await new Promise((resolve) => {
+        const goOn = () => {
+            objects.count().onsuccess = goOn;
+            resolve(undefined);
+        };
+        goOn();
+    });
 }
 
 /**
