@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 
 import { launchChromium } from './lib/chromium.mjs';
+import { readLog } from './lib/events.mjs';
 import { runLine, startDemo, startServer, temporaryFolder } from './lib/server.mjs';
 
 /** @import { Browser, Page } from 'playwright-core' */
@@ -381,23 +382,6 @@ function rightSide(page) {
             };
         }),
     );
-}
-
-/**
- * @param {string} url
- * @param {string} topic
- */
-async function readLog(url, topic) {
-    /** @type {any[]} */
-    const log = [];
-    for (let position = 'earliest'; ; ) {
-        const response = await fetch(`${url}/v1/events?${new URLSearchParams({ topic, after: position, limit: '1000' })}`);
-        assert.equal(response.status, 200);
-        const { events, next } = await response.json();
-        if (events.length === 0) return log;
-        log.push(...events);
-        position = next;
-    }
 }
 
 /**

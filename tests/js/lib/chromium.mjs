@@ -14,13 +14,14 @@ const PROGRAM = {
     names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
 };
 
-/**
- * Starts the browser that `HIGHWATER_CHROMIUM` names, or the first that `PATH` has.
- *
- * @param {string[]} [args]  Of its command line.
- */
+/** The browser that `HIGHWATER_CHROMIUM` names, or the first that `PATH` has. */
+export function programOfChromium() {
+    return needProgram(PROGRAM);
+}
+
+/** @param {string[]} [args]  Of its command line. */
 export function launchChromium(args = []) {
-    return chromium.launch({ executablePath: needProgram(PROGRAM), args });
+    return chromium.launch({ executablePath: programOfChromium(), args });
 }
 
 /** @type {Driver} */

@@ -40,6 +40,27 @@ export async function append(url, stream, number, more) {
 }
 
 /**
+ * Reads what the log has of a topic, page by page.
+ *
+ * @param {string} url  The server's.
+ * @param {string} topic
+ */
+export async function readLog(url, topic) {
+    /** @type {any[]} */
+    const log = [];
+    for (let position = 'earliest'; ; ) {
+        const response = await fetch(`${url}/v1/events?${new URLSearchParams({ topic, after: position, limit: '1000' })}`);
+        if (response.status !== 200) {
+            throw new Error(`read: ${response.status} ${await response.text()}`);
+        }
+        const { events, next } = await response.json();
+        if (events.length === 0) return log;
+        log.push(...events);
+        position = next;
+    }
+}
+
+/**
  * Appends a bounded number of events, some at a time, one after the other, in turn to two streams of one topic.
  */
 export class Writer {

@@ -32,4 +32,18 @@ interface Window {
     };
     lost: Promise<string>;
     heard: Promise<unknown>;
+
+    // The chaos test.
+    tell(told: import('./chaos-tab.mjs').Told): void;
+    recorded: {
+        came: number;
+        /** Whether a stream is among the topics. */
+        isOurs(stream: string): boolean;
+        /** Another connection begins: what has not come whole of the one before will not. */
+        connects(): void;
+    };
+    chaos: {
+        caughtUp(position: string, revision: number): Promise<void>;
+        report(): import('./chaos-tab.mjs').Report;
+    };
 }
