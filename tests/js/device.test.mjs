@@ -110,6 +110,22 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
         assert.deepEqual([await leader.told(), await leader.notices()], [['freeze:a 1', 'freeze:a 2'], []]);
     });
 
+    test('what is said under a lower term is not heeded', async () => {
+        const [leader, other] = [await open({ name: 'term', topics: ['term:*'] }), await open({ name: 'term', topics: ['term:*'] })];
+        await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
+        const { position, sequence } = await append(server.url, 'term:a', 1);
+        await other.caughtUp(position);
+        const [epoch] = position.split('-');
+        const event = { subject: 'term:b', sequence: `${sequence + 1}`.padStart(16, '0'), revision: 1, version: 0 };
+        const frame = `id: ${epoch}-${sequence + 1}\nprev: ${sequence}\ndata: ${JSON.stringify(event)}\n\n`;
+        // The first leader's term and connection are the first.
+        await leader.sayFrames(frame, 1, 0);
+        await leader.sayFrames(frame, 1, 1);
+        await other.caughtUp(`${epoch}-${sequence + 1}`);
+        assert.deepEqual(await other.told(), ['term:a 1', 'term:b 1']);
+        assert.equal((await other.stats()).duplicate, 0, 'it was heeded once');
+    });
+
     test('a tab that hangs in the middle of a transaction keeps nobody from leading, and from writing', async () => {
         const options = { name: 'hung', topics: ['hung:*'], stream: 'hung:a' };
         const [leader, other, hung] = [await open(options), await open(options), await open(options)];

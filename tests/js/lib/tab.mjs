@@ -121,6 +121,24 @@ export async function tabIn(page, options) {
         /** Begins a transaction over all that the device stores, which ends with the page. */
         holdDatabase: () => page.evaluate(holdDatabase),
         /**
+         * Tells the other tabs that these frames have come.
+         *
+         * @param {string} frames
+         * @param {number} connection
+         * @param {number} term
+         */
+        sayFrames: (frames, connection, term) =>
+            page.evaluate(
+                (text, connection, term) => {
+                    const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
+                    channel.postMessage({ kind: 'frames', connection, frames: new TextEncoder().encode(text), term });
+                    channel.close();
+                },
+                frames,
+                connection,
+                term,
+            ),
+        /**
          * Has the page believe that the browser freezes it, or goes on with it.
          *
          * @param {'freeze' | 'resume'} event
