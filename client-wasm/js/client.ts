@@ -67,9 +67,10 @@ class TopicsClient<Data> implements Client<Data> {
       changed: (stream) => this.#stores.refresh(stream),
       refused: (told) => this.#audience.emit('refused', told),
       answered: (answer) => this.#device?.answered(answer),
-      rebased: (rebase) => this.#device?.rebased(rebase),
+      rebased: (rebase) => (this.#device ? this.#device.rebased(rebase) : this.#outbox.rebased(rebase)),
       stored: (record, isSettled) => this.#device?.stored(record, isSettled),
       isBehind: (stream, revision) => this.#stores.isBehind(stream, revision),
+      want: (stream, revision) => this.#stores.want(stream, revision),
     });
     const client = this;
     this.#stores = new Stores(settings, this.#judge, this.#outbox, {
@@ -125,12 +126,12 @@ class TopicsClient<Data> implements Client<Data> {
 
   remove(topic: string): void {
     const left = this.topics.filter((one) => one !== topic);
-    if (left.length > 0 && left.length < this.topics.length) {
+    if (!this.#last && left.length > 0 && left.length < this.topics.length) {
       this.#follow(left);
     }
   }
 
-  caughtUp(position: string): Promise<void> {
+  async caughtUp(position: string): Promise<void> {
     const reached = this.#positions.wait(position);
     this.#positions.reached(this.cursor);
     if (this.#last) {
@@ -208,6 +209,9 @@ class TopicsClient<Data> implements Client<Data> {
         storageFailed: (error) => this.#audience.emit('storage', { error }),
       });
       this.#actor = this.#settings.actor ?? device?.actor ?? this.#actor;
+      if (this.#last) {
+        return device?.close();
+      }
       this.#device = device;
       device?.start();
     } catch (thrown) {
@@ -231,7 +235,10 @@ class TopicsClient<Data> implements Client<Data> {
     const dispatched = failure ? undefined : this.#outbox.add(record);
     if (dispatched) {
       this.#demand();
-      void this.#joined.then(() => (this.#device ? this.#device.dispatched(record) : this.#outbox.enqueue(id)));
+      void this.#joined.then(() => {
+        record.actor = this.#actor; // Which is the device's, once that is found.
+        void (this.#device ? this.#device.dispatched(record) : this.#outbox.enqueue(id));
+      });
       return dispatched;
     }
     const refusal = failure ?? new RangeError(`${this.#settings.intentsMax} intents are waiting already`);
@@ -324,8 +331,8 @@ class TopicsClient<Data> implements Client<Data> {
       case Kind.Reset:
         // Whoever hears of it must not be given the old state's events after it.
         this.#audience.clear();
-        this.#stores.reset();
         this.#outbox.reset();
+        this.#stores.reset();
         this.#positions.replaced(position);
         return this.#audience.tellAll('reset', { reason: record.value as Reset['reason'], position });
       case Kind.Lost:
@@ -335,13 +342,15 @@ class TopicsClient<Data> implements Client<Data> {
     }
   }
 
-  /** Hands an event to those whose state it moves, and whose intent it was. */
+  /** Hands an event to those whose state it moves, and whose intent it was: the prediction goes in the change that brings it. */
   #judged({ kind, value, broken, position }: Record): void {
     if (!broken) {
-      this.#outbox.judged(value as CloudEvent, position);
+      const event = value as CloudEvent;
+      this.#outbox.arrived(event, position);
       if (kind !== Kind.Duplicate) {
-        this.#stores.take(value as CloudEvent);
+        this.#stores.take(event);
       }
+      this.#outbox.judged(event);
     }
   }
 }

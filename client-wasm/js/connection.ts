@@ -7,7 +7,7 @@ import { Disconnected, HighwaterError, LoopError, toError } from './error.js';
 import { Event, type Judge, Kind, PageKind, Reason, type Record, StatusCode, Transport } from './judge.js';
 import { openStream, type Progress, readLogPage, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
-import { aborted, onAwake, Timer } from './timing.js';
+import { aborted, onAwake, Timer, whileHeard } from './timing.js';
 import type { Problem, StatusChange } from './types.js';
 
 /** As long as the machine in wasm thinks that a poll may take. */
@@ -28,8 +28,8 @@ export interface Owner {
 export interface Followers {
   /** What they follow, and this one. */
   readonly topics: readonly string[];
-  /** This tab takes no more for now: they should not have to wait for it. */
-  crowded(): void;
+  /** Whether there are any: then they should not have to wait for this one. */
+  readonly areThere: boolean;
   /** A connection begins, with what comes after this position. */
   began(topics: readonly string[], after: string): void;
   chunk(chunk: Uint8Array): void;
@@ -53,6 +53,8 @@ export class Connection {
   #cause: Error = new Disconnected('it was never open');
   #forgetAwake = (): void => {};
   #waiting: (() => void)[] = [];
+  /** Whether what comes is for others, as this one has no room for it: it reads it again when it has. */
+  #isPassing = false;
   /** What is said and not yet done, oldest first. */
   #said: Record[] = [];
   #isHeeding = false;
@@ -121,6 +123,10 @@ export class Connection {
   }
 
   madeRoom(): void {
+    if (this.#isPassing && this.#owner.hasRoom()) {
+      this.#isPassing = false;
+      this.restart();
+    }
     if (this.#waiting.length > 0 && this.#owner.hasRoom()) {
       this.#wake();
     }
@@ -236,6 +242,7 @@ export class Connection {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
+    this.#isPassing = false;
     const topics = this.followers?.topics ?? this.topics;
     const after = this.#place;
     const opening = openStream(this.#settings, topics, after, signal);
@@ -256,7 +263,12 @@ export class Connection {
       if (done) {
         throw new Disconnected('the server ended the stream');
       }
-      this.chunk(value);
+      this.#isPassing ||= this.followers?.areThere === true && !this.#owner.hasRoom();
+      if (this.#isPassing) {
+        this.#heed(() => this.#judge.happened(Event.Heard));
+      } else {
+        this.chunk(value);
+      }
       this.followers?.chunk(value);
       await this.#room(signal);
     }
@@ -286,15 +298,17 @@ export class Connection {
 
   /** Fetches a page of what is missing. Where that fails, the next connection brings it. */
   async #fill(missing: Record, signal: AbortSignal): Promise<void> {
-    const progress = this.#progress(signal, Event.Fetching);
+    const ofLog = missing.kind === Kind.FetchLog;
+    const { heard } = this.#progress(signal, Event.Fetching);
     try {
       await this.#room(signal);
-      signal.throwIfAborted();
-      const ofLog = missing.kind === Kind.FetchLog;
-      const page = ofLog
-        ? await readLogPage(this.#settings, this.topics, missing.position, progress)
-        : await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, progress);
-      progress.heard();
+      const page = await whileHeard(this.#settings.connectTimeoutMs, signal, async (over) => {
+        const progress = { ...over, heard: () => (over.heard(), heard()) };
+        return ofLog
+          ? readLogPage(this.#settings, this.topics, missing.position, progress)
+          : (await readStreamPage(this.#settings, missing.value as string, missing.number, this.#judge.epoch, progress)).page;
+      });
+      heard();
       this.#heed(() => this.#judge.fetched(page, ofLog ? PageKind.Log : PageKind.Stream));
     } catch (thrown) {
       const cause = toError(thrown);
@@ -322,8 +336,7 @@ export class Connection {
 
   /** Waits until the owner can take more, or the connection is over. */
   async #room(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#owner.hasRoom()) {
-      this.followers?.crowded();
+    while (!signal.aborted && !this.#isPassing && !this.#owner.hasRoom()) {
       this.#heed(() => this.#judge.happened(Event.Paused));
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       if (!signal.aborted) {

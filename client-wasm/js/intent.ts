@@ -5,8 +5,8 @@ import type { CloudEvent, Intent } from './types.js';
 export interface IntentRecord {
   readonly id: string;
   readonly stream: string;
-  readonly intent: Intent;
-  readonly actor: string;
+  intent: Intent;
+  actor: string;
   readonly time: string;
   /** Where its stream is to be, as an ETag's text, if it is conditional. */
   expected?: string;

@@ -8,7 +8,7 @@ import type { IntentRecord, Recorded } from './intent.js';
 import { Fate, type Judge, Kind, type Record } from './judge.js';
 import { append } from './requests.js';
 import type { Settings } from './settings.js';
-import { aborted, backoffMs, onAwake, sleep } from './timing.js';
+import { aborted, backoffMs, onAwake, sleep, whileHeard } from './timing.js';
 import type { CloudEvent, Dispatched, Problem, Refused, Shown } from './types.js';
 
 /** What the server answered to an intent, as other tabs are told it. */
@@ -23,6 +23,8 @@ export interface Answer {
 /** What becomes of a stream's intents where something else came first. */
 export interface Rebase {
   readonly stream: string;
+  /** Where the stream was found to be. */
+  readonly conflict: number;
   /** What those that still hold expect now, by id, as ETags' texts; nothing where they expect nothing. */
   readonly kept: readonly (readonly [string, string | undefined])[];
   readonly refused: readonly (readonly [string, Error])[];
@@ -35,12 +37,14 @@ export interface OutboxOwner {
   refused(told: Refused): void;
   /** The server has answered an intent that was sent from here. */
   answered(answer: Answer): void;
-  /** A state that shows here has rebased a stream's intents. */
+  /** What a state that shows here makes of a stream's intents. */
   rebased(rebase: Rebase): void;
   /** An intent is settled, or expects something else. */
   stored(record: IntentRecord, isSettled: boolean): void;
   /** Whether the states that show are behind this revision of a stream. */
   isBehind(stream: string, revision: number): boolean;
+  /** Has them read it. */
+  want(stream: string, revision: number): void;
 }
 
 /** One intent. */
@@ -56,6 +60,8 @@ interface Kept extends Entry {
   number: number | undefined;
   /** Confirmed, but no state that shows has come as far. */
   isSettled: boolean;
+  /** How often its stream was not where it expected. */
+  conflicts: number;
   readonly acknowledged: PromiseWithResolvers<string>;
   readonly confirmed: PromiseWithResolvers<void>;
 }
@@ -115,6 +121,7 @@ export class Outbox {
       conflict: undefined,
       number: undefined,
       isSettled: false,
+      conflicts: 0,
       acknowledged: withResolvers(),
       confirmed: withResolvers(),
     };
@@ -123,14 +130,22 @@ export class Outbox {
     return { id, acknowledged: kept.acknowledged.promise, confirmed: kept.confirmed.promise };
   }
 
+  /** Takes what was stored: it was meant before all that is here. */
+  restore(records: readonly IntentRecord[]): void {
+    const later = [...this.#kept];
+    this.#kept.clear();
+    records.forEach((record) => this.add(record));
+    later.forEach(([id, kept]) => this.#kept.set(id, kept));
+    records.forEach(({ id }) => this.enqueue(id));
+  }
+
   /** Lets an intent be sent, after those before it. */
   enqueue(id: string): void {
     const kept = this.#kept.get(id);
     if (kept) {
       this.#numberOf(kept);
       const { recorded } = kept.record;
-      const { epoch } = this.#judge;
-      if (recorded && (epoch === '' || recorded.position.startsWith(epoch))) {
+      if (recorded) {
         this.#became(kept, { id, recorded });
       }
       this.send();
@@ -145,11 +160,18 @@ export class Outbox {
     }
   }
 
-  /** A verdict fell on an event. */
-  judged({ commandid, revision }: CloudEvent, position: string): void {
+  /** An event is there: states that fold it show its intent no more. */
+  arrived({ commandid, revision }: CloudEvent, position: string): void {
     const kept = this.#kept.get(commandid as string);
     if (kept) {
       kept.record.recorded ??= { position, revision };
+    }
+  }
+
+  /** A verdict fell on an event that has arrived. */
+  judged({ commandid }: CloudEvent): void {
+    const kept = this.#kept.get(commandid as string);
+    if (kept) {
       this.settle(this.#fate(kept, Fate.Judged));
     }
   }
@@ -159,8 +181,9 @@ export class Outbox {
     for (const { kind, number } of records) {
       const kept = kind === Kind.Settled && [...this.#kept.values()].find((kept) => kept.number === number);
       if (kept) {
-        const { stream } = kept.record;
+        const { stream, recorded } = kept.record;
         kept.isSettled = true;
+        this.#owner.want(stream, recorded?.revision ?? 0);
         this.prune(stream);
         this.#owner.changed(stream);
       }
@@ -184,24 +207,28 @@ export class Outbox {
    * others expect it now, one after the other, and are sent again.
    */
   rebase(stream: string, etag: (ahead: number) => string, failed: ReadonlyMap<string, Error>): void {
+    const conflict = this.conflict(stream) ?? 0;
     const waiting = this.shown(stream).filter(({ stage }) => stage !== 'acknowledged');
     const refused = waiting.flatMap(({ id, record }) => (record.expected !== undefined && failed.has(id) ? [[id, failed.get(id) as Error] as const] : []));
     const kept = waiting
       .filter(({ id }) => !refused.some(([other]) => other === id))
       .map(({ id, record }, ahead) => [id, record.expected && etag(ahead)] as const);
-    const rebase = { stream, kept, refused };
-    this.#owner.rebased(rebase);
-    this.rebased(rebase);
+    this.#owner.rebased({ stream, conflict, kept, refused });
   }
 
-  /** Does what this tab, or another, has found. */
-  rebased({ stream, kept, refused }: Rebase): void {
+  /** Does what a state has made of a conflict, if that is the one that is there. Answers whether it was. */
+  rebased({ stream, conflict, kept, refused }: Rebase): boolean {
+    if (this.conflict(stream) !== conflict) {
+      return false;
+    }
     for (const [id, error] of refused) {
-      this.refuse(id, error);
+      if (this.#kept.get(id)?.stage !== 'acknowledged') {
+        this.refuse(id, error);
+      }
     }
     for (const [id, expected] of kept) {
       const entry = this.#kept.get(id);
-      if (!entry) {
+      if (!entry || entry.stage === 'acknowledged') {
         continue;
       }
       if (expected !== undefined) {
@@ -216,6 +243,7 @@ export class Outbox {
     }
     this.#owner.changed(stream);
     this.send();
+    return true;
   }
 
   /** The log is another one: what the old one had recorded is sent to it again. */
@@ -223,6 +251,7 @@ export class Outbox {
     for (const kept of this.#kept.values()) {
       kept.stage = 'pending';
       kept.conflict = undefined;
+      kept.isSettled = false;
       delete kept.record.recorded;
       this.#owner.stored(kept.record, false);
     }
@@ -268,26 +297,51 @@ export class Outbox {
 
   /** Sends an intent until there is an answer. Whatever comes of it, the overlay is told. */
   async #send(kept: Kept, signal: AbortSignal): Promise<void> {
-    const { backoffBaseMs, backoffMaxMs } = this.#settings;
     for (let failures = 0; !signal.aborted && this.#kept.get(kept.id) === kept; failures += 1) {
-      try {
-        const recorded = await append(this.#settings, kept.record, signal);
-        return this.#said(kept, { id: kept.id, recorded }, signal);
-      } catch (thrown) {
-        const answer = refusalOf(kept.id, thrown);
-        if (answer) {
-          return this.#said(kept, answer, signal);
-        }
-        const waiting = new AbortController();
-        const end = (): void => waiting.abort();
-        this.#awake = end;
-        signal.addEventListener('abort', end, { signal: waiting.signal });
-        const retryAfterMs = thrown instanceof HighwaterError ? thrown.retryAfterMs : 0;
-        await sleep(retryAfterMs + backoffMs(failures, backoffBaseMs, backoffMaxMs), waiting.signal);
-        waiting.abort();
+      const { answer, retryAfterMs } = await this.#ask(kept, signal);
+      if (answer?.conflict !== undefined) {
+        // Where others are always faster, it does not help to be as fast.
+        kept.conflicts += 1;
+        await this.#wait(kept.conflicts > 1 ? kept.conflicts : undefined, 0, signal);
       }
+      if (answer) {
+        return this.#said(kept, answer, signal);
+      }
+      await this.#wait(failures, retryAfterMs, signal);
     }
     this.#fate(kept, Fate.Unknown);
+  }
+
+  /** One request. No answer is where nobody knows whether it is recorded, or it may be later. */
+  async #ask({ id, record }: Kept, signal: AbortSignal): Promise<{ answer?: Answer; retryAfterMs: number }> {
+    try {
+      const recorded = await whileHeard(this.#settings.connectTimeoutMs, signal, (progress) => append(this.#settings, record, progress.signal));
+      // Of another log than the one that is followed: the connection will say so. Until then there is nothing to compare it with.
+      return this.#isOurs(recorded) ? { answer: { id, recorded }, retryAfterMs: 0 } : { retryAfterMs: 0 };
+    } catch (thrown) {
+      const answer = refusalOf(id, thrown);
+      const retryAfterMs = thrown instanceof HighwaterError ? thrown.retryAfterMs : 0;
+      return answer ? { answer, retryAfterMs } : { retryAfterMs };
+    }
+  }
+
+  /** Waits before something is sent again, at random; less long where the device wakes. */
+  async #wait(failures: number | undefined, retryAfterMs: number, signal: AbortSignal): Promise<void> {
+    if (failures === undefined || signal.aborted) {
+      return;
+    }
+    const { backoffBaseMs, backoffMaxMs } = this.#settings;
+    const waiting = new AbortController();
+    const end = (): void => waiting.abort();
+    this.#awake = end;
+    signal.addEventListener('abort', end, { signal: waiting.signal });
+    await sleep(retryAfterMs + backoffMs(failures, backoffBaseMs, backoffMaxMs), waiting.signal);
+    end();
+  }
+
+  #isOurs({ position }: Recorded): boolean {
+    const { epoch } = this.#judge;
+    return epoch === '' || position.startsWith(`${epoch}-`);
   }
 
   /** An answer that comes after this tab has stopped is none: whoever sends now gets it, too. */
@@ -313,7 +367,7 @@ export class Outbox {
       kept.stage = 'conflicted';
       kept.conflict = conflict;
       this.settle(this.#fate(kept, Fate.Conflict));
-    } else if (recorded) {
+    } else if (recorded && this.#isOurs(recorded)) {
       kept.stage = 'acknowledged';
       kept.record.recorded = recorded;
       kept.acknowledged.resolve(recorded.position);
@@ -345,10 +399,12 @@ export class Outbox {
   }
 
   #numberOf(kept: Kept): number {
-    const { stream } = kept.record;
-    const lane = this.#lanes.get(stream) ?? this.#lanesMade++;
-    this.#lanes.set(stream, lane);
-    kept.number ??= this.#judge.intend(lane);
+    if (kept.number === undefined) {
+      const { stream } = kept.record;
+      const lane = this.#lanes.get(stream) ?? this.#lanesMade++;
+      this.#lanes.set(stream, lane);
+      kept.number = this.#judge.intend(lane);
+    }
     return kept.number;
   }
 

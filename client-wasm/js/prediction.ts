@@ -31,7 +31,8 @@ export function predict<State, Data>(confirmed: Confirmed<State>, entries: reado
     intents.push({ id, stage, intent });
     const event = predicted(record, revision + 1, version);
     if (event.version < version) {
-      continue; // Stale, as it would be.
+      revision = event.revision; // Stale, as it would be.
+      continue;
     }
     try {
       state = reduce(state, event as Parameters<typeof reduce>[1]);

@@ -34,21 +34,27 @@ export async function readLogPage(settings: Settings, topics: readonly string[],
   return readText(await getPage(settings, url, progress), PAGE_BYTES_MAX, progress);
 }
 
+/** A page of a stream, and the log that it is of; empty where the server does not say. */
+export interface StreamPage {
+  readonly page: string;
+  readonly epoch: string;
+}
+
 /**
  * Reads a page of a stream from a revision on, of a server that has come as far as `position`, if that is known. It must be of the log in
  * `epoch`, if that is.
  */
-export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress, position = ''): Promise<string> {
+export async function readStreamPage(settings: Settings, stream: string, revision: number, epoch: string, progress: Progress, position = ''): Promise<StreamPage> {
   const url = streamUrl(settings, stream);
   url.searchParams.set('from_revision', String(revision));
   url.searchParams.set('limit', String(settings.pageEventsMax));
   const response = await getPage(settings, url, progress, position === '' ? {} : { 'highwater-min-position': position });
-  const tag = response.headers.get('etag');
-  if (epoch !== '' && tag !== null && !tag.startsWith(`"${epoch}.`)) {
+  const [, found = ''] = /^"(\w+)\./.exec(response.headers.get('etag') ?? '') ?? [];
+  if (epoch !== '' && found !== '' && found !== epoch) {
     await response.body?.cancel();
     throw new ReplacedError('the log was replaced by another');
   }
-  return readText(response, PAGE_BYTES_MAX, progress);
+  return { page: await readText(response, PAGE_BYTES_MAX, progress), epoch: found };
 }
 
 /** Appends what is intended, and answers where it is recorded: the same again is answered as the first time. */

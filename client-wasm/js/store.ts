@@ -3,12 +3,12 @@
  * everything: an event that does not follow the last one makes it read the stream from there.
  */
 
-import { HighwaterError, MissingError, ReplacedError, toError } from './error.js';
+import { Disconnected, HighwaterError, MissingError, ReplacedError, toError } from './error.js';
 import { type IntentRecord, predicted } from './intent.js';
 import { tellAll } from './listeners.js';
 import type { Entry } from './outbox.js';
 import { type Confirmed, predict } from './prediction.js';
-import { type Progress, readStreamPage } from './requests.js';
+import { type Progress, readStreamPage, type StreamPage } from './requests.js';
 import type { Settings } from './settings.js';
 import { backoffMs, sleep, whileHeard } from './timing.js';
 import type { CloudEvent, Dispatched, Intent, Shown, Snapshot, StateOptions, Store, Unreadable } from './types.js';
@@ -28,12 +28,14 @@ export interface StoreOwner {
   stored(key: string): Promise<StoredState | undefined>;
   /** An event could not be folded. */
   unreadable(told: Unreadable): void;
-  /** An event was read from the stream itself. */
+  /** An event was read from the stream itself, of the log in this epoch. */
+  arrived(event: CloudEvent, epoch: string): void;
+  /** It is folded. */
   judged(event: CloudEvent): void;
   /** What users mean to do with the stream, and is not confirmed. */
   intents(): readonly Entry[];
-  /** An intent of this user for the stream, which is to be at this revision if it is conditional. */
-  intend(intent: Intent, revision: number): IntentRecord;
+  /** An intent of this user for the stream, which is to be where this ETag's text says. */
+  intend(intent: Intent, expected: string | undefined): IntentRecord;
   /** Sends it, or refuses it because of an error. */
   dispatch(record: IntentRecord, error?: Error): Dispatched;
   /** What is confirmed may have moved, and these intents fail on top of it. */
@@ -42,6 +44,8 @@ export interface StoreOwner {
 }
 
 interface Page<Data> {
+  /** The log that it is of; empty where a stream without events does not say. */
+  readonly epoch: string;
   readonly events: CloudEvent<Data>[];
   /** The stream's last. */
   readonly revision: number;
@@ -57,8 +61,10 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   readonly #listeners = new Set<() => void>();
   #confirmed: Confirmed<State>;
   #snapshot: Snapshot<State>;
-  /** The log that a stored state is of. */
+  /** The log that what is confirmed is of; empty while it is of none. */
   #epoch = '';
+  /** How often it has begun anew. */
+  #resets = 0;
   /** The last revision that is known to be there, and where it is in the log. */
   #wanted = 0;
   #wantedAt = '';
@@ -68,7 +74,8 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
 
   constructor(stream: string, options: StateOptions<State, Data>, settings: Settings, owner: StoreOwner) {
     this.stream = stream;
-    this.key = options.key ?? stream;
+    // Another way to reduce makes another state of the same events.
+    this.key = options.key ?? `${stream} ${options.reduce}`;
     this.#options = options;
     this.#settings = settings;
     this.#owner = owner;
@@ -88,17 +95,26 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
 
   readonly dispatch = (intent: Intent): Dispatched => {
     const { status, state, revision, version, intents } = this.#snapshot;
-    const record = this.#owner.intend(intent, revision + intents.length);
+    const record = this.#owner.intend(intent, intent.isConditional ? this.etag(intents.length) : undefined);
     try {
-      if (intent.isConditional && status === 'loading') {
+      if (intent.isConditional && (status === 'loading' || record.expected === '')) {
         throw new Error(`the state of ${this.stream} is not there yet, so that nothing can be meant only for it`);
       }
+      // As it will be sent, whatever becomes of what was given.
+      record.intent = JSON.parse(JSON.stringify(intent)) as Intent;
       this.#options.reduce(state, predicted(record, revision + intents.length + 1, version) as CloudEvent<Data>);
     } catch (thrown) {
       return this.#owner.dispatch(record, toError(thrown));
     }
     return this.#owner.dispatch(record);
   };
+
+  /** Where the stream is, so many events ahead, as an ETag's text; empty where that is not known. */
+  etag(ahead: number): string {
+    const epoch = this.#epoch || this.#owner.epoch();
+    const revision = this.#confirmed.revision + ahead;
+    return epoch === '' && revision > 0 ? '' : `${epoch}.${revision}`;
+  }
 
   /** Whether it has not come as far as this revision yet, and will. */
   isBehind(revision: number): boolean {
@@ -122,11 +138,12 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** What to store; nothing while there is nothing but the beginning. */
   get storable(): StoredState | undefined {
     const epoch = this.#owner.epoch();
-    return epoch !== '' && this.#confirmed.revision > 0 && this.#epoch === epoch ? { key: this.key, epoch, confirmed: this.#confirmed } : undefined;
+    return epoch !== '' && this.#epoch === epoch && this.#confirmed.revision > 0 ? { key: this.key, epoch, confirmed: this.#confirmed } : undefined;
   }
 
   /** An event of the stream was judged, whatever the verdict. */
   take(event: CloudEvent<Data>): void {
+    this.#renew();
     const { revision } = this.#confirmed;
     this.#wanted = Math.max(this.#wanted, event.revision);
     if (event.revision === revision + 1) {
@@ -161,6 +178,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     this.#wanted = 0;
     this.#wantedAt = '';
     this.#epoch = '';
+    this.#resets += 1;
     this.#change({ status: 'loading' }, { state: this.#options.initial, revision: 0, version: 0 });
     void this.read();
   }
@@ -214,53 +232,67 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     await this.read();
   }
 
+  /** Begins anew where what is confirmed is of another log than the client follows. */
+  #renew(): void {
+    const epoch = this.#owner.epoch();
+    if (this.#epoch !== '' && epoch !== '' && this.#epoch !== epoch) {
+      this.reset();
+    }
+  }
+
   async #readPage(signal: AbortSignal): Promise<void> {
+    this.#renew();
     const { revision: before } = this.#confirmed;
+    const resets = this.#resets;
     const page = await this.#pageFrom(before + 1, signal);
     // A reset, or the client's end, came first: it has asked for another page, or for none.
-    if (!page || this.#confirmed.revision < before || signal.aborted) {
+    if (!page || this.#resets !== resets || signal.aborted) {
       return;
     }
     let confirmed = this.#confirmed;
+    const folded: CloudEvent<Data>[] = [];
     for (const event of page.events) {
       if (event.revision > confirmed.revision + 1) {
         throw new MissingError(this.stream, confirmed.revision + 1, event.revision - 1);
       }
       // What came meanwhile is there already.
       if (event.revision > confirmed.revision) {
+        this.#owner.arrived(event, page.epoch);
         confirmed = this.#fold(confirmed, event);
-        this.#owner.judged(event);
+        folded.push(event);
       }
     }
     const { revision } = confirmed;
     this.#wanted = Math.max(this.#wanted, page.revision);
     const isAll = revision >= this.#wanted;
+    this.#epoch ||= page.epoch;
     if (isAll || revision > this.#confirmed.revision) {
-      this.#epoch ||= this.#owner.epoch();
       this.#change({ status: isAll ? 'current' : 'loading' }, confirmed);
     }
+    folded.forEach((event) => this.#owner.judged(event));
     if (!isAll && revision === before) {
       throw new Error(`revision ${this.#wanted} of ${this.stream} was announced, and is not there yet`);
     }
     this.#isWanted ||= !isAll;
   }
 
-  /** `undefined` where the stored state is of another log: then it has begun anew. */
+  /** `undefined` where what is confirmed is of another log: then it has begun anew. */
   async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data> | undefined> {
-    const epoch = this.#owner.epoch() || this.#epoch;
-    const read = (progress: Progress): Promise<string> => readStreamPage(this.#settings, this.stream, revision, epoch, progress, this.#wantedAt);
+    const known = this.#epoch || this.#owner.epoch();
+    const read = (progress: Progress): Promise<StreamPage> => readStreamPage(this.#settings, this.stream, revision, known, progress, this.#wantedAt);
     try {
-      const page = await whileHeard(this.#settings.connectTimeoutMs, signal, read);
-      return JSON.parse(page) as Page<Data>;
+      const { page, epoch } = await whileHeard(this.#settings.connectTimeoutMs, signal, read);
+      return { ...(JSON.parse(page) as Page<Data>), epoch };
     } catch (thrown) {
-      if (thrown instanceof HighwaterError && thrown.code === 'unknown_stream') {
-        return { events: [], revision: 0 };
+      if (thrown instanceof HighwaterError && thrown.code === 'unknown_stream' && revision === 1) {
+        return { epoch: '', events: [], revision: 0 };
       }
-      if (thrown instanceof ReplacedError && this.#owner.epoch() === '') {
+      const isReplaced = thrown instanceof ReplacedError || (thrown instanceof HighwaterError && thrown.code === 'unknown_stream');
+      if (isReplaced && this.#owner.epoch() === '' && !signal.aborted) {
         this.reset();
         return undefined;
       }
-      throw thrown;
+      throw isReplaced ? new Disconnected(`${this.stream} is not what it was: the log was replaced`, { cause: thrown }) : thrown;
     }
   }
 

@@ -1,11 +1,11 @@
 /** The stores of a client, by their streams. */
 
-import type { Judge } from './judge.js';
 import { type IntentRecord, newIntent } from './intent.js';
+import type { Judge } from './judge.js';
 import type { Outbox } from './outbox.js';
 import type { Settings } from './settings.js';
 import { type StoredState, StreamStore } from './store.js';
-import type { CloudEvent, Dispatched, Intent, StateOptions, Unreadable } from './types.js';
+import type { CloudEvent, Dispatched, StateOptions, Unreadable } from './types.js';
 
 /** What the stores need of their client. */
 export interface StoresOwner {
@@ -38,9 +38,10 @@ export class Stores {
       epoch: () => this.#judge.epoch,
       stored: (key) => owner.stored(key),
       unreadable: (told) => owner.unreadable(told),
-      judged: (event) => this.#outbox.judged(event, `${this.#judge.epoch}-${Number(event.sequence)}`),
+      arrived: (event, epoch) => this.#outbox.arrived(event, `${epoch}-${Number(event.sequence)}`),
+      judged: (event) => this.#outbox.judged(event),
       intents: () => this.#outbox.shown(stream),
-      intend: (intent, revision) => this.#intend(stream, intent, revision),
+      intend: (intent, expected) => newIntent(stream, intent, owner.actor, expected),
       dispatch: (record, error) => owner.dispatch(record, error),
       moved: (failed) => {
         this.#settle(stream, store as unknown as StreamStore, failed);
@@ -66,11 +67,14 @@ export class Stores {
     this.#of(stream).forEach((store) => store.refresh());
   }
 
-  /** Whether a state that shows is behind this revision of its stream. Then it reads it. */
+  /** Whether a state that shows is behind this revision of its stream. */
   isBehind(stream: string, revision: number): boolean {
-    const behind = this.#of(stream).filter((store) => store.isBehind(revision));
-    behind.forEach((store) => store.want(revision));
-    return behind.length > 0;
+    return this.#of(stream).some((store) => store.isBehind(revision));
+  }
+
+  /** Has those read it that are behind this revision. */
+  want(stream: string, revision: number): void {
+    this.#of(stream).forEach((store) => store.isBehind(revision) && store.want(revision));
   }
 
   /** What was recorded between what a store read and where a connection begins is told by nobody. */
@@ -91,11 +95,6 @@ export class Stores {
     return this.#all().flatMap((store) => store.storable ?? []);
   }
 
-  #intend(stream: string, intent: Intent, revision: number): IntentRecord {
-    const expected = `${this.#judge.epoch}.${revision}`;
-    return newIntent(stream, intent, this.#owner.actor, intent.isConditional ? expected : undefined);
-  }
-
   /** What waits for a state to come as far goes on. */
   #settle(stream: string, store: StreamStore, failed: ReadonlyMap<string, Error>): void {
     this.#outbox.prune(stream);
@@ -105,7 +104,7 @@ export class Stores {
       return;
     }
     if (status === 'current' && revision >= conflict) {
-      this.#outbox.rebase(stream, (ahead) => `${this.#judge.epoch}.${revision + ahead}`, failed);
+      this.#outbox.rebase(stream, (ahead) => store.etag(ahead), failed);
     } else {
       store.want(conflict);
     }

@@ -25,7 +25,7 @@ export interface Host {
 
 /** The device, as one of its clients sees it. */
 export interface Device {
-  readonly role: 'leader' | 'follower';
+  readonly role: 'leader' | 'follower' | 'alone';
   /** The actor that all its tabs are. */
   readonly actor: string;
   /** Begins to follow, or to lead. */

@@ -6,7 +6,7 @@ import { readLogPage } from '../requests.js';
 import { backoffMs, sleep, whileHeard } from '../timing.js';
 import type { StatusChange } from '../types.js';
 import type { Host } from './device.js';
-import type { Asked, Said } from './messages.js';
+import { type Asked, type Said, statusOf } from './messages.js';
 
 export class Follower {
   readonly #host: Host;
@@ -15,8 +15,12 @@ export class Follower {
   readonly #leave: () => void;
   /** Aborts when it does not follow any more. */
   #following: AbortController | undefined;
-  /** The leader's connection that it is given. */
-  #attached: number | undefined;
+  /** Whether the server takes its topics: one that refuses them must not refuse what the leader asks for, too. */
+  #isFit = false;
+  /** The leader's connection that it is given, and the term that it is of. */
+  #attached: string | undefined;
+  /** Whether the leader has been asked, and has not answered. */
+  #isAsking = false;
   /** Whether it takes no more for now. */
   #isCrowded = false;
   /** Where what it is given begins; until it has come as far, it is not live. */
@@ -46,38 +50,58 @@ export class Follower {
     this.#following?.abort();
     this.#following = undefined;
     this.#attached = undefined;
+    this.#isFit = false;
     this.#begins = '';
   }
 
   /** Asks the leader to be given what is of its topics. */
   hello(): void {
     this.#attached = undefined;
-    if (this.#following) {
+    if (this.#following && this.#isFit) {
+      this.#isAsking = true;
       this.#ask({ kind: 'hello', tab: this.#tab, topics: this.#host.connection.topics });
     }
   }
 
-  hear(said: Said): void {
+  /** Another leads: it is given nothing until that one says where its connection begins. */
+  here(): void {
+    this.#attached = undefined;
+    if (this.#following && this.#isFit) {
+      this.#ask({ kind: 'here', tab: this.#tab, topics: this.#host.connection.topics });
+    }
+  }
+
+  /** Asks once more where an answer may have been lost. */
+  remind(): void {
+    if (this.#attached === undefined && !this.#isCrowded) {
+      this.hello();
+    }
+  }
+
+  hear(said: Said, term: number): void {
+    if (!this.#following) {
+      return;
+    }
     const { connection } = this.#host;
     switch (said.kind) {
       case 'began': {
         const isCovered = connection.topics.every((topic) => said.topics.includes(topic));
-        return isCovered ? this.#attach(said.connection, said.after) : this.hello();
+        return isCovered && this.#isFit ? this.#attach(`${term} ${said.connection}`, said.after) : this.hello();
       }
       case 'welcome':
         if (said.to === this.#tab) {
-          this.#attach(said.connection, said.position);
-          this.#show(said.status);
+          this.#attach(`${term} ${said.connection}`, said.position);
+          this.#show(statusOf(said.status));
         }
         return;
       case 'full':
         return said.to === this.#tab ? this.#leave() : undefined;
       case 'frames':
-        return this.#isGiven(said.connection) ? connection.chunk(said.frames) : undefined;
+        return this.#isGiven(`${term} ${said.connection}`) ? connection.chunk(said.frames) : undefined;
       case 'page':
-        return this.#isGiven(said.connection) ? connection.page(said.page, PageKind.Poll) : undefined;
+        return this.#isGiven(`${term} ${said.connection}`) ? connection.page(said.page, PageKind.Poll) : undefined;
       case 'status':
-        return this.#show(said.status);
+        return this.#show(statusOf(said.status));
     }
   }
 
@@ -97,33 +121,38 @@ export class Follower {
     }
   }
 
-  /** One that the server refuses must not make it refuse what the leader asks for, too. */
   async #enter(signal: AbortSignal): Promise<void> {
     const { settings, connection } = this.#host;
     // A page that is being frozen may ask for nothing; this comes to pass when it isn't any more.
     await sleep(0, signal);
-    try {
-      await whileHeard(settings.connectTimeoutMs, signal, (progress) => readLogPage(settings, connection.topics, 'latest', progress));
-    } catch (thrown) {
-      const error = toError(thrown);
-      if (!signal.aborted && error instanceof HighwaterError && !error.retryable && error.status !== 401) {
-        return this.#host.changeStatus({ status: 'failed', error });
+    for (let failures = 0; !signal.aborted && !this.#isFit; failures += 1) {
+      try {
+        await whileHeard(settings.connectTimeoutMs, signal, (progress) => readLogPage(settings, connection.topics, 'latest', progress));
+        this.#isFit = !signal.aborted;
+      } catch (thrown) {
+        const error = toError(thrown);
+        if (!signal.aborted && error instanceof HighwaterError && !error.retryable && error.status !== 401) {
+          return this.#host.changeStatus({ status: 'failed', error });
+        }
+        await sleep(backoffMs(failures, settings.backoffBaseMs, settings.backoffMaxMs), signal);
       }
     }
-    if (!signal.aborted && this.#attached === undefined) {
-      this.hello();
-    }
+    this.hello();
   }
 
-  #attach(connection: number, after: string): void {
+  #attach(connection: string, after: string): void {
     this.#attached = connection;
+    this.#isAsking = false;
     this.#isCrowded = false;
     this.#begins = after.includes('-') ? after : '';
     this.#host.connection.begin(this.#begins);
   }
 
   /** Whether it takes what a connection brings. What it can't take is fetched later. */
-  #isGiven(connection: number): boolean {
+  #isGiven(connection: string): boolean {
+    if (this.#attached !== connection && !this.#isAsking && !this.#isCrowded) {
+      this.hello(); // It has missed where that begins.
+    }
     if (this.#attached === connection && !this.#host.hasRoom()) {
       this.#attached = undefined;
       this.#isCrowded = true;
@@ -151,10 +180,8 @@ export class Follower {
   #show(status: StatusChange): void {
     this.#status = status;
     const shown: StatusChange = status.status === 'live' && this.#begins !== '' && !this.#hasBegun ? { status: 'replaying' } : status;
-    const isOver = status.status === 'failed' || status.status === 'closed';
-    const next = isOver ? ({ status: 'connecting' } as const) : shown;
-    if (this.#following && next.status !== this.#host.status.status) {
-      this.#host.changeStatus(next);
+    if (this.#following && shown.status !== this.#host.status.status) {
+      this.#host.changeStatus(shown);
     }
   }
 }

@@ -13,7 +13,7 @@ import type { Device, Host } from './device.js';
 import { Follower } from './follower.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
-import type { Asked, Message, Said } from './messages.js';
+import { type Asked, type Message, type Said, told } from './messages.js';
 import { Saver, topicsKey } from './saver.js';
 import { type Kept, Storage } from './storage.js';
 
@@ -21,6 +21,8 @@ import { type Kept, Storage } from './storage.js';
 const PING_MS = 1_000;
 /** So many questions without an answer, and the leader is frozen. */
 const UNANSWERED_MAX = 3;
+/** Of a UUID. */
+const ID_LENGTH = 36;
 
 /** Joins the tabs of a device. `undefined` where a browser lacks what that takes, or can store nothing. */
 export async function join(name: string, signal: AbortSignal, host: Host): Promise<Device | undefined> {
@@ -32,7 +34,7 @@ export async function join(name: string, signal: AbortSignal, host: Host): Promi
   const storage = new Storage(device, (error) => host.storageFailed(error));
   const kept = await storage.read(topicsKey(host.connection.topics));
   if (signal.aborted || !kept) {
-    storage.close();
+    void storage.close();
     return undefined;
   }
   return new Tab(device, storage, kept, host, signal);
@@ -58,6 +60,11 @@ class Tab implements Device {
   /** The one under which it speaks when it leads: also after it has heard of a higher one, until it knows that it leads no more. */
   #ownTerm = 0;
   #unanswered = 0;
+  /** Whether it has a connection of its own, as the others have no room for its topics. What is dispatched is still the device's. */
+  #isAlone = false;
+  #isClosed = false;
+  /** Lets go of the lock that says it lives. */
+  #leaves: () => void = () => {};
   /** Whether anything was heard of the leader since the last question. */
   #isHeard = false;
 
@@ -80,11 +87,14 @@ class Tab implements Device {
     if (kept.cursor !== undefined && host.settings.resumes) {
       host.judge.start(kept.cursor);
     }
-    this.#take(kept.intents);
+    host.outbox.restore(kept.intents);
     storage.renewed = () => this.#storeAll();
   }
 
-  get role(): 'leader' | 'follower' {
+  get role(): 'leader' | 'follower' | 'alone' {
+    if (this.#isAlone) {
+      return 'alone';
+    }
     return this.#leader ? 'leader' : 'follower';
   }
 
@@ -93,19 +103,23 @@ class Tab implements Device {
     const signal = this.#signal;
     judge.share(connection.topics);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
-    void navigator.locks.request(this.#name, () => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))).catch(() => {});
+    void this.#live();
     this.#follower.begin();
     this.#leadership.ask();
     const pinging = setInterval(() => this.#ping(), PING_MS);
     const { document } = globalThis as Partial<typeof globalThis>;
     const pause = (): void => this.#leadership.pause();
-    const resume = (): void => this.#leadership.resume();
+    const resume = async (): Promise<void> => {
+      this.#leadership.resume();
+      await this.#live();
+      this.#follower.hello(); // It was told nothing meanwhile.
+    };
     // What is frozen, or kept for when the user comes back, leads no one.
     document?.addEventListener('freeze', pause, { signal });
     document?.addEventListener('freeze', () => this.#storage.giveUp(), { signal });
-    document?.addEventListener('resume', resume, { signal });
+    document?.addEventListener('resume', () => void resume(), { signal });
     globalThis.addEventListener?.('pagehide', pause, { signal });
-    globalThis.addEventListener?.('pageshow', ({ persisted }) => persisted && resume(), { signal });
+    globalThis.addEventListener?.('pageshow', ({ persisted }) => void (persisted && resume()), { signal });
     document?.addEventListener('visibilitychange', () => void this.#saver.save(), { signal });
     signal.addEventListener('abort', () => clearInterval(pinging));
   }
@@ -115,9 +129,12 @@ class Tab implements Device {
   }
 
   topicsChanged(): void {
-    this.#host.judge.share(this.#host.connection.topics);
+    const { judge, connection } = this.#host;
+    judge.share(connection.topics);
     if (this.#leader) {
       this.#leader.restart();
+    } else if (this.#isAlone) {
+      connection.restart();
     } else {
       this.#follower.hello();
     }
@@ -130,7 +147,7 @@ class Tab implements Device {
 
   statusChanged(): void {
     if (this.#leader) {
-      this.#say({ kind: 'status', status: this.#host.status });
+      this.#say({ kind: 'status', status: told(this.#host.status) });
     }
   }
 
@@ -152,8 +169,13 @@ class Tab implements Device {
     this.#say({ kind: 'answered', answer });
   }
 
+  /** The leader decides: what it sends must not be refused meanwhile. */
   rebased(rebase: Rebase): void {
-    this.#ask({ kind: 'rebased', rebase });
+    if (!this.#leader) {
+      this.#ask({ kind: 'rebased', rebase });
+    } else if (this.#host.outbox.rebased(rebase)) {
+      this.#say({ kind: 'rebase', rebase });
+    }
   }
 
   stored(record: IntentRecord, isSettled: boolean): void {
@@ -163,16 +185,23 @@ class Tab implements Device {
   }
 
   close(): void {
-    this.#ask({ kind: 'bye', tab: this.#name });
     this.#leadership.pause();
     this.#follower.end();
     this.#saver.end();
+    this.#isClosed = true;
     this.#channel.close();
-    void this.#saver.save().then(() => this.#storage.close());
+    void this.#saver
+      .save()
+      .then(() => this.#storage.close())
+      .then(() => this.#leaves());
   }
 
   async #lead(): Promise<void> {
     const { outbox, connection } = this.#host;
+    if (this.#isAlone) {
+      this.#isAlone = false;
+      connection.standBy(() => {});
+    }
     const reigning = new AbortController();
     this.#reigning = reigning;
     this.#follower.end();
@@ -187,7 +216,7 @@ class Tab implements Device {
       this.#host,
       others.filter((tab) => tab !== this.#name),
       (said) => this.#say(said),
-      () => this.#leadership.resign(),
+      () => void this.#takeStored(reigning.signal),
     );
     this.#leader = leader;
     this.#take(records);
@@ -211,11 +240,28 @@ class Tab implements Device {
     }
   }
 
-  /** Goes on without the others, which have no room for it. */
+  /** Has a connection of its own, as the others have no room for its topics. */
   #leave(): void {
     this.#follower.end();
-    this.#leadership.pause();
+    this.#isAlone = true;
     this.#host.connection.open();
+  }
+
+  /** Holds a lock as long as the tab lives; browsers may take it from pages that they keep. */
+  async #live(): Promise<void> {
+    const { held = [] } = await navigator.locks.query();
+    if (this.#isClosed || held.some(({ name }) => name === this.#name)) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const live = (): Promise<void> => {
+        resolve();
+        return new Promise((leave) => {
+          this.#leaves = leave;
+        });
+      };
+      navigator.locks.request(this.#name, live).catch(() => resolve());
+    });
   }
 
   #hear(message: Message): void {
@@ -225,46 +271,49 @@ class Tab implements Device {
     if (message.term > this.#term) {
       this.#term = message.term;
       this.#leadership.resign();
-      this.#ask({ kind: 'here', tab: this.#name, topics: this.#host.connection.topics });
+      this.#follower.here();
     }
     if (message.term < this.#term || this.#leader) {
       return;
     }
     this.#isHeard = true;
-    if (message.kind === 'intents') {
-      this.#take(message.records);
-    } else if (message.kind === 'answered') {
-      this.#host.outbox.answered(message.answer);
-    } else {
-      this.#follower.hear(message);
+    const { outbox } = this.#host;
+    switch (message.kind) {
+      case 'intents':
+        return this.#take(message.records);
+      case 'answered':
+        return outbox.answered(message.answer);
+      case 'rebase':
+        return void outbox.rebased(message.rebase);
+      default:
+        this.#follower.hear(message, message.term);
     }
   }
 
   #asked(asked: Asked): void {
     const leader = this.#leader;
-    if (asked.kind === 'rebased') {
-      this.#host.outbox.rebased(asked.rebase);
-    } else if (asked.kind === 'steals') {
-      this.#isHeard = true;
-    } else if (leader) {
-      switch (asked.kind) {
-        case 'ping':
-          return this.#say({ kind: 'pong' });
-        case 'here':
-          return leader.here(asked.tab, asked.topics);
-        case 'hello':
-          return leader.hello(asked.tab, asked.topics);
-        case 'bye':
-          return leader.bye(asked.tab);
-        case 'intent':
-          this.#take([asked.record]);
-          return this.#say({ kind: 'intents', records: [asked.record] });
-      }
+    switch (asked.kind) {
+      case 'ping':
+        return leader && this.#say({ kind: 'pong' });
+      case 'steals':
+        this.#isHeard = true;
+        return;
+      case 'here':
+        return void leader?.here(asked.tab, asked.topics);
+      case 'hello':
+        return leader?.hello(asked.tab, asked.topics);
+      case 'intent':
+        // Whoever leads next has it, too.
+        this.#take([asked.record]);
+        return leader && this.#say({ kind: 'intents', records: [asked.record] });
+      case 'rebased':
+        return leader && this.rebased(asked.rebase);
     }
   }
 
   #ping(): void {
     const { document } = globalThis as Partial<typeof globalThis>;
+    this.#follower.remind();
     if (this.#leader || this.#isHeard || document?.visibilityState === 'hidden') {
       this.#unanswered = 0;
       this.#isHeard = false;
@@ -287,9 +336,20 @@ class Tab implements Device {
     }
   }
 
+  /** What a tab dispatched that is gone, it may have stored without having told anybody. */
+  async #takeStored(signal: AbortSignal): Promise<void> {
+    const records = await this.#storage.intents();
+    const unknown = records.filter(({ id }) => !this.#host.outbox.has(id));
+    if (!signal.aborted && unknown.length > 0) {
+      this.#take(unknown);
+      this.#say({ kind: 'intents', records: unknown });
+    }
+  }
+
   /** The database has begun anew. */
   #storeAll(): void {
     this.#saver.forget();
+    void this.#storage.keep(this.actor);
     if (this.#leader) {
       void this.#storage.reign(this.#term - 1);
       this.#host.outbox.records().forEach((record) => void this.#storage.putIntent(record));
@@ -297,16 +357,23 @@ class Tab implements Device {
   }
 
   #say(said: Said): void {
-    this.#channel.postMessage({ ...said, term: this.#ownTerm });
+    this.#post({ ...said, term: this.#ownTerm });
   }
 
   #ask(asked: Asked): void {
-    this.#channel.postMessage(asked);
+    this.#post(asked);
+  }
+
+  #post(message: Message): void {
+    if (!this.#isClosed) {
+      this.#channel.postMessage(message);
+    }
   }
 }
 
 /** The tabs of a device, by the locks that they hold. */
 async function tabsOf(device: string): Promise<string[]> {
   const { held = [] } = await navigator.locks.query();
-  return held.map(({ name = '' }) => name).filter((name) => name.startsWith(`${device} `));
+  const prefix = `${device} `;
+  return held.map(({ name = '' }) => name).filter((name) => name.startsWith(prefix) && name.length === prefix.length + ID_LENGTH);
 }

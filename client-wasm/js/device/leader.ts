@@ -3,7 +3,7 @@
 import type { Followers } from '../connection.js';
 import { sleep } from '../timing.js';
 import type { Host } from './device.js';
-import type { Said } from './messages.js';
+import { type Said, told } from './messages.js';
 
 /** As many as a request may name. */
 const TOPICS_MAX = 64;
@@ -14,7 +14,7 @@ const LINE_FEED = 10;
 export class Leader implements Followers {
   readonly #host: Host;
   readonly #say: (said: Said) => void;
-  readonly #resign: () => void;
+  readonly #left: () => void;
   /** The other tabs, and what they follow, as far as they have said so. */
   readonly #tabs = new Map<string, readonly string[] | undefined>();
   #gathered: () => void = () => {};
@@ -22,15 +22,15 @@ export class Leader implements Followers {
   #connection = 0;
   #covered: readonly string[] | undefined;
   /** The frame that has not come whole. */
-  #rest = new Uint8Array(0);
+  #rest: Uint8Array = new Uint8Array(0);
   readonly #over = new AbortController();
   #restarting: ReturnType<typeof setTimeout> | undefined;
 
-  /** `others` are the tabs that are there. */
-  constructor(host: Host, others: readonly string[], say: (said: Said) => void, resign: () => void) {
+  /** `others` are the tabs that are there; `left` is called when one of them is not any more. */
+  constructor(host: Host, others: readonly string[], say: (said: Said) => void, left: () => void) {
     this.#host = host;
     this.#say = say;
-    this.#resign = resign;
+    this.#left = left;
     others.forEach((tab) => this.#know(tab));
   }
 
@@ -44,7 +44,7 @@ export class Leader implements Followers {
     const end = (): void => over.abort();
     signal.addEventListener('abort', end, { signal: over.signal });
     this.#gathered = end;
-    this.here();
+    this.#lookRound();
     await sleep(GATHER_MS, over.signal);
     end();
   }
@@ -58,15 +58,11 @@ export class Leader implements Followers {
 
   /** Cut where frames end: a tab may begin with any of them. */
   chunk(chunk: Uint8Array): void {
-    const end = lastFrameEnd(chunk);
-    const frames = concat(this.#rest, chunk.subarray(0, end));
-    if (end > 0) {
-      this.#rest = chunk.slice(end);
-      if (this.#tabs.size > 0) {
-        this.#say({ kind: 'frames', connection: this.#connection, frames });
-      }
-    } else {
-      this.#rest = concat(this.#rest, chunk);
+    const all = this.#rest.byteLength > 0 ? concat(this.#rest, chunk) : chunk;
+    const end = lastFrameEnd(all);
+    this.#rest = all.slice(end);
+    if (end > 0 && this.areThere) {
+      this.#say({ kind: 'frames', connection: this.#connection, frames: all.slice(0, end) });
     }
   }
 
@@ -76,17 +72,22 @@ export class Leader implements Followers {
     }
   }
 
-  crowded(): void {
-    if (this.#tabs.size > 0) {
-      this.#resign();
-    }
+  get areThere(): boolean {
+    return this.#tabs.size > 0;
   }
 
-  /** A tab hears this leader, and follows these topics. */
-  here(tab?: string, topics?: readonly string[]): void {
-    if (tab !== undefined) {
-      this.#know(tab, topics);
+  /** A tab hears this leader, and follows these topics. Answers whether there is room for them. */
+  here(tab: string, topics: readonly string[]): boolean {
+    const hasRoom = new Set([...this.topics, ...topics]).size <= TOPICS_MAX;
+    this.#know(tab, hasRoom ? topics : []);
+    this.#lookRound();
+    if (!hasRoom) {
+      this.#say({ kind: 'full', to: tab });
     }
+    return hasRoom;
+  }
+
+  #lookRound(): void {
     if ([...this.#tabs.values()].every((topics) => topics !== undefined)) {
       this.#gathered();
     }
@@ -94,25 +95,16 @@ export class Leader implements Followers {
 
   /** A tab wants to be given what is of these topics. */
   hello(tab: string, topics: readonly string[]): void {
-    if (new Set([...this.topics, ...topics]).size > TOPICS_MAX) {
-      return this.#say({ kind: 'full', to: tab });
-    }
-    this.here(tab, topics);
     const covered = this.#covered;
-    if (!covered) {
+    if (!this.here(tab, topics) || !covered) {
       return; // It hears when the first connection begins.
     }
     const position = this.#host.judge.cursor;
     if (position !== undefined && topics.every((topic) => covered.includes(topic))) {
-      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, position, status: this.#host.status });
+      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, position, status: told(this.#host.status) });
     } else {
       this.restart();
     }
-  }
-
-  bye(tab: string): void {
-    this.#tabs.delete(tab);
-    this.here();
   }
 
   /** Connects with the topics of now. Many tabs may have come at once. */
@@ -131,9 +123,15 @@ export class Leader implements Followers {
   #know(tab: string, topics?: readonly string[]): void {
     if (!this.#tabs.has(tab)) {
       // A tab holds a lock of its own as long as it lives.
-      void navigator.locks.request(tab, { mode: 'shared', signal: this.#over.signal }, () => this.bye(tab)).catch(() => {});
+      void navigator.locks.request(tab, { mode: 'shared', signal: this.#over.signal }, () => this.#leave(tab)).catch(() => {});
     }
     this.#tabs.set(tab, topics);
+  }
+
+  #leave(tab: string): void {
+    this.#tabs.delete(tab);
+    this.#lookRound();
+    this.#left();
   }
 }
 

@@ -23,17 +23,21 @@ export class Leadership {
 
   /** Leads as soon as no other tab does; or at once, where the one that does is frozen. */
   ask(options: LockOptions = {}): void {
-    if (this.#isPaused) {
+    if (this.#isPaused || this.#release) {
       return;
     }
     this.#asking?.abort();
     const asking = new AbortController();
     this.#asking = asking;
-    const reign = (): Promise<void> =>
-      new Promise((resolve) => {
-        this.#release = resolve;
-        this.#reign.begin();
-      });
+    const reign = async (): Promise<void> => {
+      // It may have been given up while it was on its way.
+      if (this.#asking === asking) {
+        await new Promise<void>((resolve) => {
+          this.#release = resolve;
+          this.#reign.begin();
+        });
+      }
+    };
     const signal = options.steal ? {} : { signal: asking.signal };
     void navigator.locks
       .request(this.#lock, { ...options, ...signal }, reign)
@@ -48,9 +52,7 @@ export class Leadership {
   }
 
   steal(): void {
-    if (!this.#release) {
-      this.ask({ steal: true });
-    }
+    this.ask({ steal: true });
   }
 
   /** Lets others lead, if any wants to. */

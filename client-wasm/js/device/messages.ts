@@ -1,8 +1,9 @@
 /** What tabs of a device tell each other. All of it can be cloned. */
 
+import { Disconnected, HighwaterError } from '../error.js';
 import type { IntentRecord } from '../intent.js';
 import type { Answer, Rebase } from '../outbox.js';
-import type { StatusChange } from '../types.js';
+import type { Problem, StatusChange } from '../types.js';
 
 /** The leader's words. They are of its term: those of a lower one are not heeded. */
 export type Said =
@@ -11,16 +12,17 @@ export type Said =
   /** A connection of these topics brings what comes after a place. */
   | { readonly kind: 'began'; readonly connection: number; readonly topics: readonly string[]; readonly after: string }
   /** The connection that is there brings to a tab what comes after a position. */
-  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly position: string; readonly status: StatusChange }
+  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly position: string; readonly status: ToldStatus }
   /** There are too many topics for those of this tab. */
   | { readonly kind: 'full'; readonly to: string }
   /** Whole frames. */
   | { readonly kind: 'frames'; readonly connection: number; readonly frames: Uint8Array }
   /** A page in place of frames. */
   | { readonly kind: 'page'; readonly connection: number; readonly page: string }
-  | { readonly kind: 'status'; readonly status: StatusChange }
+  | { readonly kind: 'status'; readonly status: ToldStatus }
   | { readonly kind: 'intents'; readonly records: readonly IntentRecord[] }
-  | { readonly kind: 'answered'; readonly answer: Answer };
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  | { readonly kind: 'rebase'; readonly rebase: Rebase };
 
 /** Any tab's words. */
 export type Asked =
@@ -31,9 +33,38 @@ export type Asked =
   | { readonly kind: 'here'; readonly tab: string; readonly topics: readonly string[] }
   /** It wants to be given what is of these topics. */
   | { readonly kind: 'hello'; readonly tab: string; readonly topics: readonly string[] }
-  | { readonly kind: 'bye'; readonly tab: string }
   /** Send this. It is stored. */
   | { readonly kind: 'intent'; readonly record: IntentRecord }
+  /** What its state makes of a conflict. */
   | { readonly kind: 'rebased'; readonly rebase: Rebase };
 
 export type Message = (Said & { readonly term: number }) | Asked;
+
+/** A status whose cause is plain: clones of errors lose what they are. */
+export interface ToldStatus {
+  readonly status: StatusChange['status'];
+  readonly delayMs?: number;
+  readonly cause?: { readonly message: string; readonly status?: number; readonly problem?: Problem | undefined };
+}
+
+export function told(change: StatusChange): ToldStatus {
+  if (change.status !== 'backing_off') {
+    return { status: change.status };
+  }
+  const { status, delayMs, cause } = change;
+  const refused = cause instanceof HighwaterError ? { status: cause.status, problem: cause.problem } : {};
+  return { status, delayMs, cause: { message: cause.message, ...refused } };
+}
+
+/** How the leader's connection stands. One that is over is another tab's to open. */
+export function statusOf({ status, delayMs = 0, cause }: ToldStatus): StatusChange {
+  switch (status) {
+    case 'backing_off':
+      return { status, delayMs, cause: cause?.status === undefined ? new Disconnected(cause?.message) : new HighwaterError(cause.status, cause.problem) };
+    case 'failed':
+    case 'closed':
+      return { status: 'connecting' };
+    default:
+      return { status };
+  }
+}

@@ -179,7 +179,7 @@ async function stored(key, count) {
         const database = await done(indexedDB.open(name));
         const store = key === 'intents' ? 'intents' : 'states';
         const objects = database.transaction(store).objectStore(store);
-        const found = key === 'intents' ? await done(objects.count()) : (await done(objects.get(key)))?.confirmed.revision;
+        const found = key === 'intents' ? await done(objects.count()) : (await done(objects.getAll())).find((state) => state.key.startsWith(`${key} `))?.confirmed.revision;
         database.close();
         if (found === count) {
             return;
