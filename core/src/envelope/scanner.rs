@@ -6,6 +6,8 @@
 
 use std::slice::Iter;
 
+use crate::find::find_either;
+
 /// A JSON string as it stands in the text, escapes and all, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonText<'a>(&'a [u8]);
@@ -156,11 +158,11 @@ impl<'a> Scanner<'a> {
     /// Goes on behind a string whose first quote is taken.
     fn skip_string(&mut self) -> Option<()> {
         loop {
-            self.at += match *self.json.get(self.at)? {
-                b'"' => break,
-                b'\\' => 2,
-                _ => 1,
-            };
+            self.at += find_either(b'"', b'\\', self.json.get(self.at..)?)?;
+            if self.json[self.at] == b'"' {
+                break;
+            }
+            self.at += 2;
         }
         self.at += 1;
         Some(())
