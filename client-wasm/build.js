@@ -1,8 +1,15 @@
 /** `node build.js`: makes the modules of `dist/` from `js/` and the wasm in `pkg/`. */
 
-import { copyFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 
 import { build } from 'esbuild';
+
+import { toText } from './inline.js';
+
+const inlineWasm = {
+  name: 'inline wasm',
+  setup: ({ onLoad }) => onLoad({ filter: /\.wasm$/ }, async ({ path }) => ({ contents: toText(await readFile(path)), loader: 'text' })),
+};
 
 const options = {
   outdir: 'dist',
@@ -20,7 +27,7 @@ const client = await build({
   entryPoints: ['js/index.ts', 'js/url.ts'],
   splitting: true, // What entry points share is there once, also for whoever uses two of them.
   chunkNames: 'chunk-[hash]',
-  loader: { '.wasm': 'binary' },
+  plugins: [inlineWasm],
   alias: { '#wasm': './pkg/highwater_client.d.ts' }, // Its enums; all else there are types.
 });
 // Of the client it has the types only.

@@ -11,7 +11,7 @@ import binaryen from 'binaryen';
 
 /** Where panics begin and what only they reach. */
 const PANICS =
-  /^(core\[\w+\]::(panicking|option::(unwrap|expect)_failed|result::unwrap_failed|\w+(::\w+)*::\w+_fail\b)|alloc\[\w+\]::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)|<?std\[\w+\]::(panicking|alloc)|__rustc\[\w+\]::rust_(begin_unwind|panic)|wasm_bindgen::throw_str)/;
+  /^(core\[\w+\]::(panicking|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic_\w+|\w+(::\w+)*::\w+_fail\b)|alloc\[\w+\]::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)|<?std\[\w+\]::(panicking|alloc|thread::local::panic_)|.*::assert_failed$|__rustc\[\w+\]::rust_(begin_unwind|panic)|wasm_bindgen::throw_str)/;
 /** What is exported for the glue alone: its start, its table of JavaScript's values, its guard against aborts. */
 const GLUE = /^__/;
 

@@ -31,7 +31,7 @@ impl RawDecoder {
         match self.0.next_frame() {
             Ok(frame) => frame.map(|frame| {
                 let always = [frame.event, frame.data, frame.last_event_id];
-                always.into_iter().chain(frame.id).map(Into::into).collect()
+                always.into_iter().chain(frame.id).map(|field| String::from_utf8_lossy(field).into_owned()).collect()
             }),
             Err(_) => Some(Vec::new()),
         }

@@ -1,5 +1,5 @@
-/** What esbuild's loader `binary` makes of a file: its bytes, inline. */
+/** What `build.js` makes of a file: its bytes as a text that `index.ts` reads. */
 declare module '*.wasm' {
-  const bytes: Uint8Array<ArrayBuffer>;
-  export default bytes;
+  const text: string;
+  export default text;
 }

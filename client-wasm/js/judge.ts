@@ -78,7 +78,8 @@ export class Judge {
 
   /** The connection is shared: of what it brings, these topics are ours. */
   share(topics: readonly string[]): void {
-    this.#write(topics.join('\n'));
+    // Names of streams are known there as they stand in JSON.
+    this.#write(topics.map((topic) => JSON.stringify(topic).slice(1, -1)).join('\n'));
     this.#wasm.share();
   }
 

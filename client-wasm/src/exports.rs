@@ -7,10 +7,10 @@ use std::cell::RefCell;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{Event, Fate, PageKind, Session};
+use crate::Session;
 
 thread_local! {
-    static SESSION: RefCell<Session> = RefCell::default();
+    static SESSION: RefCell<Session> = const { RefCell::new(Session::new()) };
 }
 
 macro_rules! export {
@@ -38,14 +38,14 @@ export! {
     share();
     feed();
     listen(kinds: u32);
-    happened(now: f64, event: Event, status: u16, delay_ms: u32) -> *const f64;
+    happened(now: f64, event: u32, status: u16, delay_ms: u32) -> *const f64;
     spare(len: usize) -> *mut u8;
     received(now: f64, len: usize) -> *const f64;
     room(len: usize) -> *mut u8;
-    fetched(now: f64, page: PageKind) -> *const f64;
+    fetched(now: f64, page: u32) -> *const f64;
     intend(lane: u32) -> i32;
     next_intent() -> i32;
-    became(number: u32, fate: Fate, sequence: f64) -> *const f64;
+    became(number: u32, fate: u32, sequence: f64) -> *const f64;
     stream_of() -> *const f64;
     counts() -> *const f64;
 }

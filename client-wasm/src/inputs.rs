@@ -4,6 +4,21 @@
 use highwater_core::{overlay, subscription};
 use wasm_bindgen::prelude::wasm_bindgen;
 
+/// Gives the one with this number. A generated argument of such a type would be compared with each of them.
+macro_rules! by_number {
+    ($name:ident: $($variant:ident),*) => {
+        impl From<u32> for $name {
+            fn from(number: u32) -> Self {
+                [$(Self::$variant),*][number as usize]
+            }
+        }
+    };
+}
+
+by_number!(Event: Open, Answered, Heard, Paused, Fetching, Lost, Refused, Unfit, Restart, Awake, Timeout, Close);
+by_number!(Fate: Recorded, Refused, Conflict, Unknown, Rebased, Judged, GivenUp);
+by_number!(PageKind: Log, Stream, Poll, Added);
+
 /// What happens outside.
 #[wasm_bindgen]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -139,7 +139,7 @@ impl From<Verdict> for Kind {
 type Record = [f64; 4];
 
 /// The records of one call.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Outputs {
     records: Vec<Record>,
     text: Vec<u8>,
@@ -148,6 +148,10 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
+    pub(crate) const fn new() -> Self {
+        Self { records: Vec::new(), text: Vec::new(), epoch: None, view: [0.0; 5] }
+    }
+
     /// Starts anew; what was there has been read.
     pub(crate) fn clear(&mut self) {
         self.records.clear();
@@ -165,32 +169,32 @@ impl Outputs {
     }
 
     /// Adds a record about a position, after one that tells its epoch if that is another than the last one told.
-    pub(crate) fn push_at(&mut self, kind: Kind, position: Position, element: &str) {
+    pub(crate) fn push_at(&mut self, kind: Kind, position: Position, element: &[u8]) {
         self.tell_epoch(position.epoch);
-        self.add(kind, position.sequence.get() as f64, element.as_bytes());
+        self.add(kind, position.sequence.get() as f64, element);
     }
 
     pub(crate) fn tell_epoch(&mut self, epoch: Epoch) {
         if self.epoch != Some(epoch) {
             self.epoch = Some(epoch);
-            self.push_name(Kind::Epoch, 0, epoch.as_str());
+            self.push_name(Kind::Epoch, 0, epoch.as_bytes());
         }
     }
 
     /// Adds a record without a number whose element is this text, as it is.
-    pub(crate) fn push(&mut self, kind: Kind, element: &str) {
-        self.add(kind, 0.0, element.as_bytes());
+    pub(crate) fn push(&mut self, kind: Kind, element: &[u8]) {
+        self.add(kind, 0.0, element);
     }
 
-    /// Adds a record whose element is a string.
-    pub(crate) fn push_name(&mut self, kind: Kind, number: u32, name: &str) {
+    /// Adds a record whose element is a string, which has its escapes already.
+    pub(crate) fn push_name(&mut self, kind: Kind, number: u32, name: &[u8]) {
         let start = self.begin();
         self.write_string(name);
         self.end(kind, f64::from(number), start);
     }
 
     /// Adds a record that these revisions of a stream are lost.
-    pub(crate) fn push_lost(&mut self, stream: &str, from: Revision, to: Revision) {
+    pub(crate) fn push_lost(&mut self, stream: &[u8], from: Revision, to: Revision) {
         let start = self.begin();
         self.write(b"{\"stream\":");
         self.write_string(stream);
@@ -230,30 +234,18 @@ impl Outputs {
         self.text.extend_from_slice(json);
     }
 
-    /// Writes a string. The core's own, which serde_json writes, would double what the browser downloads.
-    fn write_string(&mut self, text: &str) {
+    /// Writes a string that has its escapes already.
+    fn write_string(&mut self, text: &[u8]) {
         self.write(b"\"");
-        for byte in text.bytes() {
-            if matches!(byte, 0..b' ' | b'"' | b'\\') {
-                self.write(b"\\u00");
-                self.write(&[byte >> 4, byte & 15].map(hex_digit));
-            } else {
-                self.write(&[byte]);
-            }
-        }
+        self.write(text);
         self.write(b"\"");
     }
 
-    /// Writes a number. As above: the standard library's way is larger.
+    /// Writes a number. The standard library's way, as serde_json's, would double what the browser downloads.
     fn write_number(&mut self, number: u32) {
         if number > 9 {
             self.write_number(number / 10);
         }
         self.write(&[b'0' + (number % 10) as u8]);
     }
-}
-
-/// The digit of half a byte.
-const fn hex_digit(number: u8) -> u8 {
-    if number < 10 { b'0' + number } else { b'a' - 10 + number }
 }

@@ -1,20 +1,21 @@
 //! [`Session`]: one reader of a set of topics.
 
 mod intents;
+mod judge;
 
 use std::mem;
 
-use highwater_core::control::{ControlKind, ResetReason};
+use highwater_core::control::ControlKind;
 use highwater_core::envelope::{Page, number_member, scan, scan_page};
 use highwater_core::overlay::Overlay;
-use highwater_core::reconcile::{Attempt, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict};
+use highwater_core::reconcile::{Arrival, Handled, HoldLimits, Missing, Output};
 use highwater_core::sse::Decoder;
-use highwater_core::subscription::{Cause, Input, Options, Output as Effect, Status, Subscription};
-use highwater_core::topic::matches;
+use highwater_core::subscription::{Cause, Input, Options, Status, Subscription};
 use highwater_core::version::{After, Position};
 
+use self::judge::Judge;
 use crate::inputs::{Event, PageKind};
-use crate::outputs::{Kind, Outputs, Reason, StatusCode, Transport};
+use crate::outputs::{Kind, Reason, StatusCode, Transport};
 
 /// Longer than an hour nobody waits, whatever a server says.
 const GOODBYE_MS_MAX: u32 = 3_600_000;
@@ -26,19 +27,13 @@ const GOODBYE_MS_MAX: u32 = 3_600_000;
 #[derive(Debug)]
 pub struct Session {
     decoder: Decoder,
-    reconciler: Reconciler,
+    judge: Judge,
     subscription: Subscription,
     options: Options,
     seed: u64,
-    attempt: Attempt,
-    /// Where others share the connection: the topics that are ours, a line each. What else it brings only tells how far it is.
-    topics: String,
     /// Whether another tab has the connection.
     is_fed: bool,
     overlay: Overlay,
-    /// The kinds told only to whoever listens, a bit each.
-    listened: u32,
-    outputs: Outputs,
     /// A page or an event that JavaScript hands in.
     text: Vec<u8>,
     /// How much data came that has no place; the reconciler does not count it.
@@ -55,20 +50,15 @@ impl Default for Session {
 impl Session {
     /// A reader of what is recorded from now on.
     #[must_use]
-    pub fn new() -> Self {
-        let mut reconciler = Reconciler::new(After::Latest, HoldLimits::default());
+    pub const fn new() -> Self {
         Self {
             decoder: Decoder::new(),
-            attempt: reconciler.connect(),
-            reconciler,
-            subscription: Subscription::new(Options::default(), 0),
-            options: Options::default(),
+            judge: Judge::new(),
+            subscription: Subscription::new(Options::DEFAULT, 0),
+            options: Options::DEFAULT,
             seed: 0,
-            topics: String::new(),
             is_fed: false,
             overlay: Overlay::new(0),
-            listened: 0,
-            outputs: Outputs::default(),
             text: Vec::new(),
             unplaced: 0,
             counts: [0.0; 9],
@@ -90,35 +80,35 @@ impl Session {
         backoff_base_ms: u32,
         backoff_max_ms: u32,
     ) -> bool {
-        let Some(after) = str::from_utf8(&self.text).ok().and_then(|text| text.parse().ok()) else { return false };
-        self.reconciler = Reconciler::new(after, HoldLimits { events_max: held_events_max, bytes_max: held_bytes_max });
+        let Some(after) = After::read(&self.text) else { return false };
+        self.judge.reconciler.start(after, HoldLimits { events_max: held_events_max, bytes_max: held_bytes_max });
         self.overlay = Overlay::new(intents_max);
         self.options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
         self.subscription = Subscription::new(self.options, self.seed);
         true
     }
 
-    /// Takes what stands in [`Self::room`] as the topics that are ours, a line each, of a connection that others share.
+    /// Takes what stands in [`Self::room`] as the topics that are ours, as they stand in JSON, a line each, of a connection that others share.
     pub fn share(&mut self) {
-        self.topics = String::from_utf8(mem::take(&mut self.text)).unwrap_or_default();
+        self.judge.topics = mem::take(&mut self.text);
     }
 
     /// Begins to be fed with what another tab receives, or with what it receives on another connection.
     pub fn feed(&mut self) {
         self.is_fed = true;
         self.subscription = Subscription::new(self.options, self.seed);
-        self.decoder.reset();
-        self.attempt = self.reconciler.connect();
+        self.begin();
     }
 
     /// Which kinds of events are told besides those that always are, a bit each. All are counted.
     pub fn listen(&mut self, kinds: u32) {
-        self.listened = kinds;
+        self.judge.listened = kinds;
     }
 
     /// Takes what happens outside.
-    pub fn happened(&mut self, now: f64, event: Event, status: u16, delay_ms: u32) -> *const f64 {
-        self.outputs.clear();
+    pub fn happened(&mut self, now: f64, event: u32, status: u16, delay_ms: u32) -> *const f64 {
+        let event = Event::from(event);
+        self.judge.outputs.clear();
         self.is_fed &= event != Event::Open;
         let input = match event {
             Event::Open => Input::Open,
@@ -145,9 +135,9 @@ impl Session {
 
     /// Judges the chunk that was written into what [`Self::spare`] lent.
     pub fn received(&mut self, now: f64, len: usize) -> *const f64 {
-        self.outputs.clear();
+        self.judge.outputs.clear();
         self.handle(now, Input::Heard, Reason::Told);
-        let mut before = Some(self.reconciler.resume());
+        let mut before = Some(self.judge.reconciler.resume());
         self.decoder.commit(len);
         while !self.subscription.is_over() {
             let frame = match self.decoder.next_frame() {
@@ -158,23 +148,17 @@ impl Session {
                     break;
                 }
             };
-            let message = Message::read(&frame);
-            let handled = match message {
-                Message::Event(arrival) if is_of_others(&self.topics, arrival.envelope) => {
-                    self.reconciler.caught_up(self.attempt, arrival.position, arrival.prev);
-                    Handled::Discarded
+            let mut said = None;
+            match self.judge.frame(&frame) {
+                Handled::Unplaced => self.unplaced += 1,
+                Handled::Control(kind) => {
+                    if let ControlKind::Reset(_) = kind {
+                        self.overlay.reset();
+                    }
+                    said = meaning(kind, frame.data);
                 }
-                _ => self.reconciler.handle(self.attempt, &message),
-            };
-            self.unplaced += u64::from(handled == Handled::Unplaced);
-            if matches!(handled, Handled::Control(ControlKind::Reset(_))) {
-                self.overlay.reset();
+                _ => {}
             }
-            tell(&mut self.outputs, self.listened, &message, handled, frame.data);
-            let said = match handled {
-                Handled::Control(kind) => said(kind, frame.data),
-                _ => None,
-            };
             // First what it brought, then how it goes on.
             if before.is_some_and(|before| self.moved_from(before, now)) {
                 before = None;
@@ -195,11 +179,12 @@ impl Session {
     }
 
     /// Judges the page in [`Self::room`], which something asked for.
-    pub fn fetched(&mut self, now: f64, page: PageKind) -> *const f64 {
-        self.outputs.clear();
-        let before = self.reconciler.resume();
+    pub fn fetched(&mut self, now: f64, page: u32) -> *const f64 {
+        let page = PageKind::from(page);
+        self.judge.outputs.clear();
+        let before = self.judge.reconciler.resume();
         let text = mem::take(&mut self.text);
-        let scanned = str::from_utf8(&text).ok().and_then(scan_page);
+        let scanned = scan_page(&text);
         let judged = scanned.and_then(|scanned| match page {
             PageKind::Stream => self.judge_stream(&scanned, now),
             PageKind::Added => self.judge_added(&scanned, now),
@@ -211,7 +196,7 @@ impl Session {
             (None, _) => self.handle(now, Input::Ended(Cause::Unfit), Reason::Broken),
             (Some(is_live), PageKind::Poll) => self.handle(now, Input::Polled { is_live }, Reason::Told),
             (Some(_), _) => {
-                self.reconciler.fetched(self.attempt);
+                self.judge.reconciler.fetched(self.judge.attempt);
                 self.handle(now, Input::Fetched, Reason::Told);
             }
         }
@@ -223,10 +208,9 @@ impl Session {
 impl Session {
     /// Leaves one record that names the stream of the event in [`Self::room`], or none where even that can't be read.
     pub fn stream_of(&mut self) -> *const f64 {
-        self.outputs.clear();
-        let header = str::from_utf8(&self.text).ok().and_then(|event| scan(event).ok());
-        if let Some(stream) = header.and_then(|header| header.stream.decode()) {
-            self.outputs.push_name(Kind::Unreadable, 0, &stream);
+        self.judge.outputs.clear();
+        if let Ok(header) = scan(&self.text) {
+            self.judge.outputs.push_name(Kind::Unreadable, 0, header.stream.as_bytes());
         }
         self.finish()
     }
@@ -234,8 +218,8 @@ impl Session {
     /// Where nine numbers stand: applied, stale, duplicate, gap, unreadable, discarded, dropped, held, and the cursor's
     /// sequence, below 0 while there is no cursor.
     pub fn counts(&mut self) -> *const f64 {
-        let counts = self.reconciler.counts();
-        let cursor = match self.reconciler.resume() {
+        let counts = self.judge.reconciler.counts();
+        let cursor = match self.judge.reconciler.resume() {
             After::Position(position) => position.sequence.get() as f64,
             After::Earliest | After::Latest => -1.0,
         };
@@ -247,7 +231,7 @@ impl Session {
             counts.unreadable + self.unplaced,
             counts.discarded,
             counts.dropped,
-            self.reconciler.held() as u64,
+            self.judge.reconciler.held() as u64,
             0,
         ]
         .map(|count| count as f64);
@@ -260,34 +244,35 @@ impl Session {
     /// Hands what has happened to the subscription, and leaves what it asks for.
     fn handle(&mut self, now: f64, input: Input, reason: Reason) {
         if self.is_fed && matches!(input, Input::Ended(_)) {
-            self.outputs.push_number(Kind::Disconnect, reason as u32, 0);
+            self.judge.outputs.push_number(Kind::Disconnect, reason as u32, 0);
         }
-        self.subscription.handle(now as u64, input);
-        while let Some(effect) = self.subscription.poll() {
-            match effect {
-                Effect::Connect(transport) => {
-                    self.decoder.reset();
-                    self.attempt = self.reconciler.connect();
-                    self.outputs.push_number(Kind::Connect, Transport::from(transport) as u32, 0);
-                }
-                Effect::Disconnect { silent_ms } => {
-                    let reason = if silent_ms > 0 { Reason::Silence } else { reason };
-                    self.outputs.push_number(Kind::Disconnect, reason as u32, silent_ms as u32);
-                }
-                Effect::Status(status) => {
-                    let delay_ms = match status {
-                        Status::BackingOff { delay_ms } => delay_ms,
-                        _ => 0,
-                    };
-                    self.outputs.push_number(Kind::Status, StatusCode::from(status) as u32, delay_ms);
-                }
-            }
+        let asked = self.subscription.handle(now as u64, input);
+        if let Some(silent_ms) = asked.disconnect {
+            let reason = if silent_ms > 0 { Reason::Silence } else { reason };
+            self.judge.outputs.push_number(Kind::Disconnect, reason as u32, silent_ms as u32);
         }
+        if let Some(status) = asked.status {
+            let delay_ms = match status {
+                Status::BackingOff { delay_ms } => delay_ms,
+                _ => 0,
+            };
+            self.judge.outputs.push_number(Kind::Status, StatusCode::from(status) as u32, delay_ms);
+        }
+        if let Some(transport) = asked.connect {
+            self.begin();
+            self.judge.outputs.push_number(Kind::Connect, Transport::from(transport) as u32, 0);
+        }
+    }
+
+    /// Begins to read another stream.
+    fn begin(&mut self) {
+        self.decoder.reset();
+        self.judge.attempt = self.judge.reconciler.connect();
     }
 
     /// Whether the cursor has moved; then the subscription is told.
     fn moved_from(&mut self, before: After, now: f64) -> bool {
-        let has_moved = self.reconciler.resume() != before;
+        let has_moved = self.judge.reconciler.resume() != before;
         if has_moved {
             self.handle(now, Input::Moved, Reason::Told);
         }
@@ -296,39 +281,25 @@ impl Session {
 
     /// Answers whether the log has no more of it now.
     fn judge_log(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
-        let (arrivals, end) = page.arrivals()?;
-        let mut last = page.prev?;
-        self.reconciler.begin(self.attempt, Position::new(end.epoch, last));
-        for arrival in arrivals {
+        let (end, mut last) = (page.next?, page.prev?);
+        self.judge.begin(Position::new(end.epoch, last));
+        for envelope in &page.events {
             if self.subscription.is_over() {
                 return Some(true);
             }
+            let arrival = Arrival::in_page(envelope, end.epoch, last);
             last = arrival.position.sequence;
-            if is_of_others(&self.topics, arrival.envelope) {
-                self.reconciler.caught_up(self.attempt, arrival.position, arrival.prev);
-                continue;
-            }
-            let message = Message::Event(arrival);
-            let handled = self.reconciler.handle(self.attempt, &message);
-            tell(&mut self.outputs, self.listened, &message, handled, arrival.envelope);
+            self.judge.event(&arrival);
             self.drain(now);
         }
-        self.reconciler.caught_up(self.attempt, end, last);
+        self.judge.caught_up(end, last);
         Some(page.head.is_none_or(|head| end.sequence >= head.sequence))
     }
 
     fn judge_stream(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
-        let After::Position(cursor) = self.reconciler.resume() else { return None };
+        let After::Position(cursor) = self.judge.reconciler.resume() else { return None };
         for envelope in &page.events {
-            if let Some(verdict) = self.reconciler.stream_event(self.attempt, envelope) {
-                match scan(envelope) {
-                    Ok(header) => {
-                        let position = Position::new(cursor.epoch, header.sequence);
-                        tell_event(&mut self.outputs, self.listened, verdict, position, envelope);
-                    }
-                    Err(_) => self.outputs.push(Kind::Unplaced, envelope),
-                }
-            }
+            self.judge.event_of_stream(cursor.epoch, envelope);
             self.drain(now);
         }
         Some(true)
@@ -337,27 +308,25 @@ impl Session {
     fn judge_added(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
         let end = page.next?;
         for envelope in &page.events {
-            let verdict = self.reconciler.added_event(end.epoch, envelope)?;
-            let sequence = scan(envelope).map_or(end.sequence, |header| header.sequence);
-            tell_event(&mut self.outputs, self.listened, verdict, Position::new(end.epoch, sequence), envelope);
+            self.judge.added_event(end, envelope)?;
             self.drain(now);
         }
         Some(true)
     }
 
     fn drain(&mut self, now: f64) {
-        while let Some(output) = self.reconciler.poll() {
+        while let Some(output) = self.judge.reconciler.poll() {
             match output {
                 Output::Released { verdict, position, envelope } => {
-                    tell_event(&mut self.outputs, self.listened, verdict, position, &envelope);
+                    self.judge.tell(verdict, position, &envelope);
                 }
-                Output::Lost { stream, from, to } => self.outputs.push_lost(&stream, from, to),
+                Output::Lost { stream, from, to } => self.judge.outputs.push_lost(&stream, from, to),
                 Output::Fetch(Missing::Log { after }) => {
-                    self.outputs.push_at(Kind::FetchLog, after, "0");
+                    self.judge.outputs.push_at(Kind::FetchLog, after, b"0");
                     self.handle(now, Input::Fetching, Reason::Told);
                 }
                 Output::Fetch(Missing::Stream { stream, from }) => {
-                    self.outputs.push_name(Kind::FetchStream, from.get(), &stream);
+                    self.judge.outputs.push_name(Kind::FetchStream, from.get(), &stream);
                     self.handle(now, Input::Fetching, Reason::Told);
                 }
                 Output::Reconnect => self.handle(now, Input::Ended(Cause::Unfit), Reason::Misfit),
@@ -367,25 +336,19 @@ impl Session {
 
     /// Says where the view stands.
     fn finish(&mut self) -> *const f64 {
-        if let After::Position(cursor) = self.reconciler.resume() {
-            self.outputs.tell_epoch(cursor.epoch);
+        if let After::Position(cursor) = self.judge.reconciler.resume() {
+            self.judge.outputs.tell_epoch(cursor.epoch);
             self.overlay.confirmed(cursor.sequence);
         }
         while let Some((id, how)) = self.overlay.poll() {
-            self.outputs.push_number(Kind::Settled, id.get(), how as u32);
+            self.judge.outputs.push_number(Kind::Settled, id.get(), how as u32);
         }
-        self.outputs.finish(self.subscription.next_timeout())
+        self.judge.outputs.finish(self.subscription.next_timeout())
     }
 }
 
-/// Whether an event is of topics that are not ours. Then it only tells how far the connection is.
-fn is_of_others(topics: &str, envelope: &str) -> bool {
-    let stream = || scan(envelope).ok().and_then(|header| header.stream.decode());
-    !topics.is_empty() && stream().is_some_and(|stream| !topics.split('\n').any(|topic| matches(topic, &stream)))
-}
-
 /// What a control frame means for the connection.
-fn said(kind: ControlKind, body: &str) -> Option<(Input, Reason)> {
+fn meaning(kind: ControlKind, body: &[u8]) -> Option<(Input, Reason)> {
     let milliseconds = |member| number_member(body, member).unwrap_or_default();
     match kind {
         ControlKind::Ready => Some((Input::Ready { heartbeat_ms: milliseconds("heartbeat_ms") }, Reason::Told)),
@@ -395,36 +358,5 @@ fn said(kind: ControlKind, body: &str) -> Option<(Input, Reason)> {
         }
         ControlKind::Reset(_) => Some((Input::Reset, Reason::Told)),
         ControlKind::Heartbeat | ControlKind::Error => None,
-    }
-}
-
-/// Leaves a record of what a message meant.
-fn tell(outputs: &mut Outputs, listened: u32, message: &Message<'_>, handled: Handled, data: &str) {
-    match (handled, message) {
-        (Handled::Event(verdict), Message::Event(arrival)) => {
-            tell_event(outputs, listened, verdict, arrival.position, data);
-        }
-        (Handled::Control(ControlKind::Reset(reason)), Message::Control { position: Some(position), .. }) => {
-            outputs.push_at(Kind::Reset, *position, reason_json(reason));
-        }
-        (Handled::Control(ControlKind::Error), _) => outputs.push(Kind::Error, data),
-        (Handled::Unplaced, _) => outputs.push(Kind::Unplaced, data),
-        _ => {}
-    }
-}
-
-fn reason_json(reason: ResetReason) -> &'static str {
-    match reason {
-        ResetReason::EpochChanged => "\"epoch_changed\"",
-        ResetReason::CursorExpired => "\"cursor_expired\"",
-        ResetReason::CursorAhead => "\"cursor_ahead\"",
-    }
-}
-
-fn tell_event(outputs: &mut Outputs, listened: u32, verdict: Verdict, position: Position, envelope: &str) {
-    let kind = Kind::from(verdict);
-    let always = matches!(verdict, Verdict::Apply | Verdict::Unreadable);
-    if always || listened & (1 << kind as u32) != 0 {
-        outputs.push_at(kind, position, envelope);
     }
 }

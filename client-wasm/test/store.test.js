@@ -196,7 +196,7 @@ test('an append’s position can be waited for', async (t) => {
   watched.client.close();
   await Promise.all([never, elsewhere]);
   await watched.client.caughtUp(position(2));
-  assert.throws(() => watched.client.caughtUp('soon'), TypeError);
+  await assert.rejects(watched.client.caughtUp('soon'), TypeError);
 });
 
 test('to close a store twice ends no other', async (t) => {
@@ -312,6 +312,6 @@ test('a position of a log that was replaced is not waited for', async (t) => {
   await assert.rejects(client.caughtUp(position(9)), /was replaced/);
   await client.caughtUp(position(0, 'zzzzzzzz'));
   for (const none of ['soon', '-5', 'a-5-6', 'k3x9q7ma-']) {
-    assert.throws(() => client.caughtUp(none), TypeError, none);
+    await assert.rejects(client.caughtUp(none), TypeError, none);
   }
 });

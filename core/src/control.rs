@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{envelope::text_member, version::Sequence};
+use crate::{
+    envelope::{JsonText, text_member},
+    version::Sequence,
+};
 
 /// The body of a control frame.
 #[derive(Clone, Debug, Serialize)]
@@ -99,23 +102,26 @@ pub enum ControlKind {
 impl ControlKind {
     /// Reads the kind of a control frame's body. `None` is a kind of a later protocol, to be passed over.
     #[must_use]
-    pub fn scan(body: &str) -> Option<Self> {
-        let kind = text_member(body, "kind")?.decode()?;
-        Some(match &*kind {
-            "ready" => Self::Ready,
-            "heartbeat" => Self::Heartbeat,
-            "goodbye" => Self::Goodbye,
-            "error" => Self::Error,
-            "reset" => Self::Reset(match &*text_member(body, "reason")?.decode()? {
-                "epoch_changed" => ResetReason::EpochChanged,
-                "cursor_expired" => ResetReason::CursorExpired,
-                "cursor_ahead" => ResetReason::CursorAhead,
-                _ => return None,
-            }),
-            _ => return None,
-        })
+    pub fn scan(body: &[u8]) -> Option<Self> {
+        let kind = text_member(body, "kind")?.as_bytes();
+        let reason = text_member(body, "reason").map(JsonText::as_bytes);
+        let is_meant = |(name, known, _): &&(&str, &str, Self)| {
+            name.as_bytes() == kind && (known.is_empty() || reason == Some(known.as_bytes()))
+        };
+        KINDS.iter().find(is_meant).map(|(.., meaning)| *meaning)
     }
 }
+
+/// What a reader knows: a kind, a reason where it has one, and what they mean.
+const KINDS: [(&str, &str, ControlKind); 7] = [
+    ("heartbeat", "", ControlKind::Heartbeat),
+    ("ready", "", ControlKind::Ready),
+    ("goodbye", "", ControlKind::Goodbye),
+    ("error", "", ControlKind::Error),
+    ("reset", ResetReason::EpochChanged.as_str(), ControlKind::Reset(ResetReason::EpochChanged)),
+    ("reset", ResetReason::CursorExpired.as_str(), ControlKind::Reset(ResetReason::CursorExpired)),
+    ("reset", ResetReason::CursorAhead.as_str(), ControlKind::Reset(ResetReason::CursorAhead)),
+];
 
 #[cfg(test)]
 mod tests {
@@ -132,7 +138,7 @@ mod tests {
             (Control::Error { problem: &problem }, ControlKind::Error),
         ] {
             let body = control.to_json();
-            assert_eq!(ControlKind::scan(&body), Some(kind), "{body}");
+            assert_eq!(ControlKind::scan(body.as_bytes()), Some(kind), "{body}");
         }
     }
 
@@ -141,7 +147,7 @@ mod tests {
         let skipped = Control::Skipped { from: Sequence::ZERO, to: Sequence::MAX }.to_json();
         assert_eq!(skipped, r#"{"kind":"skipped","from":0,"to":9007199254740991}"#);
         for body in [&*skipped, r#"{"kind":"compacted"}"#, r#"{"kind":"reset","reason":"bored"}"#, "{}", "", "[1"] {
-            assert_eq!(ControlKind::scan(body), None, "{body}");
+            assert_eq!(ControlKind::scan(body.as_bytes()), None, "{body}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Writing puts the attributes in the protocol's order and `data` last, on one line. Reading takes any order. [`scan`]
 //! judges a recorded event by its header alone, without touching its data: it borrows, allocates nothing and is what the
-//! browser runs for every message.
+//! browser runs for every message. There names stay as they stand in JSON: see [`JsonText`].
 
 mod fields;
 mod parse;

@@ -39,6 +39,8 @@ pub enum Stage {
     Conflicted,
     /// It is recorded, at this sequence or before; what is confirmed has not come as far.
     Acknowledged(Sequence),
+    /// It is gone, and [`Overlay::poll`] tells it next.
+    Settled(Settled),
 }
 
 /// What became of an intent that was sent.
@@ -77,8 +79,6 @@ pub struct Overlay {
     confirmed: Sequence,
     /// The one that is on its way.
     sent: Option<IntentId>,
-    /// Settled, and not told yet.
-    settled: Vec<(IntentId, Settled)>,
 }
 
 #[derive(Debug)]
@@ -91,8 +91,8 @@ struct Intent {
 impl Overlay {
     /// An overlay with room for so many intents.
     #[must_use]
-    pub fn new(intents_max: usize) -> Self {
-        Self { intents: Vec::new(), intents_max, next: 0, confirmed: Sequence::ZERO, sent: None, settled: Vec::new() }
+    pub const fn new(intents_max: usize) -> Self {
+        Self { intents: Vec::new(), intents_max, next: 0, confirmed: Sequence::ZERO, sent: None }
     }
 
     /// Adds what was meant last. Intents of one stream have one lane, those of others another.
@@ -129,10 +129,7 @@ impl Overlay {
             self.sent = None;
         }
         match answer {
-            Answer::Recorded(sequence) => {
-                self.advance(id, Stage::Pending, Stage::Acknowledged(sequence));
-                self.confirmed(self.confirmed);
-            }
+            Answer::Recorded(sequence) => self.advance(id, Stage::Pending, Stage::Acknowledged(sequence)),
             Answer::Refused => self.settle(id, Settled::Dropped),
             Answer::Conflict => self.advance(id, Stage::Pending, Stage::Conflicted),
             Answer::Unknown => {}
@@ -152,16 +149,13 @@ impl Overlay {
     /// Takes word that everything up to this sequence is confirmed.
     pub fn confirmed(&mut self, sequence: Sequence) {
         self.confirmed = self.confirmed.max(sequence);
-        let sequence = self.confirmed;
-        let is_reached = |intent: &&Intent| matches!(intent.stage, Stage::Acknowledged(at) if at <= sequence);
-        let reached: Vec<_> = self.intents.iter().filter(is_reached).map(|intent| intent.id).collect();
-        reached.into_iter().for_each(|id| self.settle(id, Settled::Confirmed));
     }
 
     /// Takes word that the log is another one, and nothing of it confirmed: what the old one had acknowledged is sent again.
     pub fn reset(&mut self) {
         self.confirmed = Sequence::ZERO;
-        self.intents.iter_mut().for_each(|intent| intent.stage = Stage::Pending);
+        let unsettled = self.intents.iter_mut().filter(|intent| !matches!(intent.stage, Stage::Settled(_)));
+        unsettled.for_each(|intent| intent.stage = Stage::Pending);
     }
 
     /// Gives an intent up: its prediction failed.
@@ -171,12 +165,22 @@ impl Overlay {
 
     /// What shows on top of the confirmed state, in order, and how far each has come.
     pub fn shown(&self) -> impl Iterator<Item = (IntentId, Stage)> {
-        self.intents.iter().map(|intent| (intent.id, intent.stage))
+        self.intents.iter().filter(|intent| self.how_settled(intent).is_none()).map(|intent| (intent.id, intent.stage))
     }
 
-    /// What has been settled since it was last asked.
+    /// What has been settled since it was last asked. Drain it after every input: until then it takes room.
     pub fn poll(&mut self) -> Option<(IntentId, Settled)> {
-        (!self.settled.is_empty()).then(|| self.settled.remove(0))
+        let settled = |(at, intent)| self.how_settled(intent).map(|how| (at, how));
+        let (at, how) = self.intents.iter().enumerate().find_map(settled)?;
+        Some((self.intents.remove(at).id, how))
+    }
+
+    fn how_settled(&self, intent: &Intent) -> Option<Settled> {
+        match intent.stage {
+            Stage::Settled(how) => Some(how),
+            Stage::Acknowledged(at) if at <= self.confirmed => Some(Settled::Confirmed),
+            _ => None,
+        }
     }
 
     fn advance(&mut self, id: IntentId, from: Stage, to: Stage) {
@@ -186,9 +190,8 @@ impl Overlay {
     }
 
     fn settle(&mut self, id: IntentId, how: Settled) {
-        if let Some(at) = self.intents.iter().position(|intent| intent.id == id) {
-            self.intents.remove(at);
-            self.settled.push((id, how));
+        if let Some(intent) = self.intents.iter_mut().find(|intent| intent.id == id) {
+            intent.stage = Stage::Settled(how);
         }
     }
 }

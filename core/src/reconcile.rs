@@ -10,8 +10,6 @@ mod hold;
 mod marks;
 mod message;
 
-use std::borrow::Cow;
-
 pub use answer::{Counts, Handled, Missing, Output, Verdict};
 pub use hold::HoldLimits;
 pub use message::{Arrival, Message};
@@ -22,13 +20,18 @@ use self::{
 };
 use crate::{
     control::ControlKind,
-    envelope::scan,
+    envelope::{Header, scan},
     version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
 };
 
 /// One connection, or one fetch that belongs to it. What an earlier attempt still delivers is discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt(u32);
+
+impl Attempt {
+    /// Before the first.
+    pub const NONE: Self = Self(0);
+}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -57,43 +60,59 @@ pub struct Reconciler {
 
 /// What an event is judged by, taken from its envelope.
 struct Subject<'a> {
-    stream: Cow<'a, str>,
+    stream: &'a [u8],
+    sequence: Sequence,
     revision: Revision,
     version: Version,
 }
 
 impl<'a> Subject<'a> {
-    /// `None` where the header can't be read or says another place than the frame.
-    fn scan(envelope: &'a str, sequence: Sequence) -> Option<Self> {
-        let header = scan(envelope).ok().filter(|header| header.sequence == sequence)?;
-        Some(Self { stream: header.stream.decode()?, revision: header.revision, version: header.version })
+    /// `None` where the header can't be read.
+    fn scan(envelope: &'a [u8]) -> Option<Self> {
+        let Header { stream, sequence, revision, version } = scan(envelope).ok()?;
+        Some(Self { stream: stream.as_bytes(), sequence, revision, version })
+    }
+
+    /// `None` also where it says another place than the frame.
+    fn scan_at(envelope: &'a [u8], sequence: Sequence) -> Option<Self> {
+        Self::scan(envelope).filter(|subject| subject.sequence == sequence)
     }
 }
 
 impl Reconciler {
     /// A reader that starts after this place and has seen nothing yet.
     #[must_use]
-    pub fn new(origin: After, limits: HoldLimits) -> Self {
-        let (epoch, cursor) = match origin {
-            After::Position(position) => (Some(position.epoch), position.sequence),
-            After::Earliest | After::Latest => (None, Sequence::ZERO),
-        };
-        Self {
+    pub const fn new(origin: After, limits: HoldLimits) -> Self {
+        let mut reader = Self {
             origin,
-            epoch,
-            cursor,
-            from_start: origin == After::Earliest || (epoch.is_some() && cursor == Sequence::ZERO),
-            waiting: origin == After::Latest,
-            streams: Marks::default(),
+            epoch: None,
+            cursor: Sequence::ZERO,
+            from_start: false,
+            waiting: false,
+            streams: Marks::new(),
             hold: Hold::new(limits),
             wanted: Sequence::ZERO,
             fetching: None,
             lost: None,
             reconnect: false,
-            attempt: Attempt(0),
+            attempt: Attempt::NONE,
             was_reset: false,
-            counts: Counts::default(),
+            counts: Counts::ZERO,
+        };
+        reader.start(origin, limits);
+        reader
+    }
+
+    /// Starts after another place, and holds more or less, where nothing has come yet.
+    pub const fn start(&mut self, origin: After, limits: HoldLimits) {
+        if let After::Position(position) = origin {
+            self.epoch = Some(position.epoch);
+            self.cursor = position.sequence;
         }
+        self.origin = origin;
+        self.waiting = matches!(origin, After::Latest);
+        self.from_start = !self.waiting && self.cursor.get() == 0;
+        self.hold.limits = limits;
     }
 
     /// Begins a connection. Messages of earlier ones are discarded from now on.
@@ -133,14 +152,15 @@ impl Reconciler {
         self.hold.len()
     }
 
-    /// The marks of a stream, if it is known by an event of its own or by [`Self::load`].
+    /// The marks of a stream, named as it stands in JSON, if it is known by an event of its own or by [`Self::load`].
     #[must_use]
     pub fn mark(&self, stream: &str) -> Option<HighWater> {
-        self.streams.get(stream)
+        self.streams.get(stream.as_bytes())
     }
 
-    /// Makes a stream known from a state that was loaded beside the connection. Marks only rise.
+    /// Makes a stream, named as it stands in JSON, known from a state that was loaded beside the connection. Marks only rise.
     pub fn load(&mut self, stream: &str, state: HighWater) {
+        let stream = stream.as_bytes();
         let known = self.known(stream);
         let mark = HighWater {
             revision: known.revision.max(state.revision),
@@ -174,7 +194,7 @@ impl Reconciler {
             self.counts.duplicate += 1;
             return Some(Verdict::Duplicate);
         }
-        let subject = Subject::scan(envelope, position.sequence);
+        let subject = Subject::scan_at(envelope, position.sequence);
         let verdict = match self.waiting {
             true => Verdict::Gap,
             false => self.judge(position.sequence, prev, subject.as_ref()),
@@ -182,7 +202,7 @@ impl Reconciler {
         if verdict == Verdict::Gap {
             self.hold(position.sequence, prev, envelope);
         } else {
-            self.settle(verdict, position.sequence, subject.as_ref());
+            self.settle(verdict, subject.as_ref());
             self.move_cursor(position.sequence, prev);
         }
         Some(verdict)
@@ -190,54 +210,50 @@ impl Reconciler {
 
     /// Takes one event of a fetched page of a single stream: it moves the stream's marks, never the cursor. What the
     /// set brings in its place is discarded, and so is what belongs to a stream that was not asked for.
-    pub fn stream_event(&mut self, attempt: Attempt, envelope: &str) -> Option<Verdict> {
-        let subject =
-            scan(envelope).ok().and_then(|header| Some((header.sequence, Subject::scan(envelope, header.sequence)?)));
-        match subject {
-            Some((sequence, subject)) if attempt == self.attempt && self.is_missing(sequence, &subject) => {
-                if self.judge(sequence, Sequence::ZERO, Some(&subject)) == Verdict::Gap {
-                    self.lose(&subject.stream, subject.revision);
-                }
-                let verdict = self.judge(sequence, Sequence::ZERO, Some(&subject));
-                self.settle(verdict, sequence, Some(&subject));
-                Some(verdict)
-            }
-            None if attempt == self.attempt => {
-                self.counts.unreadable += 1;
-                Some(Verdict::Unreadable)
-            }
-            _ => {
-                self.counts.discarded += 1;
-                None
-            }
+    pub fn stream_event(&mut self, attempt: Attempt, envelope: &[u8]) -> Option<Verdict> {
+        if attempt != self.attempt {
+            self.counts.discarded += 1;
+            return None;
         }
+        let Some(subject) = Subject::scan(envelope) else {
+            self.counts.unreadable += 1;
+            return Some(Verdict::Unreadable);
+        };
+        if !self.is_missing(&subject) {
+            self.counts.discarded += 1;
+            return None;
+        }
+        let mut verdict = self.judge(subject.sequence, Sequence::ZERO, Some(&subject));
+        if verdict == Verdict::Gap {
+            self.lose(subject.stream, subject.revision);
+            verdict = self.judge(subject.sequence, Sequence::ZERO, Some(&subject));
+        }
+        self.settle(verdict, Some(&subject));
+        Some(verdict)
     }
 
     /// Takes one event of a topic that is being added to the set, of a page of that topic alone from the log's beginning on. It
     /// moves the stream's marks, never the cursor: the next connection brings what overlaps, as duplicates. `None` means
     /// that it is of another log.
-    pub fn added_event(&mut self, epoch: Epoch, envelope: &str) -> Option<Verdict> {
+    pub fn added_event(&mut self, epoch: Epoch, envelope: &[u8]) -> Option<Verdict> {
         if *self.epoch.get_or_insert(epoch) != epoch {
             self.counts.discarded += 1;
             return None;
         }
-        let header = scan(envelope).ok();
-        let subject =
-            header.and_then(|header| Subject::scan(envelope, header.sequence).map(|it| (header.sequence, it)));
-        let Some((sequence, subject)) = subject else {
+        let Some(subject) = Subject::scan(envelope) else {
             self.counts.unreadable += 1;
             return Some(Verdict::Unreadable);
         };
-        let mark = self.known(&subject.stream);
+        let mark = self.known(subject.stream);
         let verdict = match mark.revision {
             known if subject.revision <= known => Verdict::Duplicate,
             _ if subject.version < mark.version => Verdict::Stale,
             _ => Verdict::Apply,
         };
         if verdict != Verdict::Duplicate {
-            self.lose(&subject.stream, subject.revision);
+            self.lose(subject.stream, subject.revision);
         }
-        self.settle(verdict, sequence, Some(&subject));
+        self.settle(verdict, Some(&subject));
         Some(verdict)
     }
 
@@ -272,8 +288,9 @@ impl Reconciler {
                 self.reconnect = true;
             }
             Some(Missing::Stream { stream, from }) if self.first_missing(&stream) == from => {
-                if let Some(held) = self.hold.first_of(&stream) {
-                    self.lose(&stream, held);
+                let first = self.hold.first().and_then(|(_, held)| Subject::scan(&held.envelope));
+                if let Some(before) = first.filter(|first| *first.stream == *stream).map(|first| first.revision) {
+                    self.lose(&stream, before);
                 }
             }
             _ => {}
@@ -290,30 +307,29 @@ impl Reconciler {
             return Some(Output::Reconnect);
         }
         let epoch = self.epoch.filter(|_| !self.waiting)?;
-        let mut missing = None;
-        if let Some((sequence, held)) = self.hold.first() {
-            let subject = Subject::scan(&held.envelope, sequence);
+        let mut missing =
+            (self.wanted > self.cursor).then(|| Missing::Log { after: Position::new(epoch, self.cursor) });
+        if let Some((sequence, held)) = self.hold.release() {
+            let subject = Subject::scan_at(&held.envelope, sequence);
             let verdict = self.judge(sequence, held.prev, subject.as_ref());
             if verdict != Verdict::Gap {
-                return self.release(verdict, Position::new(epoch, sequence));
+                self.settle(verdict, subject.as_ref());
+                self.move_cursor(sequence, held.prev);
+                let position = Position::new(epoch, sequence);
+                return Some(Output::Released { verdict, position, envelope: held.envelope });
             }
-            if held.prev <= self.cursor {
-                missing = subject.map(|Subject { stream, .. }| Missing::Stream {
-                    from: self.first_missing(&stream),
-                    stream: stream.into(),
-                });
+            if held.prev <= self.cursor
+                && let Some(Subject { stream, .. }) = subject
+            {
+                missing = Some(Missing::Stream { from: self.first_missing(stream), stream: stream.into() });
             }
+            self.hold.put_back((sequence, held));
         }
         if self.fetching.is_some() {
             return None;
         }
-        let missing = match missing {
-            Some(missing) => missing,
-            None if self.wanted > self.cursor => Missing::Log { after: Position::new(epoch, self.cursor) },
-            None => return None,
-        };
-        self.fetching = Some(missing.clone());
-        Some(Output::Fetch(missing))
+        self.fetching = missing.clone();
+        missing.map(Output::Fetch)
     }
 
     /// Takes a control frame of the present connection.
@@ -360,18 +376,18 @@ impl Reconciler {
     }
 
     /// Whether a stream's event can be what the fetch of that stream is for: it lies before what waits for it.
-    fn is_missing(&self, sequence: Sequence, subject: &Subject<'_>) -> bool {
+    fn is_missing(&self, subject: &Subject<'_>) -> bool {
         let asked_for = match &self.fetching {
             Some(Missing::Stream { stream, .. }) => **stream == *subject.stream,
             _ => false,
         };
-        let awaited = self.hold.first().is_some_and(|(held, _)| sequence < held);
-        asked_for && (awaited || sequence <= self.cursor)
+        let awaited = self.hold.first().is_some_and(|(held, _)| subject.sequence < held);
+        asked_for && (awaited || subject.sequence <= self.cursor)
     }
 
     /// The protocol's table, but for what is discarded or held already.
     fn judge(&self, sequence: Sequence, prev: Sequence, subject: Option<&Subject<'_>>) -> Verdict {
-        let mark = subject.and_then(|subject| match self.streams.get(&subject.stream) {
+        let mark = subject.and_then(|subject| match self.streams.get(subject.stream) {
             None if !self.from_start => None,
             mark => Some((subject, mark.unwrap_or_default())),
         });
@@ -390,7 +406,7 @@ impl Reconciler {
     }
 
     /// Counts a final verdict and moves the stream's marks.
-    fn settle(&mut self, verdict: Verdict, sequence: Sequence, subject: Option<&Subject<'_>>) {
+    fn settle(&mut self, verdict: Verdict, subject: Option<&Subject<'_>>) {
         let count = match verdict {
             Verdict::Apply => &mut self.counts.applied,
             Verdict::Stale => &mut self.counts.stale,
@@ -399,8 +415,8 @@ impl Reconciler {
             Verdict::Gap => &mut self.counts.gap,
         };
         *count += 1;
-        let Some(Subject { stream, revision, version }) = subject else { return };
-        let (revision, version) = (*revision, *version);
+        let Some(Subject { stream, sequence, revision, version }) = subject else { return };
+        let (sequence, revision, version) = (*sequence, *revision, *version);
         match verdict {
             Verdict::Apply => self.streams.set(stream, HighWater { revision, version, sequence }),
             Verdict::Stale => self.streams.set(stream, HighWater { revision, ..self.known(stream) }),
@@ -414,38 +430,30 @@ impl Reconciler {
         }
     }
 
-    fn hold(&mut self, sequence: Sequence, prev: Sequence, envelope: &str) {
+    fn hold(&mut self, sequence: Sequence, prev: Sequence, envelope: &[u8]) {
         self.counts.gap += 1;
         self.wanted = self.wanted.max(prev);
-        if let Err(dropped) = self.hold.insert(sequence, Held { prev, envelope: envelope.into() }) {
-            self.counts.dropped += dropped.events;
-            self.wanted = self.wanted.max(dropped.last);
+        self.hold.insert(sequence, Held { prev, envelope: envelope.into() });
+        if self.hold.is_too_full() {
+            self.wanted = self.wanted.max(self.hold.last());
+            self.counts.dropped += self.hold.clear();
         }
     }
 
-    /// Lets the first held event go with its final verdict.
-    fn release(&mut self, verdict: Verdict, position: Position) -> Option<Output> {
-        let held = self.hold.release()?;
-        let subject = Subject::scan(&held.envelope, position.sequence);
-        self.settle(verdict, position.sequence, subject.as_ref());
-        self.move_cursor(position.sequence, held.prev);
-        Some(Output::Released { verdict, position, envelope: held.envelope })
-    }
-
-    fn known(&self, stream: &str) -> HighWater {
+    fn known(&self, stream: &[u8]) -> HighWater {
         self.streams.get(stream).unwrap_or_default()
     }
 
     /// The revision that comes next in a stream.
-    fn first_missing(&self, stream: &str) -> Revision {
+    fn first_missing(&self, stream: &[u8]) -> Revision {
         self.known(stream).revision.next().unwrap_or(Revision::MAX)
     }
 
     /// Goes on before this revision of a stream without what lies between: it is not to be had.
-    fn lose(&mut self, stream: &str, before: Revision) {
+    fn lose(&mut self, stream: &[u8], before: Revision) {
         let mark = self.known(stream);
-        let last = Revision::new(u64::from(before.get()).saturating_sub(1)).unwrap_or_default();
-        if let Some(from) = mark.revision.next().filter(|from| *from <= last) {
+        let from = mark.revision.next().unwrap_or(Revision::MAX);
+        if let Some(last) = before.previous().filter(|last| from <= *last) {
             self.lost = Some(Output::Lost { stream: stream.into(), from, to: last });
             self.streams.set(stream, HighWater { revision: last, ..mark });
         }

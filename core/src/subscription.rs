@@ -1,8 +1,7 @@
 //! [`Subscription`]: a reader's connection as a machine: when to connect and how, when a connection is dead, when to give up.
 //!
-//! It does no I/O. Hand it what happens with [`Subscription::handle`], then drain [`Subscription::poll`] until it answers
-//! `None`, doing what it asks for; and hand it [`Input::Timeout`] at [`Subscription::next_timeout`]. There is at most one
-//! connection: what a former one still says is for the caller to drop.
+//! It does no I/O. Hand it what happens with [`Subscription::handle`], and do what it answers; and hand it [`Input::Timeout`]
+//! at [`Subscription::next_timeout`]. There is at most one connection: what a former one still says is for the caller to drop.
 //!
 //! `now` is in milliseconds, of a clock that goes on while the device sleeps, such as the wall clock. Where that is set back
 //! it is taken to stand still; where it is set forward, a connection may be given up that was alive.
@@ -11,10 +10,10 @@ mod input;
 mod output;
 mod time;
 
-use std::collections::VecDeque;
+use std::mem;
 
 pub use input::{Cause, Input};
-pub use output::{Failure, Output, Status, Transport};
+pub use output::{Failure, Outputs, Status, Transport};
 
 use self::time::{Clock, Jitter, Timer, Timers};
 
@@ -48,9 +47,14 @@ pub struct Options {
     pub backoff_max_ms: u32,
 }
 
+impl Options {
+    /// What suits a browser.
+    pub const DEFAULT: Self = Self { connect_timeout_ms: 20_000, backoff_base_ms: 250, backoff_max_ms: 30_000 };
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { connect_timeout_ms: 20_000, backoff_base_ms: 250, backoff_max_ms: 30_000 }
+        Self::DEFAULT
     }
 }
 
@@ -61,9 +65,12 @@ pub struct Subscription {
     clock: Clock,
     timers: Timers,
     jitter: Jitter,
-    phase: Phase,
+    /// `None` until it is opened.
+    status: Option<Status>,
+    /// Whether something else than time may end the delay before the next connection.
+    at_will: bool,
     transport: Transport,
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
     /// When the present connection began.
     connected_at: u64,
     heard_at: u64,
@@ -88,31 +95,19 @@ pub struct Subscription {
     silences: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    New,
-    Connecting,
-    Replaying,
-    Live,
-    /// Whether something else than time may end it.
-    BackingOff {
-        at_will: bool,
-    },
-    Over,
-}
-
 impl Subscription {
     /// A subscription that waits for [`Input::Open`]. Of the seed come the delays before reconnects.
     #[must_use]
-    pub fn new(options: Options, seed: u64) -> Self {
+    pub const fn new(options: Options, seed: u64) -> Self {
         Self {
             options,
-            clock: Clock::default(),
-            timers: Timers::default(),
+            clock: Clock::new(),
+            timers: Timers::new(),
             jitter: Jitter::new(seed),
-            phase: Phase::New,
+            status: None,
+            at_will: false,
             transport: Transport::Stream,
-            outputs: VecDeque::new(),
+            outputs: Outputs::NONE,
             connected_at: 0,
             heard_at: 0,
             patience_ms: 0,
@@ -129,33 +124,30 @@ impl Subscription {
         }
     }
 
-    /// Takes what has happened.
-    pub fn handle(&mut self, now: u64, input: Input) {
+    /// Takes what has happened, and answers what is to be done.
+    pub fn handle(&mut self, now: u64, input: Input) -> Outputs {
         let now = self.clock.read(now);
-        match (input, self.phase) {
-            (_, Phase::Over) => {}
+        match (input, self.status) {
+            (_, Some(Status::Closed | Status::Failed(_))) => {}
             (Input::Close, _) => self.finish(Status::Closed),
-            (Input::Open, Phase::New) => self.connect(now),
+            (Input::Open, None) => self.connect(now),
+            // One at a time: where another is due too, the next timeout is now.
             (Input::Timeout, _) => {
-                while let Some(timer) = self.timers.expired(now) {
+                if let Some(timer) = self.timers.expired(now) {
                     self.expire(timer, now);
                 }
             }
-            (Input::Awake, Phase::BackingOff { at_will: true }) => self.connect(now),
-            (_, Phase::New | Phase::BackingOff { .. }) => {}
+            (Input::Awake, Some(Status::BackingOff { .. })) if self.at_will => self.connect(now),
+            (_, None | Some(Status::BackingOff { .. })) => {}
             (input, _) => self.connected(now, input),
         }
-    }
-
-    /// What is to be done or told next. Drain it after every input.
-    pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        mem::take(&mut self.outputs)
     }
 
     /// Whether it is over: closed, or failed.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.phase == Phase::Over
+        matches!(self.status, Some(Status::Closed | Status::Failed(_)))
     }
 
     /// When to hand in [`Input::Timeout`], by the clock that `now` is of; `None` while nothing is waited for.
@@ -170,15 +162,15 @@ impl Subscription {
             Input::Answered => {
                 if self.transport == Transport::Stream {
                     self.patience_ms = FIRST_BYTES_MS.min(self.options.connect_timeout_ms.into());
-                    self.enter(Phase::Replaying, Status::Replaying);
+                    self.enter(Status::Replaying);
                 }
                 self.hear(now);
             }
             Input::Heard => {
-                if self.phase == Phase::Replaying && self.transport == Transport::Stream {
+                if self.status == Some(Status::Replaying) && self.transport == Transport::Stream {
                     self.patience_ms = self.options.connect_timeout_ms.into();
                 }
-                if self.phase == Phase::Live && now - self.live_at > self.heartbeat_ms {
+                if self.status == Some(Status::Live) && now - self.live_at > self.heartbeat_ms {
                     self.silences = 0;
                 }
                 self.hear(now);
@@ -208,7 +200,7 @@ impl Subscription {
                 };
                 self.be_of_use(now);
                 self.hear(now);
-                self.enter(Phase::Live, Status::Live);
+                self.enter(Status::Live);
             }
             Input::Polled { is_live } => self.polled(now, is_live),
             Input::Fetching => self.timers.set(Timer::Fetch, now + u64::from(self.options.connect_timeout_ms)),
@@ -220,8 +212,8 @@ impl Subscription {
             }
             Input::Ended(cause) => self.end(now, cause),
             Input::Restart => {
-                self.outputs.push_back(Output::Disconnect { silent_ms: 0 });
-                self.enter(Phase::Connecting, Status::Connecting);
+                self.disconnect(0);
+                self.enter(Status::Connecting);
                 self.connect(now);
             }
             // Timers run late in a page that nobody looks at, and not at all in a device that sleeps.
@@ -263,9 +255,10 @@ impl Subscription {
             self.polling_until = None;
             self.transport = Transport::Stream;
         }
-        let goes_on = self.transport == Transport::Poll && matches!(self.phase, Phase::Replaying | Phase::Live);
+        let goes_on =
+            self.transport == Transport::Poll && matches!(self.status, Some(Status::Replaying | Status::Live));
         if !goes_on {
-            self.enter(Phase::Connecting, Status::Connecting);
+            self.enter(Status::Connecting);
         }
         self.connected_at = now;
         self.has_moved = false;
@@ -280,7 +273,7 @@ impl Subscription {
             self.patience_ms += u64::from(POLL_WAIT_MS);
         }
         self.hear(now);
-        self.outputs.push_back(Output::Connect(transport));
+        self.outputs.connect = Some(transport);
     }
 
     fn polled(&mut self, now: u64, is_live: bool) {
@@ -291,8 +284,8 @@ impl Subscription {
         self.polling_until.get_or_insert(now + POLLING_MS);
         self.failures = 0;
         match is_live {
-            true => self.enter(Phase::Live, Status::Live),
-            false => self.enter(Phase::Replaying, Status::Replaying),
+            true => self.enter(Status::Live),
+            false => self.enter(Status::Replaying),
         }
         let soonest = self.connected_at + POLL_INTERVAL_MS;
         if !self.timers.is_set(Timer::Fetch) && (self.has_moved || now >= soonest) {
@@ -305,11 +298,11 @@ impl Subscription {
 
     /// Nothing was heard for too long. A stream that is kept back looks like one that is dead, so that after it a poll is tried.
     fn be_silent(&mut self, now: u64) {
-        self.silences += if self.phase == Phase::Live { 1 } else { 2 };
+        self.silences += if self.status == Some(Status::Live) { 1 } else { 2 };
         if self.transport == Transport::Stream && self.silences >= 2 {
-            self.outputs.push_back(Output::Disconnect { silent_ms: self.patience_ms });
+            self.disconnect(self.patience_ms);
             self.transport = Transport::Poll;
-            self.enter(Phase::Connecting, Status::Connecting);
+            self.enter(Status::Connecting);
             self.connect(now);
         } else {
             self.end_after(now, Cause::Lost, self.patience_ms);
@@ -326,7 +319,7 @@ impl Subscription {
             Cause::Goodbye { retry_ms } => retry_ms,
             Cause::Refused { status: 401, .. } if !self.unauthorized => {
                 self.unauthorized = true;
-                self.outputs.push_back(Output::Disconnect { silent_ms });
+                self.disconnect(silent_ms);
                 return self.connect(now);
             }
             Cause::Refused { status, retry_after_ms } if may_pass(status) => retry_after_ms,
@@ -351,21 +344,27 @@ impl Subscription {
             self.timers.clear(timer);
         }
         self.timers.set(Timer::Connect, now + u64::from(delay_ms));
-        self.outputs.push_back(Output::Disconnect { silent_ms });
+        self.disconnect(silent_ms);
         // What the server asks for holds also where the network comes back.
-        self.enter(Phase::BackingOff { at_will: wait_ms == 0 }, Status::BackingOff { delay_ms });
+        self.at_will = wait_ms == 0;
+        self.enter(Status::BackingOff { delay_ms });
     }
 
     fn finish(&mut self, status: Status) {
-        self.timers = Timers::default();
-        self.outputs.push_back(Output::Disconnect { silent_ms: 0 });
-        self.enter(Phase::Over, status);
+        self.timers = Timers::new();
+        self.disconnect(0);
+        self.enter(status);
     }
 
-    fn enter(&mut self, phase: Phase, status: Status) {
-        if self.phase != phase || matches!(phase, Phase::BackingOff { .. }) {
-            self.phase = phase;
-            self.outputs.push_back(Output::Status(status));
+    /// What was asked for before concerned the connection that ends.
+    fn disconnect(&mut self, silent_ms: u64) {
+        self.outputs = Outputs { disconnect: Some(silent_ms), ..Outputs::NONE };
+    }
+
+    fn enter(&mut self, status: Status) {
+        if self.status != Some(status) {
+            self.status = Some(status);
+            self.outputs.status = self.status;
         }
     }
 

@@ -52,7 +52,7 @@ impl Topic {
     /// Whether a stream of this name belongs to the topic.
     #[must_use]
     pub fn matches(&self, stream: &str) -> bool {
-        matches(&self.0, stream)
+        matches(self.0.as_bytes(), stream.as_bytes())
     }
 
     /// Whether every stream of the other topic belongs to this one too.
@@ -77,13 +77,14 @@ impl Topic {
 
 /// Whether a stream of this name belongs to a topic that somebody has checked.
 #[must_use]
-pub fn matches(topic: &str, stream: &str) -> bool {
-    let mut segments = stream.split(':');
-    for wanted in topic.split(':') {
+pub fn matches(topic: &[u8], stream: &[u8]) -> bool {
+    let is_colon = |byte: &u8| *byte == b':';
+    let mut segments = stream.split(is_colon);
+    for wanted in topic.split(is_colon) {
         match (wanted, segments.next()) {
-            ("**", Some(_)) => return true,
+            (b"**", Some(_)) => return true,
             (_, None) => return false,
-            ("*", Some(_)) => {}
+            (b"*", Some(_)) => {}
             (literal, Some(segment)) if literal == segment => {}
             _ => return false,
         }

@@ -34,10 +34,22 @@ macro_rules! bounded_number {
                 if number <= $max { Ok(Self(number as $int)) } else { Err(OutOfRange { max: $max }) }
             }
 
+            /// Reads decimal digits and nothing else.
+            #[must_use]
+            pub fn read(text: &[u8]) -> Option<Self> {
+                digits(text).and_then(|number| Self::new(number).ok())
+            }
+
             /// The number itself.
             #[must_use]
             pub const fn get(self) -> $int {
                 self.0
+            }
+
+            /// The one before, unless this is [`Self::ZERO`].
+            #[must_use]
+            pub const fn previous(self) -> Option<Self> {
+                if self.0 > 0 { Some(Self(self.0 - 1)) } else { None }
             }
 
             /// The next one, unless this is the largest.
@@ -64,9 +76,8 @@ macro_rules! bounded_number {
         impl FromStr for $name {
             type Err = OutOfRange;
 
-            /// Reads decimal digits and nothing else.
             fn from_str(text: &str) -> Result<Self, OutOfRange> {
-                digits(text.as_bytes()).and_then(|number| Self::new(number).ok()).ok_or(OutOfRange { max: $max })
+                Self::read(text.as_bytes()).ok_or(OutOfRange { max: $max })
             }
         }
 
@@ -125,6 +136,16 @@ impl Epoch {
         Self(std::array::from_fn(digit))
     }
 
+    fn read(text: &[u8; EPOCH_BYTES]) -> Option<Self> {
+        text.iter().all(is_crockford).then_some(Self(*text))
+    }
+
+    /// The epoch as text, which is ASCII.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The epoch as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -141,8 +162,7 @@ impl FromStr for Epoch {
     type Err = InvalidPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
-        let bytes: [u8; EPOCH_BYTES] = text.as_bytes().try_into().map_err(|_| InvalidPosition)?;
-        if bytes.iter().all(is_crockford) { Ok(Self(bytes)) } else { Err(InvalidPosition) }
+        text.as_bytes().try_into().ok().and_then(Self::read).ok_or(InvalidPosition)
     }
 }
 
@@ -173,15 +193,21 @@ impl Position {
     pub const fn new(epoch: Epoch, sequence: Sequence) -> Self {
         Self { epoch, sequence }
     }
+
+    /// Reads a position as it is written.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let (epoch, rest) = text.split_first_chunk()?;
+        let sequence = Sequence::read(rest.strip_prefix(b"-")?)?;
+        Some(Self { epoch: Epoch::read(epoch)?, sequence })
+    }
 }
 
 impl FromStr for Position {
     type Err = InvalidPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
-        let (epoch, rest) = text.split_at_checked(EPOCH_BYTES).ok_or(InvalidPosition)?;
-        let sequence = rest.strip_prefix('-').and_then(|sequence| sequence.parse().ok()).ok_or(InvalidPosition)?;
-        Ok(Self { epoch: epoch.parse()?, sequence })
+        Self::read(text.as_bytes()).ok_or(InvalidPosition)
     }
 }
 
@@ -202,15 +228,23 @@ pub enum After {
     Position(Position),
 }
 
+impl After {
+    /// Reads a position, `earliest` or `latest`.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Option<Self> {
+        match text {
+            b"earliest" => Some(Self::Earliest),
+            b"latest" => Some(Self::Latest),
+            position => Position::read(position).map(Self::Position),
+        }
+    }
+}
+
 impl FromStr for After {
     type Err = InvalidPosition;
 
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
-        match text {
-            "earliest" => Ok(Self::Earliest),
-            "latest" => Ok(Self::Latest),
-            position => position.parse().map(Self::Position),
-        }
+        Self::read(text.as_bytes()).ok_or(InvalidPosition)
     }
 }
 

@@ -252,14 +252,14 @@ struct Detail {
 fn delivery(frame: &Frame<'_>) -> Option<Result<Delivery, SubscriptionError>> {
     if let Message::Event(arrival) = Message::read(frame) {
         let position = arrival.position;
-        let event = parse_event(arrival.envelope.as_bytes());
+        let event = parse_event(arrival.envelope);
         return Some(match event {
             Ok(event) => Ok(Delivery::Event { position, event: Box::new(event) }),
             Err(error) => Err(SubscriptionError::Malformed { position, error }),
         });
     }
-    let position = frame.id.and_then(|id| id.parse().ok());
-    match (serde_json::from_str(frame.data).ok()?, position) {
+    let position = frame.id.and_then(Position::read);
+    match (serde_json::from_slice(frame.data).ok()?, position) {
         (Body::Ready, Some(position)) => Some(Ok(Delivery::Ready(position))),
         (Body::Reset { reason }, Some(position)) => Some(Ok(Delivery::Reset { reason, position })),
         (Body::Skipped { from, to }, _) => Some(Ok(Delivery::Skipped { from, to })),

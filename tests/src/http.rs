@@ -233,10 +233,10 @@ impl Subscription {
             self.decoder.push(&chunk.expect("a whole stream")?);
             while let Some(frame) = self.decoder.next_frame().expect("frames of a good size") {
                 self.frames.push_back(Frame {
-                    id: frame.id.map(str::to_owned),
+                    id: frame.id.map(|id| String::from_utf8_lossy(id).into_owned()),
                     prev: frame.prev,
-                    is_control: frame.event == CONTROL_EVENT,
-                    data: serde_json::from_str(frame.data).expect("a frame's data is JSON"),
+                    is_control: frame.event == CONTROL_EVENT.as_bytes(),
+                    data: serde_json::from_slice(frame.data).expect("a frame's data is JSON"),
                 });
             }
         }

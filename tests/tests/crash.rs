@@ -235,8 +235,8 @@ async fn read_page(client: &Client, url: &str, after: &str, wait: Duration) -> r
     let status = response.status();
     let text = response.text().await?;
     assert_eq!(status, StatusCode::OK, "{text}");
-    let page = scan_page(&text).unwrap_or_else(|| panic!("no page: {text}"));
-    let envelopes = page.events.into_iter().map(str::to_owned).collect();
+    let page = scan_page(text.as_bytes()).unwrap_or_else(|| panic!("no page: {text}"));
+    let envelopes = page.events.into_iter().map(|envelope| String::from_utf8_lossy(envelope).into_owned()).collect();
     Ok(Page { envelopes, next: page.next.expect("a page of the log says how far it goes") })
 }
 
@@ -321,9 +321,9 @@ async fn read_stream(client: &Client, server: &Process, stream: &str, count: usi
         let from = envelopes.len() + 1;
         let url = server.url(&format!("/v1/streams/{stream}?from_revision={from}&limit=1000"));
         let text = client.get(url).send().await.unwrap().text().await.unwrap();
-        let page = scan_page(&text).unwrap_or_else(|| panic!("no page: {text}"));
+        let page = scan_page(text.as_bytes()).unwrap_or_else(|| panic!("no page: {text}"));
         assert!(!page.events.is_empty(), "{stream} ends before revision {from}");
-        envelopes.extend(page.events.into_iter().map(str::to_owned));
+        envelopes.extend(page.events.into_iter().map(|envelope| String::from_utf8_lossy(envelope).into_owned()));
     }
     envelopes
 }

@@ -92,7 +92,7 @@ impl Demo {
                 }
                 while let Some(after) = missing.take() {
                     let page = self.page(after).await;
-                    let page = scan_page(&page).unwrap();
+                    let page = scan_page(page.as_bytes()).unwrap();
                     let (arrivals, end) = page.arrivals().unwrap();
                     let mut last = page.prev.unwrap();
                     for arrival in arrivals {
@@ -121,8 +121,8 @@ impl Demo {
     async fn log(&self, last: &Event) -> Vec<Event> {
         let query = [("topic", TOPIC), ("after", "earliest"), ("limit", "1000")];
         let page = self.get("/v1/events", "application/json", &query).await.text().await.unwrap();
-        let events = scan_page(&page).unwrap().events;
-        let events = events.into_iter().map(|event| parse_event(event.as_bytes()).unwrap());
+        let events = scan_page(page.as_bytes()).unwrap().events;
+        let events = events.into_iter().map(|event| parse_event(event).unwrap());
         events.filter(|event| event.sequence <= last.sequence).collect()
     }
 
@@ -147,14 +147,14 @@ struct Followed {
 }
 
 impl Followed {
-    fn take(&mut self, verdict: Verdict, envelope: &str) {
-        let event = parse_event(envelope.as_bytes()).unwrap();
+    fn take(&mut self, verdict: Verdict, envelope: &[u8]) {
+        let event = parse_event(envelope).unwrap();
         match verdict {
             Verdict::Apply => self.applied.push(event),
             Verdict::Stale => assert!(self.stale.insert(event.sequence.get()), "stale twice: {event:?}"),
             Verdict::Duplicate => self.repeated += 1,
             Verdict::Gap => self.gaps += 1,
-            Verdict::Unreadable => panic!("unreadable: {envelope}"),
+            Verdict::Unreadable => panic!("unreadable: {event:?}"),
         }
     }
 
@@ -256,8 +256,9 @@ async fn a_demo_that_nobody_looks_at_rests() {
         loop {
             let query = [("topic", TOPIC), ("after", &after), ("limit", "1000"), ("wait", "2")];
             let page = demo.get("/v1/events", "application/json", &query).await.text().await.unwrap();
-            let page = scan_page(&page).unwrap();
-            passed += page.events.iter().filter(|event| event.contains("\"passed\":true")).count();
+            let page = scan_page(page.as_bytes()).unwrap();
+            passed +=
+                page.events.iter().filter(|event| String::from_utf8_lossy(event).contains("\"passed\":true")).count();
             after = page.next.unwrap().to_string();
             if passed >= 4 && page.events.is_empty() {
                 return passed;

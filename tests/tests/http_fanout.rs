@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use highwater_core::sse::{CONTROL_EVENT, Decoder};
+use highwater_core::{
+    sse::{CONTROL_EVENT, Decoder},
+    version::Position,
+};
 use highwater_server::config::Settings;
 use highwater_tests::{
     exposition::Exposition,
@@ -63,9 +66,9 @@ impl Raw {
     async fn event(&mut self) -> u64 {
         loop {
             while let Some(frame) = self.decoder.next_frame().expect("frames of a good size") {
-                if frame.event != CONTROL_EVENT {
-                    let id = frame.id.expect("events have an id");
-                    return id.split_once('-').and_then(|(_, sequence)| sequence.parse().ok()).expect("a position");
+                if frame.event != CONTROL_EVENT.as_bytes() {
+                    let position = Position::read(frame.id.expect("events have an id"));
+                    return position.expect("a position").sequence.get();
                 }
             }
             let mut bytes = vec![0; 64 * 1024];

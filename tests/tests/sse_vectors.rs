@@ -74,12 +74,10 @@ fn decode(chunks: &[Vec<u8>]) -> (Vec<Decoded>, Option<u64>) {
     for chunk in chunks {
         decoder.push(chunk);
         while let Some(frame) = decoder.next_frame().expect("within the limit") {
-            let event = if frame.event.is_empty() { "message" } else { frame.event };
-            decoded.push(Decoded {
-                r#type: event.into(),
-                data: frame.data.into(),
-                last_event_id: frame.last_event_id.into(),
-            });
+            let event: &[u8] = if frame.event.is_empty() { b"message" } else { frame.event };
+            let [r#type, data, last_event_id] =
+                [event, frame.data, frame.last_event_id].map(|field| String::from_utf8_lossy(field).into_owned());
+            decoded.push(Decoded { r#type, data, last_event_id });
         }
     }
     (decoded, decoder.retry_ms())

@@ -119,12 +119,12 @@ impl Refusal {
     }
 
     /// The refusal in the body of a control frame, where a stream can't go on.
-    pub(super) fn in_control(body: &str) -> Self {
+    pub(super) fn in_control(body: &[u8]) -> Self {
         #[derive(Default, Deserialize)]
         struct Body {
             problem: Problem,
         }
-        let Body { problem } = serde_json::from_str(body).unwrap_or_default();
+        let Body { problem } = serde_json::from_slice(body).unwrap_or_default();
         Self::of(problem.status.unwrap_or(500), 0, problem)
     }
 
@@ -209,8 +209,8 @@ mod tests {
 
     #[test]
     fn a_control_frame_tells_its_problem() {
-        let refusal = Refusal::in_control(r#"{"kind":"error","problem":{"status":401,"code":"unauthorized"}}"#);
+        let refusal = Refusal::in_control(br#"{"kind":"error","problem":{"status":401,"code":"unauthorized"}}"#);
         assert_eq!((refusal.status, refusal.code.as_deref()), (401, Some("unauthorized")));
-        assert_eq!(Refusal::in_control("{}").status, 500);
+        assert_eq!(Refusal::in_control(b"{}").status, 500);
     }
 }

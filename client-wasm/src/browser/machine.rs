@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::mem;
 
 use highwater_core::control::{ControlKind, ResetReason};
-use highwater_core::envelope::{Page, number_member, parse_event, scan, scan_page};
+use highwater_core::envelope::{JsonText, Page, number_member, parse_event, scan, scan_page};
 use highwater_core::event::InvalidEvent;
 use highwater_core::reconcile::{self, Attempt, Handled, Message, Missing, Output, Reconciler};
 use highwater_core::sse::Decoder;
-use highwater_core::subscription::{self, Input, Output as Effect, Subscription, Transport};
+use highwater_core::subscription::{self, Input, Subscription, Transport};
 use highwater_core::version::{After, Epoch, Position, Sequence};
 
 use super::{Cause, Failure, Options, Refusal, Status, Verdict};
@@ -93,25 +93,21 @@ impl Machine {
 
     /// Takes what happens outside.
     pub(super) fn happened(&mut self, now: u64, input: Input) {
-        self.subscription.handle(now, input);
-        while let Some(effect) = self.subscription.poll() {
-            match effect {
-                Effect::Connect(transport) => {
-                    self.decoder.reset();
-                    self.attempt = self.reconciler.connect();
-                    self.actions.push_back(Action::Connect(transport, self.reconciler.resume()));
-                }
-                Effect::Disconnect { silent_ms } => {
-                    if silent_ms > 0 {
-                        self.cause = Cause::Silent { silent_ms };
-                    }
-                    self.actions.push_back(Action::Disconnect);
-                }
-                Effect::Status(status) => {
-                    let status = self.status(status);
-                    self.told.push_back(Verdict::Status(status));
-                }
+        let asked = self.subscription.handle(now, input);
+        if let Some(silent_ms) = asked.disconnect {
+            if silent_ms > 0 {
+                self.cause = Cause::Silent { silent_ms };
             }
+            self.actions.push_back(Action::Disconnect);
+        }
+        if let Some(status) = asked.status {
+            let status = self.status(status);
+            self.told.push_back(Verdict::Status(status));
+        }
+        if let Some(transport) = asked.connect {
+            self.decoder.reset();
+            self.attempt = self.reconciler.connect();
+            self.actions.push_back(Action::Connect(transport, self.reconciler.resume()));
         }
     }
 
@@ -175,7 +171,7 @@ impl Machine {
     /// Takes a page that was asked for.
     pub(super) fn fetched(&mut self, now: u64, kind: PageKind, page: &[u8]) {
         let before = self.reconciler.resume();
-        let scanned = str::from_utf8(page).ok().and_then(scan_page);
+        let scanned = scan_page(page);
         let judged = scanned.and_then(|page| match kind {
             PageKind::Stream => self.judge_stream(now, &page),
             PageKind::Log | PageKind::Poll => self.judge_log(now, &page),
@@ -198,9 +194,9 @@ impl Machine {
         let message = Message::Control { kind, position: Some(position), prev: Some(Sequence::ZERO) };
         let before = self.reconciler.resume();
         let handled = self.reconciler.handle(self.attempt, &message);
-        self.tell(&message, handled, "");
+        self.tell(&message, handled, b"");
         self.moved_from(before, now);
-        self.said(now, kind, "");
+        self.said(now, kind, b"");
         self.drain(now);
     }
 
@@ -228,7 +224,7 @@ impl Machine {
     }
 
     /// Does what a control frame means for the connection.
-    fn said(&mut self, now: u64, kind: ControlKind, body: &str) {
+    fn said(&mut self, now: u64, kind: ControlKind, body: &[u8]) {
         let milliseconds = |member| number_member(body, member).unwrap_or_default();
         match kind {
             ControlKind::Ready => {
@@ -303,7 +299,10 @@ impl Machine {
     fn heed(&mut self, now: u64, output: Output) {
         match output {
             Output::Released { verdict, position, envelope } => self.tell_event(verdict, Some(position), &envelope),
-            Output::Lost { stream, from, to } => self.told.push_back(Verdict::Lost { stream, from, to }),
+            Output::Lost { stream, from, to } => {
+                let stream = JsonText::from_bytes(&stream).decode().unwrap_or_default().into();
+                self.told.push_back(Verdict::Lost { stream, from, to });
+            }
             Output::Fetch(missing) => {
                 if let After::Position(cursor) = self.reconciler.resume() {
                     self.actions.push_back(Action::Fetch(missing, cursor.epoch));
@@ -314,7 +313,7 @@ impl Machine {
         }
     }
 
-    fn tell(&mut self, message: &Message<'_>, handled: Handled, data: &str) {
+    fn tell(&mut self, message: &Message<'_>, handled: Handled, data: &[u8]) {
         match (handled, message) {
             (Handled::Event(verdict), Message::Event(arrival)) => {
                 self.tell_event(verdict, Some(arrival.position), data);
@@ -327,11 +326,11 @@ impl Machine {
         }
     }
 
-    fn tell_event(&mut self, verdict: reconcile::Verdict, position: Option<Position>, envelope: &str) {
+    fn tell_event(&mut self, verdict: reconcile::Verdict, position: Option<Position>, envelope: &[u8]) {
         let told = match (verdict, position) {
             (reconcile::Verdict::Duplicate, Some(position)) => Verdict::Duplicate { position },
             (reconcile::Verdict::Gap, Some(position)) => Verdict::Gap { position },
-            (verdict, position) => match (verdict, position, parse_event(envelope.as_bytes())) {
+            (verdict, position) => match (verdict, position, parse_event(envelope)) {
                 (reconcile::Verdict::Apply, Some(position), Ok(event)) => {
                     Verdict::Apply { position, event: Box::new(event) }
                 }
@@ -346,11 +345,11 @@ impl Machine {
 }
 
 /// What can't be judged, or has to be set aside although its header could be.
-fn unreadable(position: Option<Position>, envelope: &str, error: Option<InvalidEvent>) -> Verdict {
+fn unreadable(position: Option<Position>, envelope: &[u8], error: Option<InvalidEvent>) -> Verdict {
     let stream = scan(envelope).ok().and_then(|header| Some(header.stream.decode()?.into()));
     // An event as good as any, but for where it came.
     let error = error.unwrap_or_else(|| InvalidEvent::attribute("sequence", "is not that of its frame"));
-    Verdict::Unreadable { position, stream, text: envelope.into(), error }
+    Verdict::Unreadable { position, stream, text: String::from_utf8_lossy(envelope).into(), error }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_util::stream::{FusedStream, Stream, StreamExt};
+use highwater_core::envelope::JsonText;
 use highwater_core::reconcile::Missing;
 use highwater_core::subscription::{Input, Transport};
 use highwater_core::version::After;
@@ -100,6 +101,7 @@ impl Verdicts {
                             exchange::page(self.requests.page(After::Position(after)), PageKind::Log)
                         }
                         Missing::Stream { stream, from } => {
+                            let stream = JsonText::from_bytes(&stream).decode().unwrap_or_default();
                             exchange::page(self.requests.stream_page(&stream, from, epoch), PageKind::Stream)
                         }
                     });

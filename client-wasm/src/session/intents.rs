@@ -18,21 +18,20 @@ impl Session {
     }
 
     /// Takes what became of an intent.
-    pub fn became(&mut self, number: u32, fate: Fate, sequence: f64) -> *const f64 {
-        self.outputs.clear();
+    pub fn became(&mut self, number: u32, fate: u32, sequence: f64) -> *const f64 {
+        let fate = Fate::from(fate);
+        self.judge.outputs.clear();
         let id = IntentId::new(number);
-        let answer = match fate {
-            Fate::Recorded => Some(Answer::Recorded(Sequence::new(sequence as u64).unwrap_or_default())),
-            Fate::Refused => Some(Answer::Refused),
-            Fate::Conflict => Some(Answer::Conflict),
-            Fate::Unknown => Some(Answer::Unknown),
-            Fate::Rebased | Fate::Judged | Fate::GivenUp => None,
-        };
-        match (answer, fate) {
-            (Some(answer), _) => self.overlay.answered(id, answer),
-            (None, Fate::Rebased) => self.overlay.rebased(id),
-            (None, Fate::Judged) => self.overlay.judged(id),
-            (None, _) => self.overlay.give_up(id),
+        match fate {
+            Fate::Recorded => {
+                self.overlay.answered(id, Answer::Recorded(Sequence::new(sequence as u64).unwrap_or_default()));
+            }
+            Fate::Refused => self.overlay.answered(id, Answer::Refused),
+            Fate::Conflict => self.overlay.answered(id, Answer::Conflict),
+            Fate::Unknown => self.overlay.answered(id, Answer::Unknown),
+            Fate::Rebased => self.overlay.rebased(id),
+            Fate::Judged => self.overlay.judged(id),
+            Fate::GivenUp => self.overlay.give_up(id),
         }
         self.finish()
     }

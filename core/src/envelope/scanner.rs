@@ -1,167 +1,170 @@
-//! A forward scanner over JSON text: finds where values begin and end, and reads only those asked for.
+//! A forward scanner over JSON: finds where values begin and end, and reads only those asked for.
 //!
 //! It believes the text to be JSON and is exact where it is. Where it is not, it may not notice; it never reads outside
-//! the text, never panics, and takes time in proportion to the text.
+//! the text, never panics, and takes time in proportion to the text. It looks at bytes alone: whoever shows a text to
+//! somebody decodes it there.
 
-use std::borrow::Cow;
-use std::str::Bytes;
+use std::slice::Iter;
 
 use crate::find::find_either;
 
 /// A JSON string as it stands in the text, escapes and all, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JsonText<'a>(&'a str);
+pub struct JsonText<'a>(&'a [u8]);
 
 impl<'a> JsonText<'a> {
-    /// The text that it stands for; borrowed where it has no escapes. `None` where an escape is wrong.
+    /// A text as it stands between its quotes.
     #[must_use]
-    pub fn decode(self) -> Option<Cow<'a, str>> {
-        if self.0.bytes().all(|byte| byte != b'\\') {
-            return Some(Cow::Borrowed(self.0));
-        }
-        let mut bytes = self.0.bytes();
-        let mut decoded = Vec::new();
-        while let Some(byte) = bytes.next() {
-            if byte == b'\\' {
-                decoded.extend_from_slice(unescape(&mut bytes)?.encode_utf8(&mut [0; 4]).as_bytes());
+    pub const fn from_bytes(text: &'a [u8]) -> Self {
+        Self(text)
+    }
+
+    /// A value that is a string.
+    pub(super) fn new(value: &'a [u8]) -> Option<Self> {
+        value.strip_prefix(b"\"")?.strip_suffix(b"\"").map(Self)
+    }
+
+    /// The text as it stands. One writer writes the same text the same way each time, so that this tells whether it is the same.
+    #[must_use]
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The text that it stands for. `None` where an escape is wrong, or it is no UTF-8.
+    #[must_use]
+    pub fn decode(self) -> Option<String> {
+        let mut text = Vec::new();
+        let mut rest = self.0.iter();
+        while let Some(byte) = rest.next() {
+            if *byte == b'\\' {
+                text.extend_from_slice(unescape(&mut rest)?.encode_utf8(&mut [0; 4]).as_bytes());
             } else {
-                decoded.extend_from_slice(&[byte]);
+                text.push(*byte);
             }
         }
-        String::from_utf8(decoded).ok().map(Cow::Owned)
+        String::from_utf8(text).ok()
     }
 }
 
 /// The character that stands behind a backslash.
-fn unescape(escape: &mut Bytes<'_>) -> Option<char> {
-    let character = match escape.next()? {
-        byte @ (b'"' | b'\\' | b'/') => char::from(byte),
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        b'u' => return unescape_unicode(escape),
-        _ => return None,
-    };
-    Some(character)
+fn unescape(escape: &mut Iter<'_, u8>) -> Option<char> {
+    let byte = *escape.next()?;
+    if byte == b'u' {
+        return unescape_unicode(escape);
+    }
+    let at = b"\"\\/bfnrt".iter().position(|known| *known == byte)?;
+    b"\"\\/\x08\x0c\n\r\t".get(at).copied().map(char::from)
 }
 
-fn unescape_unicode(escape: &mut Bytes<'_>) -> Option<char> {
+fn unescape_unicode(escape: &mut Iter<'_, u8>) -> Option<char> {
     let high = hex4(escape)?;
     if !(0xd800..0xdc00).contains(&high) {
         return char::from_u32(high);
     }
-    if escape.next()? != b'\\' || escape.next()? != b'u' {
+    if *escape.next()? != b'\\' || *escape.next()? != b'u' {
         return None;
     }
     let low = hex4(escape)?.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
     char::from_u32(0x10000 + ((high - 0xd800) << 10) + low)
 }
 
-fn hex4(digits: &mut Bytes<'_>) -> Option<u32> {
-    (0..4).try_fold(0, |number, _| Some(number * 16 + char::from(digits.next()?).to_digit(16)?))
+fn hex4(digits: &mut Iter<'_, u8>) -> Option<u32> {
+    (0..4).try_fold(0, |number, _| Some(number * 16 + char::from(*digits.next()?).to_digit(16)?))
 }
 
-/// Goes through the members of an object. `take` gets each name, takes the value, and ends it all with `None`.
-pub(super) fn for_each_member<'a>(
-    json: &'a str,
-    take: &mut dyn FnMut(&str, &mut Scanner<'a>) -> Option<()>,
-) -> Option<()> {
-    let mut scanner = Scanner { text: json, at: 0 };
+/// The values of an object's members of these names, which no writer escapes, as they stand. What is not there, or lies behind what is no JSON, is
+/// empty. It stops where it has them all.
+pub(super) fn members<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> [&'a [u8]; N] {
+    let mut values = [&[][..]; N];
+    find_members(json, &names, &mut values);
+    values
+}
+
+fn find_members<'a>(json: &'a [u8], names: &[&str], values: &mut [&'a [u8]]) -> Option<()> {
+    let mut scanner = Scanner { json, at: 0 };
     scanner.take(b'{')?;
-    loop {
-        match scanner.peek() {
-            b'}' => return Some(()),
-            b',' => scanner.at += 1,
-            _ => {} // The first, or no JSON.
-        }
-        let name = scanner.string()?.decode()?;
+    let mut missing = names.len();
+    while missing > 0 {
+        let _ = scanner.take(b','); // Not before the first.
+        let name = JsonText::new(scanner.value()?)?;
         scanner.take(b':')?;
-        take(&name, &mut scanner)?;
+        let value = scanner.value()?;
+        if let Some(at) = names.iter().position(|wanted| wanted.as_bytes() == name.0) {
+            values[at] = value;
+            missing -= 1;
+        }
     }
+    Some(())
 }
 
-/// A place in JSON text.
-pub(crate) struct Scanner<'a> {
-    text: &'a str,
+/// The elements of a value that is an array.
+pub(super) fn elements(array: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut scanner = Scanner { json: array, at: 0 };
+    let mut values = Vec::new();
+    scanner.take(b'[')?;
+    while scanner.take(b']').is_none() {
+        let _ = scanner.take(b','); // Not before the first.
+        values.push(scanner.value()?);
+    }
+    Some(values)
+}
+
+/// A place in JSON.
+struct Scanner<'a> {
+    json: &'a [u8],
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    fn bytes(&self) -> &'a [u8] {
-        self.text.as_bytes()
-    }
-
-    /// The next byte that is not white space, which stays; zero, which stands nowhere in JSON, where there is none.
-    pub(crate) fn peek(&mut self) -> u8 {
-        while let Some(byte) = self.bytes().get(self.at) {
-            match byte {
-                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-                _ => return *byte,
-            }
-        }
-        0
-    }
-
     /// Takes this byte, if it is the next that is not white space.
-    pub(crate) fn take(&mut self, wanted: u8) -> Option<()> {
-        if self.peek() == wanted {
-            self.at += 1;
-            Some(())
-        } else {
-            None
+    fn take(&mut self, wanted: u8) -> Option<()> {
+        if self.peek()? != wanted {
+            return None;
         }
+        self.at += 1;
+        Some(())
     }
 
-    /// Takes a string.
-    pub(crate) fn string(&mut self) -> Option<JsonText<'a>> {
-        self.take(b'"')?;
-        let start = self.at;
+    /// The next byte that is not white space, which stays.
+    fn peek(&mut self) -> Option<u8> {
         loop {
-            let found = find_either(b'"', b'\\', self.bytes().get(self.at..)?)?;
-            self.at += found + 1;
-            if self.bytes().get(self.at - 1) == Some(&b'"') {
-                return self.text.get(start..self.at - 1).map(JsonText);
+            match self.json.get(self.at)? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                byte => return Some(*byte),
+            }
+        }
+    }
+
+    /// Takes any value, or a member's name, and gives its text.
+    fn value(&mut self) -> Option<&'a [u8]> {
+        self.peek()?;
+        let start = self.at;
+        let mut depth = 0_u32;
+        loop {
+            let byte = *self.json.get(self.at)?;
+            if depth == 0 && matches!(byte, b',' | b':' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(&self.json[start..self.at]).filter(|value| !value.is_empty());
             }
             self.at += 1;
-        }
-    }
-
-    /// Takes any value and gives its text.
-    pub(crate) fn value(&mut self) -> Option<&'a str> {
-        let first = self.peek();
-        let start = self.at;
-        match first {
-            b'"' => {
-                self.string()?;
-            }
-            b'{' | b'[' => self.skip_nested()?,
-            _ => {
-                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-                let rest = self.bytes().get(start..)?;
-                self.at += rest.iter().position(ends).unwrap_or(rest.len());
-            }
-        }
-        self.text.get(start..self.at).filter(|value| !value.is_empty())
-    }
-
-    fn skip_nested(&mut self) -> Option<()> {
-        let mut depth = 0_usize;
-        loop {
-            match self.bytes().get(self.at)? {
-                b'"' => {
-                    self.string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
+            match byte {
+                b'"' => self.skip_string()?,
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth -= 1,
                 _ => {}
             }
-            self.at += 1;
-            if depth == 0 {
-                return Some(());
-            }
         }
+    }
+
+    /// Goes on behind a string whose first quote is taken.
+    fn skip_string(&mut self) -> Option<()> {
+        loop {
+            self.at += find_either(b'"', b'\\', self.json.get(self.at..)?)?;
+            if self.json[self.at] == b'"' {
+                break;
+            }
+            self.at += 2;
+        }
+        self.at += 1;
+        Some(())
     }
 }

@@ -103,6 +103,7 @@ fn beyond_its_room_an_intent_is_refused_at_once() {
     let (mut overlay, ids) = overlay(8);
     assert_eq!(overlay.add(0), Err(Full));
     overlay.answered(ids[3], Answer::Refused);
+    assert_eq!(settled(&mut overlay), [(ids[3], Settled::Dropped)]);
     assert!(overlay.add(0).is_ok());
 }
 

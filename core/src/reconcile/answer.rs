@@ -46,12 +46,12 @@ pub enum Output {
         /// The event's position.
         position: Position,
         /// The event.
-        envelope: Box<str>,
+        envelope: Box<[u8]>,
     },
     /// These revisions of a stream are not in the log any more: the state goes on without them.
     Lost {
-        /// The stream.
-        stream: Box<str>,
+        /// The stream's name, as it stands in JSON.
+        stream: Box<[u8]>,
         /// The first revision lost.
         from: Revision,
         /// The last revision lost.
@@ -73,8 +73,8 @@ pub enum Missing {
     },
     /// Events of one stream, although nothing is missing in the set: fetch a page of that stream.
     Stream {
-        /// The stream.
-        stream: Box<str>,
+        /// The stream's name, as it stands in JSON.
+        stream: Box<[u8]>,
         /// The first revision that is missing.
         from: Revision,
     },
@@ -98,4 +98,9 @@ pub struct Counts {
     pub dropped: u64,
     /// Events that had to be held, each besides its final verdict.
     pub gap: u64,
+}
+
+impl Counts {
+    pub(super) const ZERO: Self =
+        Self { applied: 0, stale: 0, duplicate: 0, unreadable: 0, discarded: 0, dropped: 0, gap: 0 };
 }

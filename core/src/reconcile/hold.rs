@@ -2,10 +2,7 @@
 
 use std::mem;
 
-use crate::{
-    envelope::scan,
-    version::{Revision, Sequence},
-};
+use crate::version::Sequence;
 
 /// How much may wait for what is missing. What goes beyond is dropped whole and fetched anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +13,14 @@ pub struct HoldLimits {
     pub bytes_max: usize,
 }
 
+impl HoldLimits {
+    /// What suits a browser.
+    pub const DEFAULT: Self = Self { events_max: 1_024, bytes_max: 4 * 1024 * 1024 };
+}
+
 impl Default for HoldLimits {
     fn default() -> Self {
-        Self { events_max: 1_024, bytes_max: 4 * 1024 * 1024 }
+        Self::DEFAULT
     }
 }
 
@@ -26,19 +28,12 @@ impl Default for HoldLimits {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) prev: Sequence,
-    pub(super) envelope: Box<str>,
-}
-
-/// What an overflow dropped.
-pub(super) struct Dropped {
-    pub(super) events: u64,
-    /// The highest of their sequences.
-    pub(super) last: Sequence,
+    pub(super) envelope: Box<[u8]>,
 }
 
 #[derive(Debug)]
 pub(super) struct Hold {
-    limits: HoldLimits,
+    pub(super) limits: HoldLimits,
     /// In order of their sequences. The first `released` have gone: to move the rest up for each would take long.
     events: Vec<(Sequence, Held)>,
     released: usize,
@@ -46,7 +41,7 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    pub(super) fn new(limits: HoldLimits) -> Self {
+    pub(super) const fn new(limits: HoldLimits) -> Self {
         Self { limits, events: Vec::new(), released: 0, bytes: 0 }
     }
 
@@ -68,46 +63,44 @@ impl Hold {
         self.waiting().first().map(|(sequence, held)| (*sequence, held))
     }
 
-    /// The revision of the first event of a stream that waits.
-    pub(super) fn first_of(&self, stream: &str) -> Option<Revision> {
-        let headers = self.waiting().iter().filter_map(|(_, held)| scan(&held.envelope).ok());
-        let mut own = headers.filter(|header| header.stream.decode().as_deref() == Some(stream));
-        own.next().map(|header| header.revision)
+    /// The highest sequence.
+    pub(super) fn last(&self) -> Sequence {
+        self.waiting().last().map_or(Sequence::ZERO, |(sequence, _)| *sequence)
     }
 
-    /// Takes an event, or drops all where that would be too much.
-    pub(super) fn insert(&mut self, sequence: Sequence, held: Held) -> Result<(), Dropped> {
-        self.bytes += held.envelope.len();
-        match self.place(sequence) {
-            Ok(at) => {
-                if let Some((_, replaced)) = self.events.get_mut(at) {
-                    self.bytes -= mem::replace(replaced, held).envelope.len();
-                }
-            }
-            Err(at) => self.events.insert(at, (sequence, held)),
-        }
-        if self.len() <= self.limits.events_max && self.bytes <= self.limits.bytes_max {
-            return Ok(());
-        }
-        let last = self.events.last().map_or(sequence, |(last, _)| *last);
-        Err(Dropped { events: self.clear(), last })
-    }
-
-    /// Lets the first event go.
-    pub(super) fn release(&mut self) -> Option<Held> {
-        let (_, held) = self.events.get_mut(self.released)?;
-        let held = mem::take(held);
-        self.bytes -= held.envelope.len();
-        self.released += 1;
-        if self.released * 2 >= self.events.len() {
+    /// Takes an event that is not held yet.
+    pub(super) fn insert(&mut self, sequence: Sequence, held: Held) {
+        if self.released * 2 > self.events.len() {
             self.events = self.events.split_off(self.released);
             self.released = 0;
         }
-        Some(held)
+        self.bytes += held.envelope.len();
+        let (Ok(at) | Err(at)) = self.place(sequence);
+        self.events.insert(at, (sequence, held));
+    }
+
+    /// Whether more waits than may.
+    pub(super) fn is_too_full(&self) -> bool {
+        self.len() > self.limits.events_max || self.bytes > self.limits.bytes_max
+    }
+
+    /// Lets the first event go.
+    pub(super) fn release(&mut self) -> Option<(Sequence, Held)> {
+        let first = mem::take(self.events.get_mut(self.released)?);
+        self.bytes -= first.1.envelope.len();
+        self.released += 1;
+        Some(first)
+    }
+
+    /// Takes back the event that went last.
+    pub(super) fn put_back(&mut self, first: (Sequence, Held)) {
+        self.bytes += first.1.envelope.len();
+        self.released -= 1;
+        self.events[self.released] = first;
     }
 
     fn waiting(&self) -> &[(Sequence, Held)] {
-        self.events.get(self.released..).unwrap_or_default()
+        &self.events[self.released..]
     }
 
     /// Where an event waits, or where it would.

@@ -35,21 +35,21 @@ pub struct Arrival<'a> {
     /// The sequence of the event before it in this set of topics, or the cursor that it was asked for with.
     pub prev: Sequence,
     /// The CloudEvent in JSON.
-    pub envelope: &'a str,
+    pub envelope: &'a [u8],
 }
 
 impl<'a> Message<'a> {
     /// Reads a frame of an event stream.
     #[must_use]
     pub fn read(frame: &Frame<'a>) -> Self {
-        let position = frame.id.and_then(|id| id.parse().ok());
+        let position = frame.id.and_then(Position::read);
         let prev = frame.prev.and_then(|prev| Sequence::new(prev).ok());
         match frame.event {
-            CONTROL_EVENT => match ControlKind::scan(frame.data) {
+            event if event == CONTROL_EVENT.as_bytes() => match ControlKind::scan(frame.data) {
                 Some(kind) => Self::Control { kind, position, prev },
                 None => Self::Unknown,
             },
-            "" | "message" => match (position, prev) {
+            b"" | b"message" => match (position, prev) {
                 (Some(position), Some(prev)) => Self::Event(Arrival { position, prev, envelope: frame.data }),
                 _ => Self::Unplaced,
             },
@@ -60,14 +60,12 @@ impl<'a> Message<'a> {
 
 impl<'a> Page<'a> {
     /// The events of a page of the log, each with the one before it. `None` for a page that does not tell its place.
-    ///
-    /// An event whose header can't be read has the lowest place it can have, so that it is told and not passed over.
     #[must_use]
     pub fn arrivals(&self) -> Option<(impl Iterator<Item = Arrival<'a>>, Position)> {
         let end = self.next?;
         let mut prev = self.prev?;
-        let arrive = move |envelope: &&'a str| {
-            let arrival = arrival(envelope, end.epoch, prev);
+        let arrive = move |envelope: &&'a [u8]| {
+            let arrival = Arrival::in_page(envelope, end.epoch, prev);
             prev = arrival.position.sequence;
             arrival
         };
@@ -75,8 +73,14 @@ impl<'a> Page<'a> {
     }
 }
 
-fn arrival(envelope: &str, epoch: Epoch, prev: Sequence) -> Arrival<'_> {
-    let lowest = prev.next().unwrap_or(Sequence::MAX);
-    let sequence = scan(envelope).map_or(lowest, |header| header.sequence);
-    Arrival { position: Position::new(epoch, sequence), prev, envelope }
+impl<'a> Arrival<'a> {
+    /// An event of a page of the log, after the one with this sequence.
+    ///
+    /// One whose header can't be read has the lowest place it can have, so that it is told and not passed over.
+    #[must_use]
+    pub fn in_page(envelope: &'a [u8], epoch: Epoch, prev: Sequence) -> Self {
+        let lowest = prev.next().unwrap_or(Sequence::MAX);
+        let sequence = scan(envelope).map_or(lowest, |header| header.sequence);
+        Self { position: Position::new(epoch, sequence), prev, envelope }
+    }
 }

@@ -23,11 +23,12 @@ struct Entry {
 }
 
 impl Entry {
-    fn envelope(&self) -> String {
+    fn envelope(&self) -> Vec<u8> {
         let Self { sequence, stream, revision, version } = self;
         format!(
             r#"{{"subject":"{stream}","sequence":"{sequence:016}","revision":{revision},"version":{version},"data":1}}"#
         )
+        .into_bytes()
     }
 }
 
@@ -243,7 +244,7 @@ fn a_revision_missing_below_the_cursor_is_fetched_from_its_stream() {
     let (mut reconciler, attempt) = started(After::Earliest);
     give(&mut reconciler, attempt, 0, &entry(1, "a:1", 1, 1));
     assert_eq!(give(&mut reconciler, attempt, 1, &entry(9, "a:1", 3, 1)), Some(Verdict::Gap));
-    let fetch = Output::Fetch(Missing::Stream { stream: "a:1".into(), from: Revision::new(2).unwrap() });
+    let fetch = Output::Fetch(Missing::Stream { stream: b"a:1"[..].into(), from: Revision::new(2).unwrap() });
     assert_eq!(reconciler.poll(), Some(fetch));
     assert_eq!(reconciler.stream_event(attempt, &entry(5, "a:1", 2, 1).envelope()), Some(Verdict::Apply));
     assert_eq!(reconciler.resume(), After::Position(at(1)), "one stream never moves the set's cursor");
@@ -264,7 +265,7 @@ fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
     let page = [entry(2, "b:1", 1, 1), entry(5, "b:1", 2, 2), entry(6, "b:1", 3, 1), entry(14, "b:1", 4, 2)];
     let verdicts: Vec<_> = page.iter().map(|entry| reconciler.added_event(epoch, &entry.envelope())).collect();
     assert_eq!(verdicts, [Verdict::Apply, Verdict::Apply, Verdict::Stale, Verdict::Apply].map(Some));
-    assert_eq!(reconciler.added_event(epoch, "{}"), Some(Verdict::Unreadable));
+    assert_eq!(reconciler.added_event(epoch, b"{}"), Some(Verdict::Unreadable));
     assert_eq!(reconciler.resume(), After::Position(at(11)));
 
     let attempt = reconciler.connect();
@@ -278,7 +279,8 @@ fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
 fn what_an_added_topic_has_lost_is_told() {
     let (mut reconciler, _) = started(After::Earliest);
     assert_eq!(reconciler.added_event(at(0).epoch, &entry(7, "b:1", 3, 1).envelope()), Some(Verdict::Apply));
-    let lost = Output::Lost { stream: "b:1".into(), from: Revision::new(1).unwrap(), to: Revision::new(2).unwrap() };
+    let lost =
+        Output::Lost { stream: b"b:1"[..].into(), from: Revision::new(1).unwrap(), to: Revision::new(2).unwrap() };
     assert_eq!((reconciler.poll(), reconciler.poll()), (Some(lost), None));
     assert_eq!(reconciler.added_event("00000000".parse().unwrap(), &entry(8, "b:1", 4, 1).envelope()), None);
 }
@@ -291,7 +293,7 @@ fn a_revision_that_the_log_no_longer_has_is_told_and_gone_without() {
     assert!(matches!(reconciler.poll(), Some(Output::Fetch(Missing::Stream { .. }))));
     reconciler.fetched(attempt);
     let two_to_three =
-        Output::Lost { stream: "a:1".into(), from: Revision::new(2).unwrap(), to: Revision::new(3).unwrap() };
+        Output::Lost { stream: b"a:1"[..].into(), from: Revision::new(2).unwrap(), to: Revision::new(3).unwrap() };
     assert_eq!(reconciler.poll(), Some(two_to_three));
     assert!(matches!(reconciler.poll(), Some(Output::Released { verdict: Verdict::Apply, .. })));
     assert_eq!(reconciler.poll(), None);
@@ -300,7 +302,7 @@ fn a_revision_that_the_log_no_longer_has_is_told_and_gone_without() {
 #[test]
 fn an_unreadable_event_is_told_once_and_does_not_stop_the_rest() {
     let (mut reconciler, attempt) = started(After::Earliest);
-    let broken = Arrival { position: at(1), prev: Sequence::ZERO, envelope: "{\"subject\":" };
+    let broken = Arrival { position: at(1), prev: Sequence::ZERO, envelope: b"{\"subject\":" };
     assert_eq!(reconciler.event(attempt, &broken), Some(Verdict::Unreadable));
     assert_eq!(reconciler.event(attempt, &broken), Some(Verdict::Duplicate));
     assert_eq!(give(&mut reconciler, attempt, 1, &entry(2, "a:2", 1, 1)), Some(Verdict::Apply));
@@ -377,7 +379,7 @@ fn frames_and_pages_are_read_as_what_they_are() {
     let mut decoder = Decoder::new();
     decoder.push(&wire);
     let event = decoder.next_frame().unwrap().map(|frame| Message::read(&frame)).unwrap();
-    assert_eq!(event, Message::Event(Arrival { position: at(42), prev: sequence_of(39), envelope: "{}" }));
+    assert_eq!(event, Message::Event(Arrival { position: at(42), prev: sequence_of(39), envelope: b"{}" }));
     let control =
         Message::Control { kind: ControlKind::Heartbeat, position: Some(at(50)), prev: Some(sequence_of(42)) };
     assert_eq!(decoder.next_frame().unwrap().map(|frame| Message::read(&frame)), Some(control));
@@ -385,9 +387,10 @@ fn frames_and_pages_are_read_as_what_they_are() {
         assert_eq!(decoder.next_frame().unwrap().map(|frame| Message::read(&frame)), Some(expected));
     }
 
-    let [one, two] = [entry(3, "a:1", 1, 1).envelope(), entry(9, "a:1", 2, 1).envelope()];
+    let [one, two] =
+        [entry(3, "a:1", 1, 1), entry(9, "a:1", 2, 1)].map(|entry| String::from_utf8(entry.envelope()).unwrap());
     let json = format!(r#"{{"events":[{one},{{}},{two}],"prev":2,"next":"{}"}}"#, at(12));
-    let page = scan_page(&json).unwrap();
+    let page = scan_page(json.as_bytes()).unwrap();
     let (arrivals, end) = page.arrivals().unwrap();
     let places: Vec<_> = arrivals.map(|arrival| (arrival.prev.get(), arrival.position.sequence.get())).collect();
     assert_eq!((places, end), (vec![(2, 3), (3, 4), (4, 9)], at(12)));

@@ -7,19 +7,20 @@ use crate::{find::find_either, version::digits};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// What the stream dispatches: one block of lines that had data.
+/// What the stream dispatches: one block of lines that had data. Its fields are bytes as they came: the standard has their
+/// text decoded as UTF-8 with U+FFFD for what is none, as [`String::from_utf8_lossy`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The id that this very frame carried.
-    pub id: Option<&'a str>,
+    pub id: Option<&'a [u8]>,
     /// The id to resume from: this frame's own, or the last one before it; empty if there was none.
-    pub last_event_id: &'a str,
+    pub last_event_id: &'a [u8],
     /// The type as given; empty stands for the standard's `message`.
-    pub event: &'a str,
+    pub event: &'a [u8],
     /// Our field: the sequence of the event before this one in this set of topics. `None` also where it is not a number.
     pub prev: Option<u64>,
     /// The data, its lines joined by `\n`.
-    pub data: &'a str,
+    pub data: &'a [u8],
 }
 
 /// Why a stream can't be read on.
@@ -56,21 +57,19 @@ pub struct Decoder {
     after_cr: bool,
     failed: bool,
     block: Block,
-    event: String,
-    last_event_id: String,
+    last_event_id: Vec<u8>,
     retry_ms: Option<u64>,
-    /// Data that was not UTF-8, made so.
-    replaced: String,
 }
 
-/// The fields of the block that is being read.
-#[derive(Debug, Default)]
+/// The fields of the block that is being read, or that was dispatched last.
+#[derive(Debug)]
 struct Block {
+    is_over: bool,
     /// Where in the buffer the data stands, as start and end: the lines so far, joined in place.
     data: Option<(usize, usize)>,
     has_id: bool,
-    id: String,
-    event: String,
+    id: Vec<u8>,
+    event: Vec<u8>,
     prev: Option<u64>,
 }
 
@@ -99,11 +98,9 @@ impl Decoder {
             at_start: true,
             after_cr: false,
             failed: false,
-            block: Block { data: None, has_id: false, id: String::new(), event: String::new(), prev: None },
-            event: String::new(),
-            last_event_id: String::new(),
+            block: Block { is_over: false, data: None, has_id: false, id: Vec::new(), event: Vec::new(), prev: None },
+            last_event_id: Vec::new(),
             retry_ms: None,
-            replaced: String::new(),
         }
     }
 
@@ -144,19 +141,37 @@ impl Decoder {
     ///
     /// If a frame spans more than the limit; then again until [`reset`](Self::reset).
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, DecodeError> {
+        if self.block.is_over {
+            self.block.clear();
+        }
         while let Some((start, end)) = self.next_line()? {
             if start < end {
                 self.take_field(start, end);
-            } else if let Some(block) = self.end_block() {
-                return Ok(Some(self.frame(&block)));
+                continue;
             }
+            // The id counts even where there is no data to dispatch.
+            if self.block.has_id {
+                set(&mut self.last_event_id, &self.block.id);
+            }
+            let Some((start, end)) = self.block.data else {
+                self.block.clear();
+                continue;
+            };
+            self.block.is_over = true;
+            return Ok(Some(Frame {
+                id: self.block.has_id.then_some(&self.block.id),
+                last_event_id: &self.last_event_id,
+                event: &self.block.event,
+                prev: self.block.prev,
+                data: &self.buffer[start..end],
+            }));
         }
         Ok(None)
     }
 
     /// The id to resume from, also where a block without data brought it; empty if there was none.
     #[must_use]
-    pub fn last_event_id(&self) -> &str {
+    pub fn last_event_id(&self) -> &[u8] {
         &self.last_event_id
     }
 
@@ -175,7 +190,7 @@ impl Decoder {
     /// Goes to the start of another stream, a reconnect's: drops what is unread and any error, and keeps the last event
     /// id and the reconnection time, as browsers do.
     pub fn reset(&mut self) {
-        self.block = Block::default();
+        self.block.clear();
         self.filled = 0;
         self.line = 0;
         self.scanned = 0;
@@ -190,67 +205,49 @@ impl Decoder {
         if self.failed {
             return Err(DecodeError::FrameTooLarge { limit_bytes });
         }
-        if !self.skip_before_line() {
-            return Ok(None);
+        let received = &self.buffer[..self.filled];
+        if self.after_cr
+            && let Some(first) = received.get(self.line)
+        {
+            self.after_cr = false;
+            self.line += usize::from(*first == b'\n');
+            self.scanned = self.line;
         }
-        let unscanned = self.buffer.get(self.scanned..self.filled).unwrap_or_default();
+        let unscanned = &received[self.scanned..];
         let found = find_either(b'\n', b'\r', unscanned);
-        let (start, end) = (self.line, self.scanned + found.unwrap_or(unscanned.len()));
+        let (mut start, end) = (self.line, self.scanned + found.unwrap_or(unscanned.len()));
         if end - self.kept_from() > limit_bytes {
             self.reset();
             self.buffer = Vec::new();
             self.failed = true;
             return Err(DecodeError::FrameTooLarge { limit_bytes });
         }
-        if found.is_none() {
-            self.scanned = end;
-            return Ok(None);
-        }
-        self.after_cr = self.buffer.get(end) == Some(&b'\r');
+        self.scanned = end;
+        let Some(end_of_line) = received.get(end) else { return Ok(None) };
+        self.after_cr = *end_of_line == b'\r';
         self.line = end + 1;
         self.scanned = self.line;
+        if mem::take(&mut self.at_start) && received[start..end].starts_with(BYTE_ORDER_MARK) {
+            start += BYTE_ORDER_MARK.len();
+        }
         Ok(Some((start, end)))
     }
 
-    /// Steps over the byte order mark that may open a stream and the LF that may follow a CR. `false` while more bytes
-    /// must tell.
-    fn skip_before_line(&mut self) -> bool {
-        let unread = self.buffer.get(self.line..self.filled).unwrap_or_default();
-        let skipped = if self.at_start {
-            if unread.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(unread) {
-                return false;
-            }
-            if unread.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
-        } else if self.after_cr {
-            let Some(first) = unread.first() else {
-                return false;
-            };
-            usize::from(*first == b'\n')
-        } else {
-            return true;
-        };
-        self.at_start = false;
-        self.after_cr = false;
-        self.line += skipped;
-        self.scanned = self.line;
-        true
-    }
-
     fn take_field(&mut self, start: usize, end: usize) {
-        let line = self.buffer.get(start..end).unwrap_or_default();
-        // Names are short: a search by words would gain nothing and cost the browser its code.
-        let (name, value) = match line.iter().position(|byte| *byte == b':') {
-            Some(colon) => (line.get(..colon), line.get(colon + 1..).unwrap_or_default()),
-            None => (Some(line), &[][..]),
-        };
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        match name.unwrap_or_default() {
-            b"data" => self.add_data(end - value.len(), end),
+        let line = &self.buffer[start..end];
+        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let mut at = line.len().min(colon + 1);
+        if line.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        let value = &line[at..];
+        match &line[..colon] {
+            b"data" => self.add_data(start + at, end),
             b"id" if value.iter().all(|byte| *byte != 0) => {
-                replace_invalid(&mut self.block.id, value);
+                set(&mut self.block.id, value);
                 self.block.has_id = true;
             }
-            b"event" => replace_invalid(&mut self.block.event, value),
+            b"event" => set(&mut self.block.event, value),
             b"prev" => self.block.prev = digits(value),
             b"retry" => self.retry_ms = digits(value).or(self.retry_ms),
             _ => {} // A comment (its name is empty), an id with NUL, or a field unknown: all ignored.
@@ -270,37 +267,6 @@ impl Decoder {
         self.block.data = Some((first, joined_end + 1 + (end - start)));
     }
 
-    /// What a blank line does: the id counts even where there is no data to dispatch.
-    fn end_block(&mut self) -> Option<Dispatch> {
-        let has_id = mem::take(&mut self.block.has_id);
-        if has_id {
-            mem::swap(&mut self.last_event_id, &mut self.block.id);
-        }
-        mem::swap(&mut self.event, &mut self.block.event);
-        self.block.event.clear();
-        let prev = self.block.prev.take();
-        self.block.data.take().map(|data| Dispatch { data, has_id, prev })
-    }
-
-    fn frame(&mut self, dispatch: &Dispatch) -> Frame<'_> {
-        let (start, end) = dispatch.data;
-        let bytes = self.buffer.get(start..end).unwrap_or_default();
-        let data = match str::from_utf8(bytes) {
-            Ok(data) => data,
-            Err(_) => {
-                replace_invalid(&mut self.replaced, bytes);
-                &self.replaced
-            }
-        };
-        Frame {
-            id: dispatch.has_id.then_some(self.last_event_id.as_str()),
-            last_event_id: &self.last_event_id,
-            event: &self.event,
-            prev: dispatch.prev,
-            data,
-        }
-    }
-
     /// From where on the buffer's bytes are still needed.
     fn kept_from(&self) -> usize {
         self.block.data.map_or(self.line, |(start, _)| start)
@@ -316,20 +282,18 @@ impl Decoder {
     }
 }
 
-struct Dispatch {
-    data: (usize, usize),
-    has_id: bool,
-    prev: Option<u64>,
+impl Block {
+    fn clear(&mut self) {
+        self.is_over = false;
+        self.data = None;
+        self.has_id = false;
+        self.event.clear();
+        self.prev = None;
+    }
 }
 
-/// Writes `bytes` to `text` as the standard decodes UTF-8: U+FFFD for what is none.
-fn replace_invalid(text: &mut String, mut bytes: &[u8]) {
-    text.clear();
-    while let Err(error) = str::from_utf8(bytes) {
-        let (valid, rest) = bytes.split_at(error.valid_up_to());
-        text.push_str(str::from_utf8(valid).unwrap_or_default());
-        text.push(char::REPLACEMENT_CHARACTER);
-        bytes = rest.get(error.error_len().unwrap_or(rest.len())..).unwrap_or_default();
-    }
-    text.push_str(str::from_utf8(bytes).unwrap_or_default());
+/// Puts a value in a field, whose memory stays.
+fn set(field: &mut Vec<u8>, value: &[u8]) {
+    field.clear();
+    field.extend_from_slice(value);
 }

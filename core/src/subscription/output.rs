@@ -11,18 +11,20 @@ pub enum Transport {
     Poll,
 }
 
-/// What is to be done or told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Connect from the cursor, with a token that is asked for anew.
-    Connect(Transport),
-    /// End the connection, if it still is there.
-    Disconnect {
-        /// How long nothing was heard, in milliseconds, where that is why; else 0.
-        silent_ms: u64,
-    },
+/// What is to be done and told, in this order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// End the connection, if it still is there. The number says how long nothing was heard, in milliseconds, where that is
+    /// why; else it is 0.
+    pub disconnect: Option<u64>,
     /// The status has changed.
-    Status(Status),
+    pub status: Option<Status>,
+    /// Connect from the cursor, with a token that is asked for anew.
+    pub connect: Option<Transport>,
+}
+
+impl Outputs {
+    pub(super) const NONE: Self = Self { disconnect: None, status: None, connect: None };
 }
 
 /// How a subscription stands.

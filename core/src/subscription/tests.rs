@@ -4,6 +4,21 @@ use super::*;
 
 const HEARTBEAT: Input = Input::Ready { heartbeat_ms: 15_000 };
 
+/// One of [`Outputs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Output {
+    Disconnect { silent_ms: u64 },
+    Status(Status),
+    Connect(Transport),
+}
+
+impl Outputs {
+    fn in_order(self) -> impl Iterator<Item = Output> {
+        let disconnect = self.disconnect.map(|silent_ms| Output::Disconnect { silent_ms });
+        disconnect.into_iter().chain(self.status.map(Output::Status)).chain(self.connect.map(Output::Connect))
+    }
+}
+
 /// A subscription, its time, and what it asked for since it was last looked at.
 struct Shell {
     subscription: Subscription,
@@ -23,8 +38,7 @@ impl Shell {
     }
 
     fn given(&mut self, inputs: &[Input]) -> Vec<Output> {
-        inputs.iter().for_each(|input| self.subscription.handle(self.now, *input));
-        std::iter::from_fn(|| self.subscription.poll()).collect()
+        inputs.iter().flat_map(|input| self.subscription.handle(self.now, *input).in_order()).collect()
     }
 
     /// Begins, and loses one connection after another: how long it waits after each.

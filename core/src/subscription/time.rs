@@ -15,37 +15,44 @@ pub(super) enum Timer {
 
 const TIMERS: [Timer; 4] = [Timer::Silence, Timer::Fetch, Timer::Settle, Timer::Connect];
 
+/// No timer is ever due then.
+const NEVER: u64 = u64::MAX;
+
 /// When each is due.
-#[derive(Debug, Default)]
-pub(super) struct Timers([Option<u64>; TIMERS.len()]);
+#[derive(Debug)]
+pub(super) struct Timers([u64; TIMERS.len()]);
 
 impl Timers {
+    pub(super) const fn new() -> Self {
+        Self([NEVER; TIMERS.len()])
+    }
+
     pub(super) fn set(&mut self, timer: Timer, at: u64) {
-        self.0[timer as usize] = Some(at);
+        self.0[timer as usize] = at;
     }
 
     pub(super) fn clear(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
+        self.set(timer, NEVER);
     }
 
     pub(super) fn is_set(&self, timer: Timer) -> bool {
-        self.0[timer as usize].is_some()
+        self.0[timer as usize] != NEVER
     }
 
     pub(super) fn next(&self) -> Option<u64> {
-        self.0.iter().flatten().min().copied()
+        self.0.iter().min().copied().filter(|at| *at != NEVER)
     }
 
     /// Takes one that is due.
     pub(super) fn expired(&mut self, now: u64) -> Option<Timer> {
-        let timer = TIMERS.into_iter().find(|timer| self.0[*timer as usize].is_some_and(|at| at <= now))?;
+        let timer = TIMERS.into_iter().find(|timer| self.0[*timer as usize] <= now)?;
         self.clear(timer);
         Some(timer)
     }
 }
 
 /// The caller's clock, made to never go back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Clock {
     /// What it is ahead of the caller's.
     ahead: u64,
@@ -53,6 +60,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    pub(super) const fn new() -> Self {
+        Self { ahead: 0, last: 0 }
+    }
+
     pub(super) fn read(&mut self, now: u64) -> u64 {
         let read = now.saturating_add(self.ahead);
         self.ahead += self.last.saturating_sub(read);
@@ -71,7 +82,7 @@ impl Clock {
 pub(super) struct Jitter(u64);
 
 impl Jitter {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 

@@ -88,7 +88,7 @@ async fn from_server(remote: &Remote, topics: &Topics, after: After, output: &mu
     loop {
         let json = remote.persist(tell, async || remote.page(topics, cursor, PAGE.events).await).await?;
         let unintelligible = || remote.unintelligible("no page of events");
-        let page = scan_page(&json).ok_or_else(unintelligible)?;
+        let page = scan_page(json.as_bytes()).ok_or_else(unintelligible)?;
         let next = page.next.ok_or_else(unintelligible)?;
         let head = match end {
             Some(head) => head,
@@ -99,7 +99,7 @@ async fn from_server(remote: &Remote, topics: &Topics, after: After, output: &mu
             if sequence > head.sequence {
                 return Ok(ControlFlow::Continue(head));
             }
-            if output.line(envelope.as_bytes())?.is_break() {
+            if output.line(envelope)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -312,6 +312,5 @@ async fn grown(head: &mut watch::Receiver<Sequence>, read: Sequence) -> bool {
 
 /// The name of an event's stream.
 fn stream_of(event: &Stored) -> Option<String> {
-    let header = scan(str::from_utf8(&event.envelope).ok()?).ok()?;
-    header.stream.decode().map(Into::into)
+    scan(&event.envelope).ok()?.stream.decode()
 }

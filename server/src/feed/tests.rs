@@ -114,11 +114,12 @@ impl Reader {
             if let Some(frame) = self.decoder.next_frame().unwrap() {
                 let kind = match Message::read(&frame) {
                     Message::Event(_) => String::new(),
-                    _ => {
-                        serde_json::from_str::<serde_json::Value>(frame.data).unwrap()["kind"].as_str().unwrap().into()
-                    }
+                    _ => serde_json::from_slice::<serde_json::Value>(frame.data).unwrap()["kind"]
+                        .as_str()
+                        .unwrap()
+                        .into(),
                 };
-                let position = frame.id.map(|id| id.parse::<Position>().unwrap().sequence.get());
+                let position = frame.id.map(|id| Position::read(id).unwrap().sequence.get());
                 return Some(Short(kind, position, frame.prev));
             }
             self.decoder.push(&self.frames.next().await?);

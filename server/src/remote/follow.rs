@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use highwater_core::{
     control::{ControlKind, ResetReason},
-    envelope::{scan, scan_page},
+    envelope::{JsonText, scan, scan_page},
     reconcile::{Arrival, Attempt, Counts, Handled, HoldLimits, Message, Missing, Output, Reconciler, Verdict},
     sse::Decoder,
     topic::Topics,
@@ -231,14 +231,14 @@ impl Follower {
         let attempt = connection.attempt;
         let json = match missing {
             Missing::Log { after } => self.remote.page(&self.topics, After::Position(*after), PAGE_EVENTS).await?,
-            Missing::Stream { stream, from } => self.remote.stream_page(stream, *from).await?,
+            Missing::Stream { stream, from } => self.remote.stream_page(&name(stream), *from).await?,
         };
         // Nobody has listened meanwhile.
         connection.heard();
         let of_log = matches!(missing, Missing::Log { .. });
         self.missing = None;
         let unintelligible = || self.remote.unintelligible("no page of events");
-        let page = scan_page(&json).ok_or_else(unintelligible)?;
+        let page = scan_page(json.as_bytes()).ok_or_else(unintelligible)?;
         if of_log {
             let (arrivals, end) = page.arrivals().ok_or_else(unintelligible)?;
             let mut last = page.prev.unwrap_or_default();
@@ -260,11 +260,11 @@ impl Follower {
         self.drain()
     }
 
-    fn judge_of_stream(&mut self, attempt: Attempt, envelope: &str) {
+    fn judge_of_stream(&mut self, attempt: Attempt, envelope: &[u8]) {
         if let Some(verdict) = self.reconciler.stream_event(attempt, envelope) {
             let place = |cursor: Position| Some(Position::new(cursor.epoch, scan(envelope).ok()?.sequence));
             let position = self.cursor().and_then(place);
-            self.told.push_back(Told::Event { verdict, position, envelope: envelope.into(), via: Via::Page });
+            self.told.push_back(Told::Event { verdict, position, envelope: text(envelope), via: Via::Page });
         }
     }
 
@@ -273,9 +273,12 @@ impl Follower {
         while let Some(output) = self.reconciler.poll() {
             match output {
                 Output::Released { verdict, position, envelope } => {
+                    let envelope = text(&envelope);
                     self.told.push_back(Told::Event { verdict, position: Some(position), envelope, via: Via::Hold });
                 }
-                Output::Lost { stream, from, to } => self.told.push_back(Told::Lost { stream, from, to }),
+                Output::Lost { stream, from, to } => {
+                    self.told.push_back(Told::Lost { stream: name(&stream), from, to });
+                }
                 Output::Fetch(wanted) => self.missing = Some(wanted),
                 Output::Reconnect => return Err(self.remote.broken_off("what it says does not fit together")),
             }
@@ -298,12 +301,22 @@ impl Connection {
 
 impl Told {
     fn event(verdict: Verdict, arrival: &Arrival<'_>, via: Via) -> Self {
-        Self::Event { verdict, position: Some(arrival.position), envelope: arrival.envelope.into(), via }
+        Self::Event { verdict, position: Some(arrival.position), envelope: text(arrival.envelope), via }
     }
 
-    fn unplaced(data: &str, via: Via) -> Self {
-        Self::Event { verdict: Verdict::Unreadable, position: None, envelope: data.into(), via }
+    fn unplaced(data: &[u8], via: Via) -> Self {
+        Self::Event { verdict: Verdict::Unreadable, position: None, envelope: text(data), via }
     }
+}
+
+/// What came, as text.
+fn text(bytes: &[u8]) -> Box<str> {
+    String::from_utf8_lossy(bytes).into()
+}
+
+/// The stream's name that stands so in JSON.
+fn name(json: &[u8]) -> Box<str> {
+    JsonText::from_bytes(json).decode().unwrap_or_default().into()
 }
 
 /// What a control frame says beside what the reconciler has made of it.
@@ -323,8 +336,8 @@ struct ProblemBody {
 
 impl ControlBody {
     /// What can't be read says nothing.
-    fn read(body: &str) -> Self {
-        serde_json::from_str(body).unwrap_or_default()
+    fn read(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
     }
 }
 

@@ -176,14 +176,15 @@ fn messages(sub: u32, subscription: Subscription) -> impl Stream<Item = Vec<Stri
 
 /// A frame as a message: an event in an object around it, or a control frame's body with what the frame has beside it.
 fn message(sub: u32, frame: &Frame<'_>) -> Option<String> {
+    let [id, data] = [frame.id.unwrap_or_default(), frame.data].map(String::from_utf8_lossy);
     let mut message = format!(r#"{{"sub":{sub}"#);
-    if let (Some(id), Some(prev)) = (frame.id, frame.prev) {
+    if let (Some(_), Some(prev)) = (frame.id, frame.prev) {
         message += &format!(r#","id":"{id}","prev":{prev}"#);
     }
-    match (frame.event, frame.data.strip_prefix('{')) {
-        (CONTROL_EVENT, Some(members)) => message += &format!(",{members}"),
-        (_, Some(_)) => message += &format!(r#","event":{}}}"#, frame.data),
-        (_, None) => return None,
+    match data.strip_prefix('{') {
+        Some(members) if frame.event == CONTROL_EVENT.as_bytes() => message += &format!(",{members}"),
+        Some(_) => message += &format!(r#","event":{data}}}"#),
+        None => return None,
     }
     Some(message)
 }

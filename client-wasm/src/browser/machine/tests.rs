@@ -104,7 +104,7 @@ fn revisions_that_are_gone_are_told() {
     // Nothing is missing in the set, but the stream's first two events.
     receive(&mut machine, &format!("prev: 0\ndata: {}\nid: {}\n\n", envelope(3, 0, "3"), at(3)));
     assert_eq!(told(&mut machine), ["gap 3"]);
-    let missing = Missing::Stream { stream: STREAM.into(), from: Revision::new(1).unwrap() };
+    let missing = Missing::Stream { stream: STREAM.as_bytes().into(), from: Revision::new(1).unwrap() };
     assert_eq!(machine.next_action(), Some(Action::Fetch(missing, at(3).epoch)));
     machine.fetched(NOW, PageKind::Stream, format!(r#"{{"events":[{}]}}"#, envelope(2, 0, "2")).as_bytes());
     assert_eq!(told(&mut machine), ["lost 1 to 1", "apply 2", "apply 3"]);

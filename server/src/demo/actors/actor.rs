@@ -210,10 +210,10 @@ impl Voice {
         let mut from = Some(Revision::ZERO);
         while let Some(revision) = from.and_then(Revision::next) {
             let page = remote.stream_page(stream.as_str(), revision).await?;
-            let page = scan_page(&page).ok_or_else(|| remote.unintelligible("no page of events"))?;
+            let page = scan_page(page.as_bytes()).ok_or_else(|| remote.unintelligible("no page of events"))?;
             from = None;
             for envelope in page.events {
-                let event = parse_event(envelope.as_bytes())?;
+                let event = parse_event(envelope)?;
                 self.hear(&event.clock)?;
                 from = Some(event.revision);
             }

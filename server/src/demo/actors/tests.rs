@@ -64,8 +64,8 @@ impl Office {
 
     async fn log(&self) -> Vec<Event> {
         let page = self.remote.stream_page(STREAM, Revision::ZERO.next().unwrap()).await.unwrap();
-        let events = scan_page(&page).unwrap().events;
-        events.into_iter().map(|event| parse_event(event.as_bytes()).unwrap()).collect()
+        let events = scan_page(page.as_bytes()).unwrap().events;
+        events.into_iter().map(|event| parse_event(event).unwrap()).collect()
     }
 }
 

@@ -201,9 +201,10 @@ async fn repeats_are_whole_frames_with_their_ids() {
     decoder.push(&proxy.get("/numbers").await.bytes().await.unwrap());
     let mut ids = Vec::new();
     while let Some(frame) = decoder.next_frame().unwrap() {
-        assert_eq!(frame.id.unwrap(), format!("k3x9q7ma-{}", frame.data));
-        assert_eq!(frame.prev.unwrap() + 1, frame.data.parse::<u64>().unwrap());
-        ids.push(frame.data.parse::<u64>().unwrap());
+        let data = str::from_utf8(frame.data).unwrap();
+        assert_eq!(frame.id.unwrap(), format!("k3x9q7ma-{data}").as_bytes());
+        assert_eq!(frame.prev.unwrap() + 1, data.parse::<u64>().unwrap());
+        ids.push(data.parse::<u64>().unwrap());
     }
     ids.sort_unstable();
     assert_eq!(ids, (1..=20).flat_map(|number| [number, number]).collect::<Vec<_>>());
