@@ -232,6 +232,85 @@ test('what a connection did not bring any more is brought by the next', async (t
   assert.deepEqual(store.getSnapshot().confirmed, ['mine']);
 });
 
+test('what a user does asks for no page, and leaves the state current', async (t) => {
+  const { store, seen, requests } = await following(t);
+  await store.dispatch(say('after what is read when a client is live')).confirmed;
+  const [asked, shown] = [requests.length, seen.length];
+  for (const data of ['a', 'b', 'c']) {
+    await store.dispatch(say(data)).acknowledged;
+    await store.dispatch(say(`${data} again`, true)).confirmed;
+  }
+  assert.deepEqual(requests.slice(asked).filter(({ method }) => method !== 'POST'), []);
+  assert.deepEqual(seen.slice(shown).filter(({ status }) => status !== 'current'), []);
+});
+
+test('an intent is what it was when it was dispatched; what is no JSON is refused, and keeps nothing back', async (t) => {
+  const { store } = await following(t);
+  const form = { text: 'as it was' };
+  const dispatched = store.dispatch(say(form));
+  form.text = 'as it is now';
+  await assert.rejects(store.dispatch(say(1n)).confirmed, TypeError);
+  await dispatched.confirmed;
+  assert.deepEqual(store.getSnapshot().confirmed, [{ text: 'as it was' }]);
+});
+
+test('an append that is never answered is sent again', async (t) => {
+  let isFirst = true;
+  const { store, log } = await following(t, {
+    connectTimeoutMs: 200,
+    appends: (log, request, response, url, tell) => {
+      if (isFirst) {
+        isFirst = false;
+        return request.resume();
+      }
+      return append(log, request, response, url, tell);
+    },
+  });
+  await store.dispatch(say('mine')).confirmed;
+  assert.equal(log.events.length, 1);
+});
+
+test('an answer of another log settles nothing until the connection says that the log was replaced', async (t) => {
+  const replaced = new Log();
+  replaced.epoch = 'zzzzzzzz';
+  let stream;
+  const log = new Log();
+  const answered = [];
+  const server = await serve(
+    t,
+    log,
+    (opened) => {
+      stream = opened;
+      opened.write(ready(0));
+    },
+    (request, response, url) => {
+      if (request.method !== 'POST') {
+        return false;
+      }
+      void append(replaced, request, response, url).then(() => answered.forEach((resolve) => resolve()));
+      return true;
+    },
+  );
+  const watched = watch(t, { url: server.url, after: 'latest' });
+  const store = watched.client.state('test:one', list);
+  await until(store, ({ status }) => status === 'current');
+  await watched.status('live');
+  const twice = new Promise((resolve) => {
+    let times = 0;
+    answered.push(() => (times += 1) === 2 && resolve());
+  });
+  const dispatched = store.dispatch(say('mine'));
+  await twice;
+  assert.deepEqual(store.getSnapshot().intents.map(({ stage }) => stage), ['pending']);
+  log.epoch = replaced.epoch;
+  log.events = replaced.events;
+  log.revision = (name) => replaced.revision(name);
+  stream.write(control({ kind: 'reset', reason: 'epoch_changed' }, { at: 0, epoch: 'zzzzzzzz' }) + replaced.frames().join(''));
+  await dispatched.confirmed;
+  const now = await until(store, ({ status }) => status === 'current');
+  assert.deepEqual([now.state, now.confirmed, now.intents, replaced.events.length], [['mine'], ['mine'], [], 1]);
+});
+
 test('a client that is closed says so to who waits', async (t) => {
   const { client, store } = await following(t, { appends: (_, request) => request.resume() });
   const dispatched = store.dispatch(say('mine'));

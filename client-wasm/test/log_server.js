@@ -49,6 +49,7 @@ export function ready(at, heartbeatMs = 15_000) {
 
 /** A log of events: their texts, in order of their sequences. */
 export class Log {
+  epoch = EPOCH;
   events = [];
   #revisions = new Map();
 
@@ -68,14 +69,14 @@ export class Log {
   }
 
   frames(after = 0) {
-    return this.events.slice(after).map(({ sequence, prev, text }) => frame(sequence, prev, text));
+    return this.events.slice(after).map(({ sequence, prev, text }) => frame(sequence, prev, text, this.epoch));
   }
 
   page(after, limit) {
     const events = this.events.slice(after, after + limit);
     const next = events.at(-1)?.sequence ?? this.events.length;
     const texts = events.map(({ text }) => text).join(',');
-    return `{"events":[${texts}],"prev":${after},"next":"${position(next)}","head":"${position(this.events.length)}"}`;
+    return `{"events":[${texts}],"prev":${after},"next":"${position(next, this.epoch)}","head":"${position(this.events.length, this.epoch)}"}`;
   }
 
   streamPage(stream, fromRevision, limit) {
@@ -98,14 +99,14 @@ export async function append(log, request, response, url, appended = () => {}) {
   const { id, data = null, commandid, version } = JSON.parse(body);
   const known = log.events.find((event) => event.id === id);
   const revision = log.revision(stream);
-  const { 'if-match': expected = revision > 0 ? `"${EPOCH}.${revision}"` : undefined, 'if-none-match': isNew } = request.headers;
-  if (!known && (expected !== (revision > 0 ? `"${EPOCH}.${revision}"` : undefined) || (isNew && revision > 0))) {
+  const { 'if-match': expected = revision > 0 ? `"${log.epoch}.${revision}"` : undefined, 'if-none-match': isNew } = request.headers;
+  if (!known && (expected !== (revision > 0 ? `"${log.epoch}.${revision}"` : undefined) || (isNew && revision > 0))) {
     return refuse(response, 412, { code: 'revision_conflict', revision });
   }
   const event = known ?? Object.assign(log.append({ stream, id, data: JSON.stringify(data), commandid, version }), { id });
   const recorded = { id, sequence: event.sequence, revision: event.revision };
   response.writeHead(known ? 200 : 201, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ position: position(event.sequence), events: [recorded] }));
+  response.end(JSON.stringify({ position: position(event.sequence, log.epoch), events: [recorded] }));
   if (!known) {
     appended(event);
   }
@@ -136,14 +137,14 @@ export async function serve(t, log, connection, answer = () => false) {
   let connections = 0;
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://server');
-    requests.push({ url, headers: request.headers });
+    requests.push({ url, method: request.method, headers: request.headers });
     if (answer(request, response, url)) {
       return;
     }
     if (url.pathname.startsWith('/v1/streams/')) {
       const stream = decodeURIComponent(url.pathname.slice('/v1/streams/'.length));
       const from = Number(url.searchParams.get('from_revision'));
-      response.setHeader('etag', `"${EPOCH}.${log.events.length}"`);
+      response.setHeader('etag', `"${log.epoch}.${log.revision(stream)}"`);
       response.end(log.streamPage(stream, from, Number(url.searchParams.get('limit'))));
     } else if (request.headers.accept === 'application/json') {
       response.end(log.page(afterOf(url), Number(url.searchParams.get('limit'))));
