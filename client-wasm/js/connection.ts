@@ -112,6 +112,11 @@ export class Connection {
     this.chunk(new TextEncoder().encode(frames));
   }
 
+  /** Others wait for what comes. */
+  joined(): void {
+    this.#wake();
+  }
+
   /** Is given a chunk of an event stream. */
   chunk(chunk: Uint8Array): void {
     this.#heed(() => this.#judge.received(chunk));
@@ -263,14 +268,15 @@ export class Connection {
       if (done) {
         throw new Disconnected('the server ended the stream');
       }
-      this.#isPassing ||= this.followers?.areThere === true && !this.#owner.hasRoom();
       if (this.#isPassing) {
         this.#heed(() => this.#judge.happened(Event.Heard));
       } else {
         this.chunk(value);
       }
       this.followers?.chunk(value);
-      await this.#room(signal);
+      if (!this.#isPassing) {
+        await this.#room(signal, () => this.followers?.areThere === true);
+      }
     }
   }
 
@@ -335,8 +341,13 @@ export class Connection {
   }
 
   /** Waits until the owner can take more, or the connection is over. */
-  async #room(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#isPassing && !this.#owner.hasRoom()) {
+  /** Waits until there is room; or, where others wait for what comes, lets it pass until then. */
+  async #room(signal: AbortSignal, mayPass = (): boolean => false): Promise<void> {
+    while (!signal.aborted && !this.#owner.hasRoom()) {
+      if (mayPass()) {
+        this.#isPassing = true;
+        return;
+      }
       this.#heed(() => this.#judge.happened(Event.Paused));
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       if (!signal.aborted) {

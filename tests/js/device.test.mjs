@@ -232,4 +232,58 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
         assert.deepEqual([await one.told(), await two.told()], [['topics:a 1'], ['topics:c 1', 'topics:b 1', 'topics:c 2']]);
         assert.equal(await one.streams(), 1);
     });
+
+    test('a tab that missed where a connection begins asks again', async () => {
+        const [one, two] = [await open({ name: 'missed', topics: ['missed:a'] }), await open({ name: 'missed', topics: ['missed:b'] })];
+        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        await one.saysNo('began');
+        await one.add('missed:c', 'latest');
+        await two.caughtUp((await append(server.url, 'missed:b', 1)).position);
+        assert.deepEqual([await two.told(), (await two.stats()).status], [['missed:b 1'], 'live']);
+    });
+
+    test('a tab whose topics find no room has a connection of its own, and is of the device all the same', async () => {
+        const many = (/** @type {string} */ space) => Array.from({ length: 40 }, (_, at) => `${space}:${at}`);
+        const one = await open({ name: 'room', topics: many('one') });
+        await one.has({ status: 'live' });
+        const two = await open({ name: 'room', topics: many('two'), stream: 'two:1' });
+        await two.has({ role: 'alone', status: 'live' });
+        await two.dispatch(['mine']);
+        await two.state(['mine']);
+        await two.add('two:more', 'latest');
+        await two.caughtUp((await append(server.url, 'two:more', 1)).position);
+        assert.deepEqual([await two.told(), (await one.stats()).status], [['two:1 1', 'two:more 1'], 'live']);
+
+        // The other is gone: this one leads, and has room.
+        await one.close();
+        await two.has({ role: 'leader', status: 'live' });
+        await two.dispatch(['more']);
+        await two.state(['mine', 'more']);
+    });
+
+    test('a leader that reads nothing keeps nobody waiting', async () => {
+        const [slow, other] = [
+            await open({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }),
+            await open({ name: 'slow', topics: ['slow:*'] }),
+        ];
+        await Promise.all([slow.has({ role: 'leader', status: 'live' }), other.has({ status: 'live' })]);
+        await slow.iterate();
+        const lines = [];
+        let last;
+        for (let number = 1; number <= 20; number += 1) {
+            last = await append(server.url, 'slow:a', number);
+            await other.caughtUp(last.position);
+            lines.push(`slow:a ${number}`);
+        }
+        assert.deepEqual([await other.told(), await slow.role()], [lines, 'leader']);
+        assert.deepEqual(await slow.takes(20), lines);
+        assert.deepEqual([await slow.told(), (await slow.stats()).held], [lines, 0]);
+    });
+
+    test('what is dispatched just before a tab closes is not lost', async () => {
+        const [one, two] = [await open({ name: 'last', topics: ['last:*'], stream: 'last:a' }), await open({ name: 'last', topics: ['last:*'], stream: 'last:a' })];
+        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        await two.dispatchAndClose('goodbye');
+        await one.state(['goodbye']);
+    });
 });

@@ -126,6 +126,7 @@ export class Leader implements Followers {
       void navigator.locks.request(tab, { mode: 'shared', signal: this.#over.signal }, () => this.#leave(tab)).catch(() => {});
     }
     this.#tabs.set(tab, topics);
+    this.#host.connection.joined();
   }
 
   #leave(tab: string): void {

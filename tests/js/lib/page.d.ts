@@ -25,6 +25,7 @@ interface Window {
         name: string;
         client: import('highwater').Client;
         store: import('highwater').Store<unknown[]> | undefined;
+        iterator?: AsyncIterator<import('highwater').Told, undefined>;
         changed: EventTarget;
         told: string[];
         notices: [string, unknown][];

@@ -9,6 +9,7 @@
  * @property {string} name
  * @property {string[]} topics
  * @property {'earliest' | 'latest'} [after]
+ * @property {number} [bufferEventsMax]
  * @property {string} [stream]  Whose state it keeps: the list of its events' data.
  *
  * @typedef {Awaited<ReturnType<typeof tabIn>>} Tab
@@ -107,6 +108,47 @@ export async function tabIn(page, options) {
          * @param {'earliest' | 'latest'} after
          */
         add: (topic, after) => page.evaluate((topic, after) => window.tab.client.add(topic, { after }), topic, after),
+        /**
+         * The next word of this kind that the tab says to the others is lost.
+         *
+         * @param {string} kind
+         */
+        saysNo: (kind) =>
+            page.evaluate((kind) => {
+                const { postMessage } = BroadcastChannel.prototype;
+                BroadcastChannel.prototype.postMessage = function (message) {
+                    if (message.kind === kind) {
+                        BroadcastChannel.prototype.postMessage = postMessage;
+                    } else {
+                        postMessage.call(this, message);
+                    }
+                };
+            }, kind),
+        /** Iterates over what is told, and takes nothing. */
+        iterate: () =>
+            page.evaluate(() => {
+                window.tab.iterator = window.tab.client[Symbol.asyncIterator]();
+            }),
+        /**
+         * Takes so many events of the iterator: the stream and revision of each.
+         *
+         * @param {number} count
+         */
+        takes: (count) =>
+            page.evaluate(async (count) => {
+                const lines = [];
+                while (lines.length < count) {
+                    const { value } = (await window.tab.iterator?.next()) ?? {};
+                    lines.push(value?.kind === 'event' ? `${value.event.subject} ${value.event.revision}` : value?.kind);
+                }
+                return lines;
+            }, count),
+        /** @param {unknown} data */
+        dispatchAndClose: (data) =>
+            page.evaluate((data) => {
+                window.tab.store?.dispatch({ type: 'tab.said.v1', data });
+                window.tab.client.close();
+            }, data),
         close: () => page.evaluate(() => window.tab.client.close()),
         /**
          * Resolves once the device's database has a state at this revision; or, for `intents`, so many of them.
