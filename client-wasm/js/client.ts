@@ -115,13 +115,13 @@ class TopicsClient<Data> implements Client<Data> {
   async add(topic: string, options: { readonly after?: 'earliest' | 'latest' } = {}): Promise<void> {
     const after = options.after ?? (this.#settings.after === 'earliest' ? 'earliest' : 'latest');
     await this.#joined;
-    const take = (page: string): void => this.#connection.page(page, PageKind.Added);
+    const take = (kind: PageKind) => (page: string) => this.#connection.page(page, kind);
     const read = (from: string, tell: (page: string) => void): Promise<string> => readTopic(this.#settings, topic, from, this.#over.signal, tell);
     // One that the server refuses would end the others: under `latest`, too, it is asked about alone first.
-    const position = await read(after, after === 'earliest' ? take : () => {});
+    const position = await read(after, after === 'earliest' ? take(PageKind.Added) : () => {});
     this.#follow([...this.topics.filter((one) => one !== topic), topic]);
     // The cursor that they go on from may be behind that already.
-    await read(position, take);
+    await read(position, take(PageKind.AddedSince));
   }
 
   remove(topic: string): void {

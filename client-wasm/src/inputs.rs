@@ -17,7 +17,7 @@ macro_rules! by_number {
 
 by_number!(Event: Open, Answered, Heard, Paused, Fetching, Lost, Refused, Unfit, Restart, Awake, Timeout, Close);
 by_number!(Fate: Recorded, Refused, Conflict, Unknown, Rebased, Judged, GivenUp);
-by_number!(PageKind: Log, Stream, Poll, Added);
+by_number!(PageKind: Log, Stream, Poll, Added, AddedSince);
 
 /// What happens outside.
 #[wasm_bindgen]
@@ -81,4 +81,6 @@ pub enum PageKind {
     Poll,
     /// Of a topic that is being added, from the log's beginning on.
     Added,
+    /// The same, from a later place on.
+    AddedSince,
 }

@@ -187,12 +187,12 @@ impl Session {
         let scanned = scan_page(&text);
         let judged = scanned.and_then(|scanned| match page {
             PageKind::Stream => self.judge_stream(&scanned, now),
-            PageKind::Added => self.judge_added(&scanned, now),
+            PageKind::Added | PageKind::AddedSince => self.judge_added(&scanned, page == PageKind::Added, now),
             _ => self.judge_log(&scanned, now),
         });
         self.moved_from(before, now);
         match (judged, page) {
-            (_, PageKind::Added) => {}
+            (_, PageKind::Added | PageKind::AddedSince) => {}
             (None, _) => self.handle(now, Input::Ended(Cause::Unfit), Reason::Broken),
             (Some(is_live), PageKind::Poll) => self.handle(now, Input::Polled { is_live }, Reason::Told),
             (Some(_), _) => {
@@ -305,10 +305,10 @@ impl Session {
         Some(true)
     }
 
-    fn judge_added(&mut self, page: &Page<'_>, now: f64) -> Option<bool> {
+    fn judge_added(&mut self, page: &Page<'_>, from_start: bool, now: f64) -> Option<bool> {
         let end = page.next?;
         for envelope in &page.events {
-            self.judge.added_event(end, envelope)?;
+            self.judge.added_event(end, from_start, envelope)?;
             self.drain(now);
         }
         Some(true)

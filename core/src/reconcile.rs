@@ -232,10 +232,10 @@ impl Reconciler {
         Some(verdict)
     }
 
-    /// Takes one event of a topic that is being added to the set, of a page of that topic alone from the log's beginning on. It
-    /// moves the stream's marks, never the cursor: the next connection brings what overlaps, as duplicates. `None` means
-    /// that it is of another log.
-    pub fn added_event(&mut self, epoch: Epoch, envelope: &[u8]) -> Option<Verdict> {
+    /// Takes one event of a topic that is being added to the set, of a page of that topic alone; `from_start` says whether such
+    /// pages were read from the log's beginning on. It moves the stream's marks, never the cursor: the next connection brings
+    /// what overlaps, as duplicates. `None` means that it is of another log.
+    pub fn added_event(&mut self, epoch: Epoch, from_start: bool, envelope: &[u8]) -> Option<Verdict> {
         if *self.epoch.get_or_insert(epoch) != epoch {
             self.counts.discarded += 1;
             return None;
@@ -250,11 +250,17 @@ impl Reconciler {
             _ if subject.version < mark.version => Verdict::Stale,
             _ => Verdict::Apply,
         };
-        if verdict != Verdict::Duplicate {
+        // Before a stream's first event in pages that begin later there may be others.
+        if verdict != Verdict::Duplicate && (from_start || self.streams.get(subject.stream).is_some()) {
             self.lose(subject.stream, subject.revision);
         }
         self.settle(verdict, Some(&subject));
         Some(verdict)
+    }
+
+    /// What is lost before the event of a page that was taken last: it is to be told before that.
+    pub fn lost(&mut self) -> Option<Output> {
+        self.lost.take()
     }
 
     /// Takes word of where a reader that starts at `latest` begins, from a page; a stream tells it by `ready`.

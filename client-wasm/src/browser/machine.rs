@@ -272,18 +272,13 @@ impl Machine {
         let After::Position(cursor) = self.reconciler.resume() else { return None };
         for envelope in &page.events {
             let verdict = self.reconciler.stream_event(self.attempt, envelope);
-            let output = self.reconciler.poll();
-            // What is lost before an event is told before it, all else after it.
-            let (lost, output) = match output {
-                Some(Output::Lost { .. }) => (output, None),
-                _ => (None, output),
-            };
-            lost.into_iter().for_each(|lost| self.heed(now, lost));
+            if let Some(lost) = self.reconciler.lost() {
+                self.heed(now, lost);
+            }
             if let Some(verdict) = verdict {
                 let sequence = scan(envelope).map(|header| header.sequence);
                 self.tell_event(verdict, sequence.ok().map(|at| Position::new(cursor.epoch, at)), envelope);
             }
-            output.into_iter().for_each(|output| self.heed(now, output));
             self.drain(now);
         }
         Some(true)

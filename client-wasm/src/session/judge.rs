@@ -2,7 +2,7 @@
 
 use highwater_core::control::{ControlKind, ResetReason};
 use highwater_core::envelope::{Header, scan};
-use highwater_core::reconcile::{Arrival, Attempt, Handled, HoldLimits, Message, Reconciler, Verdict};
+use highwater_core::reconcile::{Arrival, Attempt, Handled, HoldLimits, Message, Output, Reconciler, Verdict};
 use highwater_core::sse::Frame;
 use highwater_core::topic::matches;
 use highwater_core::version::{After, Epoch, Position, Sequence};
@@ -62,6 +62,7 @@ impl Judge {
     /// An event of a page of one stream.
     pub(super) fn event_of_stream(&mut self, epoch: Epoch, envelope: &[u8]) {
         if let Some(verdict) = self.reconciler.stream_event(self.attempt, envelope) {
+            self.tell_lost();
             match scan(envelope) {
                 Ok(header) => self.tell(verdict, Position::new(epoch, header.sequence), envelope),
                 Err(_) => self.outputs.push(Kind::Unplaced, envelope),
@@ -70,8 +71,9 @@ impl Judge {
     }
 
     /// An event of a topic that is being added, of a page that ends there. `None` where that is of another log.
-    pub(super) fn added_event(&mut self, end: Position, envelope: &[u8]) -> Option<()> {
-        let verdict = self.reconciler.added_event(end.epoch, envelope)?;
+    pub(super) fn added_event(&mut self, end: Position, from_start: bool, envelope: &[u8]) -> Option<()> {
+        let verdict = self.reconciler.added_event(end.epoch, from_start, envelope)?;
+        self.tell_lost();
         let sequence = scan(envelope).map_or(end.sequence, |header| header.sequence);
         self.tell(verdict, Position::new(end.epoch, sequence), envelope);
         Some(())
@@ -83,6 +85,13 @@ impl Judge {
 
     pub(super) fn caught_up(&mut self, position: Position, prev: Sequence) {
         self.reconciler.caught_up(self.attempt, position, prev);
+    }
+
+    /// Leaves a record of what is lost before the event that comes next.
+    fn tell_lost(&mut self) {
+        if let Some(Output::Lost { stream, from, to }) = self.reconciler.lost() {
+            self.outputs.push_lost(&stream, from, to);
+        }
     }
 
     /// Leaves a record of an event's verdict.

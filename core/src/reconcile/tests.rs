@@ -263,9 +263,9 @@ fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
     give(&mut reconciler, attempt, 10, &entry(11, "a:1", 4, 1));
     let epoch = at(0).epoch;
     let page = [entry(2, "b:1", 1, 1), entry(5, "b:1", 2, 2), entry(6, "b:1", 3, 1), entry(14, "b:1", 4, 2)];
-    let verdicts: Vec<_> = page.iter().map(|entry| reconciler.added_event(epoch, &entry.envelope())).collect();
+    let verdicts: Vec<_> = page.iter().map(|entry| reconciler.added_event(epoch, true, &entry.envelope())).collect();
     assert_eq!(verdicts, [Verdict::Apply, Verdict::Apply, Verdict::Stale, Verdict::Apply].map(Some));
-    assert_eq!(reconciler.added_event(epoch, b"{}"), Some(Verdict::Unreadable));
+    assert_eq!(reconciler.added_event(epoch, true, b"{}"), Some(Verdict::Unreadable));
     assert_eq!(reconciler.resume(), After::Position(at(11)));
 
     let attempt = reconciler.connect();
@@ -278,11 +278,22 @@ fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
 #[test]
 fn what_an_added_topic_has_lost_is_told() {
     let (mut reconciler, _) = started(After::Earliest);
-    assert_eq!(reconciler.added_event(at(0).epoch, &entry(7, "b:1", 3, 1).envelope()), Some(Verdict::Apply));
+    assert_eq!(reconciler.added_event(at(0).epoch, true, &entry(7, "b:1", 3, 1).envelope()), Some(Verdict::Apply));
     let lost =
         Output::Lost { stream: b"b:1"[..].into(), from: Revision::new(1).unwrap(), to: Revision::new(2).unwrap() };
     assert_eq!((reconciler.poll(), reconciler.poll()), (Some(lost), None));
-    assert_eq!(reconciler.added_event("00000000".parse().unwrap(), &entry(8, "b:1", 4, 1).envelope()), None);
+    assert_eq!(reconciler.added_event("00000000".parse().unwrap(), true, &entry(8, "b:1", 4, 1).envelope()), None);
+}
+
+#[test]
+fn nothing_is_lost_before_where_an_added_topic_was_begun() {
+    let (mut reconciler, _) = started(After::Position(at(10)));
+    let epoch = at(0).epoch;
+    assert_eq!(reconciler.added_event(epoch, false, &entry(12, "b:1", 7, 1).envelope()), Some(Verdict::Apply));
+    assert_eq!(reconciler.lost(), None);
+    assert_eq!(reconciler.added_event(epoch, false, &entry(14, "b:1", 9, 1).envelope()), Some(Verdict::Apply));
+    let eight = Revision::new(8).unwrap();
+    assert_eq!(reconciler.lost(), Some(Output::Lost { stream: b"b:1".as_slice().into(), from: eight, to: eight }));
 }
 
 #[test]
