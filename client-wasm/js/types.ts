@@ -186,8 +186,9 @@ export interface StateOptions<State, Data = unknown> {
   /** The state after an event. It must not change the one before. An event that it throws for is told as `unreadable`, and moves nothing. */
   reduce(state: State, event: CloudEvent<Data>): State;
   /**
-   * What the state is stored as, on a device with a `name`: change it whenever `reduce` would make something else of the same events.
-   * Default: the stream's name.
+   * What the state is stored as, on a device with a `name`. Default: the stream's name and the source text of `reduce`, so that one that
+   * reads otherwise finds nothing. Give one where `reduce` closes over something, or where new builds of the page shall find the state of
+   * old ones; then change it whenever `reduce` would make something else of the same events.
    */
   key?: string;
 }
