@@ -286,4 +286,37 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
         await two.dispatchAndClose('goodbye');
         await one.state(['goodbye']);
     });
+
+    test('a worker is of the device, too', async () => {
+        const origin = await startOrigin(server.url);
+        try {
+            const tab = await openTab(browser, origin.url, { name: 'worker', topics: ['worker:*'] });
+            tabs.push(tab);
+            await tab.has({ role: 'leader', status: 'live' });
+            await tab.page.evaluate(startWorker);
+            await append(server.url, 'worker:a', 1);
+            const told = await tab.page.evaluate(() => window.heard);
+            assert.deepEqual(told, { role: 'follower', line: 'worker:a 1' });
+        } finally {
+            await origin.stop();
+        }
+    });
 });
+
+/** Runs in a page: resolves once a worker of the same device is live, and keeps what that hears first. */
+async function startWorker() {
+    const source = `
+        import { connect } from '${location.origin}/highwater/index.js';
+        const client = connect({ url: '${location.origin}', name: 'worker', topics: ['worker:*'] });
+        client.on('status', ({ status }) => status === 'live' && postMessage('live'));
+        client.on('event', ({ event }) => postMessage({ role: client.role, line: event.subject + ' ' + event.revision }));
+    `;
+    const worker = new Worker(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })), { type: 'module' });
+    const hears = () =>
+        new Promise((resolve, reject) => {
+            worker.addEventListener('message', ({ data }) => resolve(data), { once: true });
+            worker.addEventListener('error', ({ message }) => reject(new Error(message)), { once: true });
+        });
+    await hears();
+    window.heard = hears();
+}
