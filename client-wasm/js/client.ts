@@ -60,7 +60,7 @@ class TopicsClient<Data> implements Client<Data> {
     this.#connection = new Connection(settings, this.#judge, {
       tell: (record) => this.#tell(record),
       status: (change) => this.#changeStatus(change),
-      hasRoom: () => this.#hasRoom,
+      hasRoom: (share) => this.#hasRoom(share),
       heeded: () => this.#heeded(),
     });
     this.#outbox = new Outbox(settings, this.#judge, {
@@ -205,7 +205,7 @@ class TopicsClient<Data> implements Client<Data> {
           return client.#status;
         },
         changeStatus: (change) => this.#changeStatus(change),
-        hasRoom: () => this.#hasRoom,
+        hasRoom: (share) => this.#hasRoom(share),
         storageFailed: (error) => this.#audience.emit('storage', { error }),
       });
       this.#actor = this.#settings.actor ?? device?.actor ?? this.#actor;
@@ -248,8 +248,8 @@ class TopicsClient<Data> implements Client<Data> {
     return { id, acknowledged: rejected, confirmed: rejected };
   }
 
-  get #hasRoom(): boolean {
-    return this.#audience.hasRoom(this.#settings.bufferEventsMax);
+  #hasRoom(share = 1): boolean {
+    return this.#audience.hasRoom(this.#settings.bufferEventsMax * share);
   }
 
   #heeded(): void {

@@ -13,13 +13,16 @@ import type { Problem, StatusChange } from './types.js';
 /** As long as the machine in wasm thinks that a poll may take. */
 const POLL_WAIT_S = 25;
 
+/** With less room it would be short of it again soon. */
+const MUCH_ROOM = 0.5;
+
 /** Who is told. */
 export interface Owner {
   tell(record: Record): void;
   /** After `closed` and `failed` nothing more comes. */
   status(change: StatusChange): void;
-  /** Whether it can take more events now; it calls `madeRoom` when that may have changed. */
-  hasRoom(): boolean;
+  /** Whether less than this share of what may wait does; it calls `madeRoom` when that may have changed. Default: all of it. */
+  hasRoom(share?: number): boolean;
   /** All that was said is done and told. */
   heeded(): void;
 }
@@ -128,7 +131,7 @@ export class Connection {
   }
 
   madeRoom(): void {
-    if (this.#isPassing && this.#owner.hasRoom()) {
+    if (this.#isPassing && this.#owner.hasRoom(MUCH_ROOM)) {
       this.#isPassing = false;
       this.restart();
     }
@@ -340,12 +343,12 @@ export class Connection {
     return this.#judge.cursor ?? this.#settings.after;
   }
 
-  /** Waits until the owner can take more, or the connection is over. */
   /** Waits until there is room; or, where others wait for what comes, lets it pass until then. */
   async #room(signal: AbortSignal, mayPass = (): boolean => false): Promise<void> {
     while (!signal.aborted && !this.#owner.hasRoom()) {
       if (mayPass()) {
         this.#isPassing = true;
+        this.#heed(() => this.#judge.happened(Event.Heard));
         return;
       }
       this.#heed(() => this.#judge.happened(Event.Paused));

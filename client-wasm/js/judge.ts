@@ -70,7 +70,8 @@ export class Judge {
   start(after: string): void {
     const { heldEventsMax, heldBytesMax, intentsMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs } = this.#settings;
     this.#write(after);
-    if (!this.#wasm.start(heldEventsMax, heldBytesMax, intentsMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs)) {
+    // What was stored comes on top of what was dispatched meanwhile.
+    if (!this.#wasm.start(heldEventsMax, heldBytesMax, 2 * intentsMax, connectTimeoutMs, backoffBaseMs, backoffMaxMs)) {
       throw new TypeError(`after must be a position, 'earliest' or 'latest', not ${JSON.stringify(after)}`);
     }
     this.#epoch = after.includes('-') ? after.slice(0, after.indexOf('-')) : '';

@@ -221,10 +221,9 @@ export class Outbox {
     if (this.conflict(stream) !== conflict) {
       return false;
     }
-    for (const [id, error] of refused) {
-      if (this.#kept.get(id)?.stage !== 'acknowledged') {
-        this.refuse(id, error);
-      }
+    // It is over before anybody is told of it, who would rebase again.
+    for (const entry of this.shown(stream)) {
+      entry.conflict = undefined;
     }
     for (const [id, expected] of kept) {
       const entry = this.#kept.get(id);
@@ -237,8 +236,12 @@ export class Outbox {
       }
       if (entry.stage === 'conflicted') {
         entry.stage = 'pending';
-        entry.conflict = undefined;
         this.settle(this.#fate(entry, Fate.Rebased));
+      }
+    }
+    for (const [id, error] of refused) {
+      if (this.#kept.get(id)?.stage !== 'acknowledged') {
+        this.refuse(id, error);
       }
     }
     this.#owner.changed(stream);
@@ -251,7 +254,12 @@ export class Outbox {
     for (const kept of this.#kept.values()) {
       kept.stage = 'pending';
       kept.conflict = undefined;
-      kept.isSettled = false;
+      if (kept.isSettled) {
+        // The overlay has forgotten it.
+        kept.isSettled = false;
+        kept.number = undefined;
+        this.#numberOf(kept);
+      }
       delete kept.record.recorded;
       this.#owner.stored(kept.record, false);
     }
@@ -289,7 +297,7 @@ export class Outbox {
   send(): void {
     const signal = this.#sending?.signal;
     const number = signal ? this.#judge.nextIntent() : -1;
-    const kept = [...this.#kept.values()].find((kept) => kept.number === number);
+    const kept = number < 0 ? undefined : [...this.#kept.values()].find((kept) => kept.number === number);
     if (signal && kept) {
       void this.#send(kept, signal).then(() => this.send());
     }
@@ -367,7 +375,9 @@ export class Outbox {
       kept.stage = 'conflicted';
       kept.conflict = conflict;
       this.settle(this.#fate(kept, Fate.Conflict));
-    } else if (recorded && this.#isOurs(recorded)) {
+    } else if (recorded && !this.#isOurs(recorded)) {
+      this.#fate(kept, Fate.Unknown);
+    } else if (recorded) {
       kept.stage = 'acknowledged';
       kept.record.recorded = recorded;
       kept.acknowledged.resolve(recorded.position);

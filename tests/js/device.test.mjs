@@ -287,6 +287,34 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => 
         await one.state(['goodbye']);
     });
 
+    test('what becomes of a stream where something else came first, all tabs are told', async () => {
+        /** @param {string} data */
+        const theirs = (data) =>
+            fetch(`${server.url}/v1/streams/conflict:a`, {
+                method: 'POST',
+                headers: { 'content-type': 'application/cloudevents+json' },
+                body: JSON.stringify({ specversion: '1.0', source: 'somebody', type: 'tab.said.v1', data }),
+            });
+        const origin = await startOrigin(server.url, { before: () => theirs('mine too') });
+        try {
+            const options = { name: 'conflict', topics: ['conflict:*'], stream: 'conflict:a' };
+            const [leader, follower] = [await openTab(browser, origin.url, options), await openTab(browser, origin.url, options)];
+            tabs.push(leader, follower);
+            await theirs('first');
+            await Promise.all([leader, follower].map((tab) => tab.has({ status: 'live' })));
+            await Promise.all([leader, follower].map((tab) => tab.state(['first'])));
+            assert.deepEqual(await follower.dispatchIf(['mine', 'mine too', 'more']), ['fulfilled', 'rejected', 'fulfilled']);
+            const all = ['first', 'mine too', 'mine', 'more'];
+            await Promise.all([leader, follower].map((tab) => tab.state(all)));
+            for (const tab of [leader, follower]) {
+                const { state, intents } = await tab.snapshot();
+                assert.deepEqual([state, intents], [all, []]);
+            }
+        } finally {
+            await origin.stop();
+        }
+    });
+
     test('a worker is of the device, too', async () => {
         const origin = await startOrigin(server.url);
         try {

@@ -22,8 +22,8 @@ export class Database {
   readonly #renewed: () => void;
   #opening: Promise<IDBDatabase | undefined>;
   #isOver = false;
-  /** How often it was opened again without having worked. */
-  #reopened = 0;
+  /** How often it failed since it worked. */
+  #failures = 0;
   #isFull = false;
   /** What is under way. */
   readonly #running = new Set<Promise<unknown>>();
@@ -54,6 +54,7 @@ export class Database {
     try {
       transaction = database.transaction(names, mode);
     } catch (thrown) {
+      this.#failures += 1;
       await this.#vanished(database, toError(thrown));
       return undefined;
     }
@@ -71,7 +72,9 @@ export class Database {
     try {
       const result = await work((name) => transaction.objectStore(name));
       if (await ended) {
-        this.#reopened = 0;
+        if (mode === 'readwrite') {
+          this.#failures = 0;
+        }
         this.#isFull = false;
         return result;
       }
@@ -104,6 +107,7 @@ export class Database {
 
   async #fail(database: IDBDatabase, error: Error): Promise<void> {
     if (error.name !== 'QuotaExceededError') {
+      this.#failures += 1;
       await this.#vanished(database, error);
     } else if (!this.#isFull) {
       this.#isFull = true;
@@ -115,24 +119,31 @@ export class Database {
   async #vanished(database: IDBDatabase, error: Error): Promise<void> {
     if ((await this.#opening) === database && !this.#isOver) {
       database.close();
-      this.#reopened += 1;
-      const isBroken = this.#reopened > 1;
-      if (!isBroken) {
-        this.#failed(error);
+      this.#failed(error);
+      this.#opening = this.#again();
+      if (await this.#opening) {
+        this.#renewed();
       }
-      this.#opening = isBroken ? this.#broken(error) : this.#open().catch((thrown: unknown) => this.#broken(toError(thrown)));
-      await this.#opening;
-      this.#renewed();
     }
     await this.#opening;
   }
 
-  /** Begins anew, but for what a later version of the page has made. Other tabs open theirs again. */
-  async #broken(error: Error): Promise<IDBDatabase | undefined> {
-    this.#failed(error);
-    if (error.name === 'VersionError') {
+  /** After a failure it may be another's doing, after two it is broken, and after three nothing helps. */
+  async #again(): Promise<IDBDatabase | undefined> {
+    if (this.#failures > 2) {
       return undefined;
     }
+    return this.#failures > 1 ? this.#anew() : this.#open().catch((thrown: unknown) => this.#broken(toError(thrown)));
+  }
+
+  /** Begins anew, but for what a later version of the page has made. */
+  async #broken(error: Error): Promise<IDBDatabase | undefined> {
+    this.#failed(error);
+    return error.name === 'VersionError' ? undefined : this.#anew();
+  }
+
+  /** Begins anew, empty. Other tabs open theirs again. */
+  async #anew(): Promise<IDBDatabase | undefined> {
     try {
       await inTime(done(indexedDB.deleteDatabase(this.#name)), this.#name);
       return await this.#open();

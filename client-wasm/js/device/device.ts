@@ -19,7 +19,8 @@ export interface Host {
   readonly status: StatusChange;
   /** How the connection stands that another tab has. */
   changeStatus(change: StatusChange): void;
-  hasRoom(): boolean;
+  /** Whether less than this share of what may wait for its iterators does. */
+  hasRoom(share?: number): boolean;
   storageFailed(error: Error): void;
 }
 

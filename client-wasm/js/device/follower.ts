@@ -8,6 +8,9 @@ import type { StatusChange } from '../types.js';
 import type { Host } from './device.js';
 import { type Asked, type Said, statusOf } from './messages.js';
 
+/** With less room it would take no more again soon. */
+const MUCH_ROOM = 0.5;
+
 export class Follower {
   readonly #host: Host;
   readonly #tab: string;
@@ -21,6 +24,8 @@ export class Follower {
   #attached: string | undefined;
   /** Whether the leader has been asked, and has not answered. */
   #isAsking = false;
+  /** Whether what it was given did not fit, and it waits before it asks again. */
+  #isAdrift = false;
   /** Whether it takes no more for now. */
   #isCrowded = false;
   /** Where what it is given begins; until it has come as far, it is not live. */
@@ -51,6 +56,7 @@ export class Follower {
     this.#following = undefined;
     this.#attached = undefined;
     this.#isFit = false;
+    this.#isAdrift = false;
     this.#begins = '';
   }
 
@@ -73,7 +79,7 @@ export class Follower {
 
   /** Asks once more where an answer may have been lost. */
   remind(): void {
-    if (this.#attached === undefined && !this.#isCrowded) {
+    if (this.#attached === undefined && !this.#isCrowded && !this.#isAdrift) {
       this.hello();
     }
   }
@@ -115,7 +121,7 @@ export class Follower {
   }
 
   madeRoom(): void {
-    if (this.#isCrowded && this.#host.hasRoom()) {
+    if (this.#isCrowded && this.#host.hasRoom(MUCH_ROOM)) {
       this.#isCrowded = false;
       this.hello();
     }
@@ -143,6 +149,7 @@ export class Follower {
   #attach(connection: string, after: string): void {
     this.#attached = connection;
     this.#isAsking = false;
+    this.#isAdrift = false;
     this.#isCrowded = false;
     this.#begins = after.includes('-') ? after : '';
     this.#host.connection.begin(this.#begins);
@@ -150,7 +157,7 @@ export class Follower {
 
   /** Whether it takes what a connection brings. What it can't take is fetched later. */
   #isGiven(connection: string): boolean {
-    if (this.#attached !== connection && !this.#isAsking && !this.#isCrowded) {
+    if (this.#attached !== connection && !this.#isAsking && !this.#isCrowded && !this.#isAdrift) {
       this.hello(); // It has missed where that begins.
     }
     if (this.#attached === connection && !this.#host.hasRoom()) {
@@ -164,9 +171,11 @@ export class Follower {
   async #adrift(signal: AbortSignal): Promise<void> {
     const { backoffBaseMs, backoffMaxMs } = this.#host.settings;
     this.#attached = undefined;
+    this.#isAdrift = true;
     this.#failures += 1;
     await sleep(backoffMs(this.#failures, backoffBaseMs, backoffMaxMs), signal);
-    if (!signal.aborted && this.#attached === undefined) {
+    if (!signal.aborted && this.#isAdrift) {
+      this.#isAdrift = false;
       this.hello();
     }
   }

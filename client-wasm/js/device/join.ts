@@ -32,8 +32,12 @@ export async function join(name: string, signal: AbortSignal, host: Host): Promi
   }
   const device = `highwater ${host.settings.base.href} ${name}`;
   const storage = new Storage(device, (error) => host.storageFailed(error));
-  const kept = await storage.read(topicsKey(host.connection.topics));
+  const topics = topicsKey(host.connection.topics);
+  const kept = (await storage.read(topics)) ?? (await storage.read(topics));
   if (signal.aborted || !kept) {
+    if (!signal.aborted) {
+      host.storageFailed(new Error(`the database of ${name} does not answer`));
+    }
     void storage.close();
     return undefined;
   }
@@ -62,6 +66,8 @@ class Tab implements Device {
   #unanswered = 0;
   /** Whether it has a connection of its own, as the others have no room for its topics. What is dispatched is still the device's. */
   #isAlone = false;
+  /** Whether there was no room for what another tab has dispatched and stored. */
+  #hasMissed = false;
   #isClosed = false;
   /** Lets go of the lock that says it lives. */
   #leaves: () => void = () => {};
@@ -180,6 +186,10 @@ class Tab implements Device {
 
   stored(record: IntentRecord, isSettled: boolean): void {
     if (this.#leader) {
+      if (isSettled && this.#hasMissed) {
+        this.#hasMissed = false;
+        void this.#takeStored(this.#reigning.signal);
+      }
       void (isSettled ? this.#storage.deleteIntent(record.id) : this.#storage.putIntent(record));
     }
   }
@@ -330,8 +340,13 @@ class Tab implements Device {
   #take(records: readonly IntentRecord[]): void {
     const { outbox } = this.#host;
     for (const record of records) {
-      if (!outbox.has(record.id) && outbox.add(record)) {
+      if (outbox.has(record.id)) {
+        continue;
+      }
+      if (outbox.add(record)) {
         outbox.enqueue(record.id);
+      } else {
+        this.#hasMissed = true;
       }
     }
   }

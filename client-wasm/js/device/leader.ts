@@ -21,6 +21,8 @@ export class Leader implements Followers {
   /** The number of the connection that is there or was there last, and its topics. */
   #connection = 0;
   #covered: readonly string[] | undefined;
+  /** Those of the connection that is being opened. */
+  #asked: readonly string[] = [];
   /** The frame that has not come whole. */
   #rest: Uint8Array = new Uint8Array(0);
   readonly #over = new AbortController();
@@ -52,6 +54,7 @@ export class Leader implements Followers {
   began(topics: readonly string[], after: string): void {
     this.#connection += 1;
     this.#covered = topics;
+    this.#asked = [];
     this.#rest = new Uint8Array(0);
     this.#say({ kind: 'began', connection: this.#connection, topics, after });
   }
@@ -102,7 +105,7 @@ export class Leader implements Followers {
     const position = this.#host.judge.cursor;
     if (position !== undefined && topics.every((topic) => covered.includes(topic))) {
       this.#say({ kind: 'welcome', to: tab, connection: this.#connection, position, status: told(this.#host.status) });
-    } else {
+    } else if (!topics.every((topic) => this.#asked.includes(topic))) {
       this.restart();
     }
   }
@@ -111,6 +114,7 @@ export class Leader implements Followers {
   restart(): void {
     this.#restarting ??= setTimeout(() => {
       this.#restarting = undefined;
+      this.#asked = this.topics;
       this.#host.connection.restart();
     });
   }

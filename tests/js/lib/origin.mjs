@@ -11,11 +11,12 @@ const DIST = new URL('../../../client-wasm/dist/', import.meta.url);
 const TYPES = { js: 'text/javascript', wasm: 'application/wasm', map: 'application/json' };
 
 /**
- * Stands before `target`, the server's URL.
+ * Stands before `target`, the server's URL. The first append waits for what `before` does.
  *
  * @param {string} target
+ * @param {{ before?: () => Promise<unknown> }} [options]
  */
-export async function startOrigin(target) {
+export async function startOrigin(target, { before } = {}) {
     const origin = createServer(async (asked, response) => {
         const path = asked.url ?? '/';
         const file = /^\/highwater\/([\w-]+\.(js|wasm|map))$/.exec(path);
@@ -25,6 +26,11 @@ export async function startOrigin(target) {
             response.setHeader('content-type', TYPES[/** @type {keyof typeof TYPES} */ (file[2])]);
             response.end(await readFile(new URL(file[1] ?? '', DIST)));
         } else {
+            if (asked.method === 'POST' && before) {
+                const waited = before;
+                before = undefined;
+                await waited();
+            }
             const { host } = new URL(target);
             const onward = request(new URL(path, target), { method: asked.method, headers: { ...asked.headers, host } }, (answer) => {
                 response.writeHead(answer.statusCode ?? 502, answer.headers);

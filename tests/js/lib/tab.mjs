@@ -68,6 +68,16 @@ export async function tabIn(page, options) {
          * @param {unknown[]} data
          */
         dispatch: (data) => page.evaluate((data) => data.map((data) => window.tab.store?.dispatch({ type: 'tab.said.v1', data }).id), data),
+        /**
+         * Dispatches these data, each only for the state that shows, and gives what became of each.
+         *
+         * @param {unknown[]} data
+         */
+        dispatchIf: (data) =>
+            page.evaluate(async (data) => {
+                const dispatched = data.map((data) => window.tab.store?.dispatch({ type: 'tab.said.v1', data, isConditional: true }).confirmed);
+                return (await Promise.allSettled(dispatched)).map(({ status }) => status);
+            }, data),
         /** What the store shows. */
         snapshot: () =>
             page.evaluate(() => {
@@ -296,7 +306,15 @@ async function follow({ stream, ...options }) {
     }
     client.on('status', change);
     if (stream !== undefined) {
-        const store = client.state(stream, { initial: /** @type {unknown[]} */ ([]), reduce: (state, { data }) => [...state, data] });
+        const store = client.state(stream, {
+            initial: /** @type {unknown[]} */ ([]),
+            reduce: (state, { data }) => {
+                if (state.includes(data)) {
+                    throw new Error(`${data} is there already`);
+                }
+                return [...state, data];
+            },
+        });
         store.subscribe(change);
         window.tab.store = store;
     }
