@@ -15,7 +15,7 @@ import { openTab } from './lib/tab.mjs';
 /** @import { Server } from './lib/server.mjs' */
 /** @import { Tab, TabOptions } from './lib/tab.mjs' */
 
-describe('a device', { skip: reasonToSkip('chromium'), timeout: 60_000 }, () => {
+describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () => {
     /** @type {Server} */
     let server;
     /** @type {Browser} */
