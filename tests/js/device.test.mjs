@@ -176,6 +176,8 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
             await tab.state([1, 2, 3, 4]);
             const { events } = await (await fetch(`${other.url}/v1/streams/reload:a`)).json();
             assert.deepEqual(events.slice(2).map((/** @type {any} */ event) => event.id), ids, 'with the same ids, once');
+            const [epoch] = (await tab.stats()).cursor.split('-');
+            await tab.caughtUp(`${epoch}-${Number(events.at(-1).sequence)}`);
             assert.deepEqual(await tab.told(), ['reload:a 3', 'reload:a 4'], 'from the cursor that was stored');
             await tab.stands('current');
             assert.deepEqual([(await tab.snapshot()).intents, await tab.notices()], [[], []]);
