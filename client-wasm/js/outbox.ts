@@ -3,22 +3,13 @@
  * for each intent, and the requests. Tabs of one device hold the same intents, and one of them sends.
  */
 
-import { HighwaterError, toError } from './error.js';
+import { HighwaterError } from './error.js';
 import type { IntentRecord, Recorded } from './intent.js';
 import { Fate, type Judge, Kind, type Record } from './judge.js';
-import { append } from './requests.js';
+import { type Answer, Sender } from './sender.js';
 import type { Settings } from './settings.js';
-import { aborted, backoffMs, onAwake, sleep, whileHeard } from './timing.js';
-import type { CloudEvent, Dispatched, Problem, Refused, Shown } from './types.js';
-
-/** What the server answered to an intent, as other tabs are told it. */
-export interface Answer {
-  readonly id: string;
-  readonly recorded?: Recorded;
-  /** Where its stream is, where that is not where it was expected. */
-  readonly conflict?: number;
-  readonly refusal?: { readonly status: number; readonly problem: Problem | undefined };
-}
+import { aborted, onAwake } from './timing.js';
+import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
 
 /** What becomes of a stream's intents where something else came first. */
 export interface Rebase {
@@ -70,6 +61,7 @@ export class Outbox {
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #owner: OutboxOwner;
+  readonly #sender: Sender;
   /** By id, in the order in which they were meant. */
   readonly #kept = new Map<string, Kept>();
   /** The lane of each stream that something is meant for. */
@@ -82,6 +74,7 @@ export class Outbox {
     this.#settings = settings;
     this.#judge = judge;
     this.#owner = owner;
+    this.#sender = new Sender(settings, (recorded) => this.#isOurs(recorded));
   }
 
   get size(): number {
@@ -270,7 +263,7 @@ export class Outbox {
   begin(): void {
     const sending = new AbortController();
     this.#sending = sending;
-    const forget = onAwake(() => this.#awake());
+    const forget = onAwake(() => this.#sender.awake());
     void aborted(sending.signal).then(forget);
     this.send();
   }
@@ -291,9 +284,6 @@ export class Outbox {
     this.#kept.clear();
   }
 
-  /** Ends the wait before something is sent again. */
-  #awake: () => void = () => {};
-
   send(): void {
     const signal = this.#sending?.signal;
     const number = signal ? this.#judge.nextIntent() : -1;
@@ -303,63 +293,20 @@ export class Outbox {
     }
   }
 
-  /** Sends an intent until there is an answer. Whatever comes of it, the overlay is told. */
+  /** Whatever comes of it, the overlay is told. What is answered after this tab has stopped, whoever sends now is answered, too. */
   async #send(kept: Kept, signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted && this.#kept.get(kept.id) === kept; failures += 1) {
-      const { answer, retryAfterMs } = await this.#ask(kept, signal);
-      if (answer?.conflict !== undefined) {
-        // Where others are always faster, it does not help to be as fast.
-        kept.conflicts += 1;
-        await this.#wait(kept.conflicts > 1 ? kept.conflicts : undefined, 0, signal);
-      }
-      if (answer) {
-        return this.#said(kept, answer, signal);
-      }
-      await this.#wait(failures, retryAfterMs, signal);
+    const answer = await this.#sender.send(kept, () => this.#kept.get(kept.id) === kept, signal);
+    if (answer && !signal.aborted) {
+      this.#owner.answered(answer);
+      this.#became(kept, answer);
+    } else {
+      this.#fate(kept, Fate.Unknown);
     }
-    this.#fate(kept, Fate.Unknown);
-  }
-
-  /** One request. No answer is where nobody knows whether it is recorded, or it may be later. */
-  async #ask({ id, record }: Kept, signal: AbortSignal): Promise<{ answer?: Answer; retryAfterMs: number }> {
-    try {
-      const recorded = await whileHeard(this.#settings.connectTimeoutMs, signal, (progress) => append(this.#settings, record, progress.signal));
-      // Of another log than the one that is followed: the connection will say so. Until then there is nothing to compare it with.
-      return this.#isOurs(recorded) ? { answer: { id, recorded }, retryAfterMs: 0 } : { retryAfterMs: 0 };
-    } catch (thrown) {
-      const answer = refusalOf(id, thrown);
-      const retryAfterMs = thrown instanceof HighwaterError ? thrown.retryAfterMs : 0;
-      return answer ? { answer, retryAfterMs } : { retryAfterMs };
-    }
-  }
-
-  /** Waits before something is sent again, at random; less long where the device wakes. */
-  async #wait(failures: number | undefined, retryAfterMs: number, signal: AbortSignal): Promise<void> {
-    if (failures === undefined || signal.aborted) {
-      return;
-    }
-    const { backoffBaseMs, backoffMaxMs } = this.#settings;
-    const waiting = new AbortController();
-    const end = (): void => waiting.abort();
-    this.#awake = end;
-    signal.addEventListener('abort', end, { signal: waiting.signal });
-    await sleep(retryAfterMs + backoffMs(failures, backoffBaseMs, backoffMaxMs), waiting.signal);
-    end();
   }
 
   #isOurs({ position }: Recorded): boolean {
     const { epoch } = this.#judge;
     return epoch === '' || position.startsWith(`${epoch}-`);
-  }
-
-  /** An answer that comes after this tab has stopped is none: whoever sends now gets it, too. */
-  #said(kept: Kept, answer: Answer, signal: AbortSignal): void {
-    if (signal.aborted) {
-      this.#fate(kept, Fate.Unknown);
-    } else {
-      this.#owner.answered(answer);
-      this.#became(kept, answer);
-    }
   }
 
   #became(kept: Kept, { recorded, conflict, refusal }: Answer): void {
@@ -425,17 +372,6 @@ export class Outbox {
     }
     this.#owner.stored(record, true);
   }
-}
-
-/** What a failed request means for its intent; `undefined` where nobody knows whether it is recorded, or it may be later. */
-function refusalOf(id: string, thrown: unknown): Answer | undefined {
-  const error = toError(thrown);
-  // A token may be had later, and what a user meant is not to be lost for want of it.
-  if (!(error instanceof HighwaterError) || error.retryable || error.status === 401) {
-    return undefined;
-  }
-  const { status, problem } = error;
-  return status === 412 ? { id, conflict: Number(problem?.['revision'] ?? 0) } : { id, refusal: { status, problem } };
 }
 
 /** What newer runtimes have as `Promise.withResolvers`. Nobody has to look at it: a rejection is no error of the page's. */

@@ -5,7 +5,7 @@ import test from 'node:test';
 
 import { HighwaterError } from 'highwater';
 import { append, control, Log, position, ready, refuse, serve } from './log_server.js';
-import { watch } from './watch.js';
+import { until, watch } from './watch.js';
 
 const list = {
   initial: [],
@@ -46,20 +46,6 @@ async function following(t, { log = new Log(), appends = append, isSilent = () =
   await until(store, ({ status }) => status === 'current');
   await watched.status('live');
   return { ...watched, ...server, store, seen, posts, log, appended: (data) => tell(log.append({ data: JSON.stringify(data) })), cut: () => streams.forEach((stream) => stream.destroy()) };
-}
-
-/** Resolves once the store's snapshot is such. */
-function until(store, holds) {
-  return new Promise((resolve) => {
-    const check = () => {
-      if (holds(store.getSnapshot())) {
-        unsubscribe();
-        resolve(store.getSnapshot());
-      }
-    };
-    const unsubscribe = store.subscribe(check);
-    check();
-  });
 }
 
 const say = (data, isConditional = false) => ({ type: 'test.said.v1', data, ...(isConditional && { isConditional }) });

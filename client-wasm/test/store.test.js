@@ -5,7 +5,7 @@ import test from 'node:test';
 
 import { MissingError } from 'highwater';
 import { control, Log, position, ready, serve } from './log_server.js';
-import { watch } from './watch.js';
+import { until, watch } from './watch.js';
 
 const sum = { initial: 0, reduce: (total, { data }) => total + data.n };
 
@@ -23,20 +23,6 @@ async function following(t, log, { after = log.events.length } = {}) {
       streams.forEach((stream) => stream.write(log.frames(sequence - 1).join('')));
     },
   };
-}
-
-/** Resolves once the store's snapshot is such. */
-function until(store, holds) {
-  return new Promise((resolve) => {
-    const check = () => {
-      if (holds(store.getSnapshot())) {
-        unsubscribe();
-        resolve(store.getSnapshot());
-      }
-    };
-    const unsubscribe = store.subscribe(check);
-    check();
-  });
 }
 
 test('a state is read from the stream’s first event on and then follows', async (t) => {

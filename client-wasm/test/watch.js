@@ -51,6 +51,20 @@ export function watch(t, options) {
   };
 }
 
+/** Resolves once the store's snapshot is such. */
+export function until(store, holds) {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (holds(store.getSnapshot())) {
+        unsubscribe();
+        resolve(store.getSnapshot());
+      }
+    };
+    const unsubscribe = store.subscribe(check);
+    check();
+  });
+}
+
 /** Each event that came is in exactly one of these. */
 export function total({ applied, stale, duplicate, unreadable, discarded, dropped, held }) {
   return applied + stale + duplicate + unreadable + discarded + dropped + held;

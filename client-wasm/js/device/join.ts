@@ -7,7 +7,8 @@
  */
 
 import { type IntentRecord, newId } from '../intent.js';
-import type { Answer, Rebase } from '../outbox.js';
+import type { Rebase } from '../outbox.js';
+import type { Answer } from '../sender.js';
 import type { StoredState } from '../store.js';
 import type { Device, Host } from './device.js';
 import { Follower } from './follower.js';
@@ -186,11 +187,11 @@ class Tab implements Device {
 
   stored(record: IntentRecord, isSettled: boolean): void {
     if (this.#leader) {
+      void (isSettled ? this.#storage.deleteIntent(record.id) : this.#storage.putIntent(record));
       if (isSettled && this.#hasMissed) {
         this.#hasMissed = false;
         void this.#takeStored(this.#reigning.signal);
       }
-      void (isSettled ? this.#storage.deleteIntent(record.id) : this.#storage.putIntent(record));
     }
   }
 

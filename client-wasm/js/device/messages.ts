@@ -2,7 +2,8 @@
 
 import { Disconnected, HighwaterError } from '../error.js';
 import type { IntentRecord } from '../intent.js';
-import type { Answer, Rebase } from '../outbox.js';
+import type { Rebase } from '../outbox.js';
+import type { Answer } from '../sender.js';
 import type { Problem, StatusChange } from '../types.js';
 
 /** The leader's words. They are of its term: those of a lower one are not heeded. */
