@@ -3,8 +3,11 @@
 //! Server and browser compile this crate and so decide alike. It does no I/O, knows no time and no randomness, and is
 //! the same for the same input: whoever calls it hands those in. `SPEC.md` beside it numbers the invariants.
 
+pub mod causality;
 pub mod clock;
 pub mod control;
+pub mod decider;
+pub mod domain;
 pub mod envelope;
 pub mod event;
 mod find;
@@ -15,4 +18,9 @@ pub mod stream;
 pub mod subscription;
 pub mod time;
 pub mod topic;
+pub mod upcast;
 pub mod version;
+
+/// For [`events!`].
+#[doc(hidden)]
+pub use serde_json as json;

@@ -259,7 +259,7 @@ impl fmt::Display for After {
 }
 
 /// The marks of one stream, below which its state never goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HighWater {
     /// The last revision judged.
     pub revision: Revision,

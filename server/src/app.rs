@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use highwater_core::{
+    decider::Entities,
     event::Limits,
     version::{Position, Sequence},
 };
@@ -15,6 +16,7 @@ use crate::{
     config::Settings,
     routes::{self, Intake},
     serve::Caps,
+    states::States,
     store::EventStore,
     telemetry::Metrics,
 };
@@ -25,6 +27,8 @@ pub struct AppState {
     /// For reading pages. What is appended or followed goes through the broker.
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) broker: EventBroker,
+    /// Of the entities whose streams take commands only.
+    pub(crate) states: States,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
@@ -50,6 +54,7 @@ impl AppState {
         let (shutdown, metrics) = (broker.closing().clone(), Arc::clone(broker.metrics()));
         Self {
             store: Arc::clone(broker.store()),
+            states: States::new(Arc::clone(broker.store()), Entities::new()),
             broker,
             limits: settings.limits(),
             draining: shutdown.clone(),
@@ -67,6 +72,12 @@ impl AppState {
     #[must_use]
     pub fn with_auth(self, auth: Auth) -> Self {
         Self { auth, ..self }
+    }
+
+    /// Serves these entities: their streams take commands, and no other events but what is imported.
+    #[must_use]
+    pub fn with_entities(self, entities: Entities) -> Self {
+        Self { states: States::new(Arc::clone(&self.store), entities), ..self }
     }
 
     /// Where programs that mount the routes append and subscribe themselves.

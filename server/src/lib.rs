@@ -21,5 +21,6 @@ mod remote;
 mod routes;
 pub mod serve;
 mod sockets;
+pub mod states;
 pub mod store;
 pub mod telemetry;

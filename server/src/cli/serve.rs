@@ -99,7 +99,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     }
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    serve::run(listener, AppState::new(broker, settings).with_auth(auth), shutdown).await;
+    serve::run(
+        listener,
+        AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities()),
+        shutdown,
+    )
+    .await;
     logging.end().await;
     Ok(())
 }

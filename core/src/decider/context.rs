@@ -1,0 +1,137 @@
+//! [`Context`]: all that a decision may depend on.
+
+use std::collections::BTreeMap;
+
+use super::{Decider, DomainEvent, Folded, Projection, Refusal, Rejection};
+use crate::{
+    clock::VectorClock,
+    event::{Actor, Data, EventId, EventType, NewEvent},
+    stream::StreamName,
+    time::Timestamp,
+    version::Version,
+};
+
+/// Where a command comes from, and what its events are to say of that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The command's own id, made where somebody acted: the same through all retries.
+    pub command_id: EventId,
+    /// Who gives it.
+    pub actor: Actor,
+    /// When, by that actor's clock.
+    pub time: Option<Timestamp>,
+    /// The entity's version that it is about. Left out, it is the current one.
+    pub version: Option<Version>,
+    /// What the actor knew. Left out, the log derives it.
+    pub clock: Option<VectorClock>,
+    /// The event that caused it.
+    pub causation_id: Option<EventId>,
+    /// What larger undertaking it belongs to.
+    pub correlation_id: Option<EventId>,
+}
+
+impl Origin {
+    /// A command that says nothing but who gives it.
+    #[must_use]
+    pub fn new(command_id: EventId, actor: Actor) -> Self {
+        Self { command_id, actor, time: None, version: None, clock: None, causation_id: None, correlation_id: None }
+    }
+}
+
+/// The states that are loaded, by stream.
+#[derive(Default)]
+pub struct Streams(BTreeMap<StreamName, Box<dyn Folded>>);
+
+impl Streams {
+    /// Adds a state.
+    pub fn insert(&mut self, stream: StreamName, state: Box<dyn Folded>) {
+        self.0.insert(stream, state);
+    }
+
+    /// The state of a stream, if it is loaded.
+    #[must_use]
+    pub fn get(&self, stream: &StreamName) -> Option<&dyn Folded> {
+        self.0.get(stream).map(AsRef::as_ref)
+    }
+
+    /// All of them, in the order of their streams.
+    pub fn iter(&self) -> impl Iterator<Item = (&StreamName, &dyn Folded)> {
+        self.0.iter().map(|(stream, state)| (stream, state.as_ref()))
+    }
+}
+
+/// All that a decision may depend on.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The stream that the command is for.
+    pub stream: &'a StreamName,
+    /// Where the command comes from.
+    pub origin: &'a Origin,
+    /// The time, by the clock of whoever runs the decider.
+    pub now: Timestamp,
+    /// What is loaded.
+    pub streams: &'a Streams,
+}
+
+impl<'a> Context<'a> {
+    /// The state of the command's own stream, and its marks.
+    ///
+    /// # Errors
+    /// [`Rejection::Needs`] where it is not loaded.
+    pub fn own<D: Decider>(&self) -> Result<&'a Projection<D>, Rejection> {
+        self.of(self.stream)
+    }
+
+    /// The state of a stream, and its marks.
+    ///
+    /// # Errors
+    /// [`Rejection::Needs`] where it is not loaded, [`Rejection::Refused`] where it is no stream of that entity.
+    pub fn of<D: Decider>(&self, stream: &StreamName) -> Result<&'a Projection<D>, Rejection> {
+        let folded = self.streams.0.get(stream).ok_or_else(|| Rejection::Needs(stream.clone()))?;
+        folded.as_any().downcast_ref().ok_or_else(|| {
+            let detail = format!("'{stream}' is no stream of the entity {}: those are {}", D::ENTITY, D::STREAMS);
+            Refusal::invalid("wrong_stream", detail).into()
+        })
+    }
+
+    /// An event in the command's own stream. It is about the version that the command is about.
+    #[must_use]
+    pub fn event(&self, event: impl DomainEvent) -> NewEvent {
+        let version = self.origin.version;
+        NewEvent { version, clock: self.origin.clock.clone(), ..self.event_in(self.stream, event) }
+    }
+
+    /// An event in any stream. It is about the stream's current version.
+    #[must_use]
+    pub fn event_in(&self, stream: &StreamName, event: impl DomainEvent) -> NewEvent {
+        let kind = EventType::new(event.kind()).expect("an entity's types end in their schema version");
+        let origin = self.origin;
+        NewEvent {
+            time: origin.time,
+            causation_id: origin.causation_id.clone(),
+            correlation_id: origin.correlation_id.clone(),
+            command_id: Some(origin.command_id.clone()),
+            data: Data::Json(event.data().expect("an entity's events are JSON")),
+            ..NewEvent::new(stream.clone(), origin.actor.clone(), kind)
+        }
+    }
+
+    /// A stream beside the command's own: the same name with another kind of thing and id in its last two segments, such as
+    /// `space:1:proposals:p7` beside `space:1:analysis_runs:r1`.
+    ///
+    /// # Errors
+    /// [`Rejection::Refused`] where `id` can't be a segment of a stream's name.
+    pub fn beside(&self, kind: &str, id: &str) -> Result<StreamName, Rejection> {
+        let space = self.stream.segments().count().saturating_sub(2);
+        let mut segments: Vec<&str> = self.stream.segments().take(space).collect();
+        segments.extend([kind, id]);
+        StreamName::new(&segments.join(":"))
+            .map_err(|error| Refusal::invalid("invalid_id", format!("'{id}' {error}")).into())
+    }
+
+    /// The id of the thing that the command is for: the last segment of its stream's name.
+    #[must_use]
+    pub fn id(&self) -> &'a str {
+        self.stream.segments().last().unwrap_or_default()
+    }
+}

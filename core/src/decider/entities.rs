@@ -1,0 +1,231 @@
+//! [`Entities`]: those that a program knows, by name and by stream.
+
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
+use crate::{
+    event::{EventId, NewEvent},
+    stream::StreamName,
+    topic::{Topic, matches},
+    version::{Revision, Version},
+};
+
+/// Events to record, and where all streams that they depend on have to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// The events, with their ids, in the order that they shall have. There may be none.
+    pub events: Vec<NewEvent>,
+    /// What was loaded, and its last revision.
+    pub expected: Vec<(StreamName, Revision)>,
+}
+
+/// A [`Decider`] of any type.
+pub trait Entity: Send + Sync {
+    /// See [`Decider::ENTITY`].
+    fn name(&self) -> &'static str;
+
+    /// See [`Decider::STREAMS`].
+    fn streams(&self) -> &'static str;
+
+    /// See [`Decider::SCHEMA`].
+    fn schema(&self) -> u32;
+
+    /// See [`DomainEvent::TYPES`].
+    fn types(&self) -> &'static [&'static str];
+
+    /// The state before the first event.
+    fn initial(&self) -> Box<dyn Folded>;
+
+    /// See [`Projection::restore`].
+    ///
+    /// # Errors
+    /// [`InvalidSnapshot`]: then all events have to be read again.
+    fn restore(&self, snapshot: &str) -> Result<Box<dyn Folded>, InvalidSnapshot>;
+
+    /// See [`Decider::decide`]. The command is `{"type":"…","data":{…}}`.
+    ///
+    /// # Errors
+    /// [`Rejection`] where it may not be, can't be read, or depends on what is not loaded.
+    fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection>;
+
+    /// See [`Decider::raises_version`].
+    fn raises_version(&self, event: &NewEvent) -> bool;
+}
+
+struct Of<D>(PhantomData<fn() -> D>);
+
+impl<D: Decider> Entity for Of<D> {
+    fn name(&self) -> &'static str {
+        D::ENTITY
+    }
+
+    fn streams(&self) -> &'static str {
+        D::STREAMS
+    }
+
+    fn schema(&self) -> u32 {
+        D::SCHEMA
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        D::Event::TYPES
+    }
+
+    fn initial(&self) -> Box<dyn Folded> {
+        Box::new(Projection::<D>::default())
+    }
+
+    fn restore(&self, snapshot: &str) -> Result<Box<dyn Folded>, InvalidSnapshot> {
+        Ok(Box::new(Projection::<D>::restore(snapshot)?))
+    }
+
+    fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+        D::decide(read_command(command)?, context)
+    }
+
+    fn raises_version(&self, event: &NewEvent) -> bool {
+        let crate::event::Data::Json(data) = &event.data else { return false };
+        matches!(D::Event::read(event.kind.as_str(), data.get()), Some(Ok(event)) if D::raises_version(&event))
+    }
+}
+
+/// Reads a command; one without data has none to give.
+fn read_command<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Refusal> {
+    #[derive(Deserialize, Serialize)]
+    struct Command<'a> {
+        r#type: String,
+        #[serde(borrow, default)]
+        data: Option<&'a RawValue>,
+    }
+    let invalid =
+        |error: serde_json::Error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}"));
+    let mut command: Command<'_> = serde_json::from_str(json).map_err(invalid)?;
+    command.data = command.data.or_else(|| serde_json::from_str("{}").ok());
+    let json = serde_json::to_string(&command).map_err(invalid)?;
+    serde_json::from_str(&json).map_err(invalid)
+}
+
+/// The entities that a program knows. Cloning is cheap.
+#[derive(Clone, Default)]
+pub struct Entities(Arc<BTreeMap<&'static str, Arc<dyn Entity>>>);
+
+impl Entities {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These, and one more.
+    ///
+    /// # Panics
+    /// Where one of that name is there already, or [`Decider::STREAMS`] is no topic or may match a stream of another: a program's own mistake,
+    /// told when it starts.
+    #[must_use]
+    pub fn with<D: Decider>(self) -> Self {
+        let topic = Topic::new(D::STREAMS).unwrap_or_else(|error| panic!("{}: {} {error}", D::ENTITY, D::STREAMS));
+        for other in self.iter() {
+            assert!(other.name() != D::ENTITY, "there are two entities of the name {}", D::ENTITY);
+            let overlap = Topic::new(other.streams()).is_ok_and(|other| overlap(&other, &topic));
+            assert!(!overlap, "{} and {} may match the same stream", D::ENTITY, other.name());
+        }
+        let mut all = BTreeMap::clone(&self.0);
+        all.insert(D::ENTITY, Arc::new(Of::<D>(PhantomData)));
+        Self(Arc::new(all))
+    }
+
+    /// The entity of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&dyn Entity> {
+        self.0.get(name).map(AsRef::as_ref)
+    }
+
+    /// The entity that a stream is of.
+    #[must_use]
+    pub fn of(&self, stream: &StreamName) -> Option<&dyn Entity> {
+        self.iter().find(|entity| matches(entity.streams().as_bytes(), stream.as_str().as_bytes()))
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Entity> {
+        self.0.values().map(AsRef::as_ref)
+    }
+
+    /// Decides a command for a stream of an entity, and gives its events their ids: the first has the command's own.
+    ///
+    /// # Errors
+    /// [`Rejection`] where it may not be, can't be read, or depends on what is not loaded; also where an event would raise its stream's
+    /// version though its entity does not let it.
+    pub fn decide(&self, entity: &str, command: &str, context: &Context<'_>) -> Result<Decision, Rejection> {
+        let no_such = || {
+            Refusal::not_found("unknown_entity", format!("there is no entity '{entity}': there are {}", self.names()))
+        };
+        let entity = self.get(entity).ok_or_else(no_such)?;
+        if !matches(entity.streams().as_bytes(), context.stream.as_str().as_bytes()) {
+            let detail = format!(
+                "'{}' is no stream of the entity {}: those are {}",
+                context.stream,
+                entity.name(),
+                entity.streams()
+            );
+            return Err(Refusal::invalid("wrong_stream", detail).into());
+        }
+        let mut events = entity.decide(command, context)?;
+        self.check_versions(&events, context)?;
+        for (at, event) in events.iter_mut().enumerate() {
+            event.id = Some(event_id(&context.origin.command_id, at)?);
+        }
+        let expected = context.streams.iter().map(|(stream, state)| (stream.clone(), state.mark().revision)).collect();
+        Ok(Decision { events, expected })
+    }
+
+    /// A version rises by one, and by an event whose entity lets it.
+    fn check_versions(&self, events: &[NewEvent], context: &Context<'_>) -> Result<(), Refusal> {
+        let mut raised: BTreeMap<&StreamName, Version> = BTreeMap::new();
+        for event in events {
+            let Some(version) = event.version else { continue };
+            let loaded = || context.streams.get(&event.stream).map_or(Version::ZERO, |state| state.mark().version);
+            let current = raised.get(&event.stream).copied().unwrap_or_else(loaded);
+            if version <= current {
+                continue;
+            }
+            let may_raise = self.of(&event.stream).is_some_and(|entity| entity.raises_version(event));
+            if !may_raise || Some(version) != current.next() {
+                let detail = format!("version {version} of '{}' is not there yet: it is {current}", event.stream);
+                return Err(Refusal::conflict("unknown_version", detail));
+            }
+            raised.insert(&event.stream, version);
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> String {
+        self.0.keys().copied().collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn event_id(command: &EventId, at: usize) -> Result<EventId, Refusal> {
+    let id = if at == 0 { return Ok(command.clone()) } else { format!("{command}.{at}") };
+    EventId::new(&id)
+        .map_err(|error| Refusal::invalid("invalid_command", format!("the command's id is too long: {error}")))
+}
+
+/// Whether some stream may be matched by both.
+fn overlap(one: &Topic, other: &Topic) -> bool {
+    fn meet(one: &[&str], other: &[&str]) -> bool {
+        match (one, other) {
+            ([], []) => true,
+            (["**"], rest) | (rest, ["**"]) => !rest.is_empty(),
+            ([first, one @ ..], [second, other @ ..]) => {
+                (first == second || *first == "*" || *second == "*") && meet(one, other)
+            }
+            _ => false,
+        }
+    }
+    let segments = |topic: &Topic| topic.as_str().split(':').map(str::to_owned).collect::<Vec<_>>();
+    let (one, other) = (segments(one), segments(other));
+    meet(&one.iter().map(String::as_str).collect::<Vec<_>>(), &other.iter().map(String::as_str).collect::<Vec<_>>())
+}

@@ -1,0 +1,202 @@
+//! [`Projection`]: what the events of one stream come to.
+
+use std::any::Any;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Decider;
+use crate::{
+    event::Event,
+    upcast::{self, Read},
+    version::HighWater,
+};
+
+/// The state of a stream, and how far it has come. As JSON it is a snapshot.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Projection<D: Decider> {
+    /// [`Decider::SCHEMA`] when it was made.
+    schema: u32,
+    mark: HighWater,
+    set_aside: SetAside,
+    state: D::State,
+}
+
+/// Events that are in a stream and moved no state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// About an earlier version.
+    pub stale: u32,
+    /// Of a type, or of a schema version, that the reader does not know.
+    pub unknown: u32,
+    /// With data that is not what the type says.
+    pub unreadable: u32,
+}
+
+/// What became of an event that was handed to a projection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The state has moved.
+    Applied,
+    /// It was there already: nothing has moved.
+    Duplicate,
+    /// It is about an earlier version: it is counted, and the state is as it was.
+    Stale,
+    /// The reader knows no such type, or none of so high a schema version: it is counted, and the state is as it was.
+    Unknown,
+    /// Its data is not what its type says: it is counted, and the state is as it was.
+    Unreadable(String),
+}
+
+/// A snapshot is of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSnapshot {
+    /// It was made by another schema of its entity.
+    #[error("is of schema {found}, and the entity's is {current}")]
+    Schema {
+        /// The snapshot's.
+        found: u32,
+        /// The entity's.
+        current: u32,
+    },
+    /// It is not JSON of a projection.
+    #[error("can't be read: {0}")]
+    Unreadable(String),
+}
+
+impl<D: Decider> Default for Projection<D> {
+    fn default() -> Self {
+        Self {
+            schema: D::SCHEMA,
+            mark: HighWater::default(),
+            set_aside: SetAside::default(),
+            state: D::State::default(),
+        }
+    }
+}
+
+impl<D: Decider> Clone for Projection<D> {
+    fn clone(&self) -> Self {
+        Self { state: self.state.clone(), ..*self }
+    }
+}
+
+impl<D: Decider> Projection<D> {
+    /// Goes on from a snapshot.
+    ///
+    /// # Errors
+    /// [`InvalidSnapshot`]: then all events have to be read again.
+    pub fn restore(json: &str) -> Result<Self, InvalidSnapshot> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: u32,
+        }
+        let unreadable = |error: serde_json::Error| InvalidSnapshot::Unreadable(error.to_string());
+        let Head { schema } = serde_json::from_str(json).map_err(unreadable)?;
+        if schema != D::SCHEMA {
+            return Err(InvalidSnapshot::Schema { found: schema, current: D::SCHEMA });
+        }
+        serde_json::from_str(json).map_err(unreadable)
+    }
+
+    /// What is so.
+    #[must_use]
+    pub fn state(&self) -> &D::State {
+        &self.state
+    }
+
+    /// The last revision judged, and the highest version and sequence applied.
+    #[must_use]
+    pub fn mark(&self) -> HighWater {
+        self.mark
+    }
+
+    /// How many events moved nothing.
+    #[must_use]
+    pub fn set_aside(&self) -> SetAside {
+        self.set_aside
+    }
+
+    /// Takes the next event of the stream: events have to be handed in by revision, without a hole.
+    pub fn apply(&mut self, event: &Event) -> Applied {
+        let (mark, set_aside) = (&mut self.mark, &mut self.set_aside);
+        if event.revision <= mark.revision {
+            return Applied::Duplicate;
+        }
+        mark.revision = event.revision;
+        if event.version < mark.version {
+            set_aside.stale = set_aside.stale.saturating_add(1);
+            return Applied::Stale;
+        }
+        (mark.version, mark.sequence) = (event.version, event.sequence);
+        match upcast::read::<D>(event) {
+            Read::Event(happened) => {
+                self.state = D::evolve(std::mem::take(&mut self.state), happened, event);
+                Applied::Applied
+            }
+            Read::Unknown => {
+                set_aside.unknown = set_aside.unknown.saturating_add(1);
+                Applied::Unknown
+            }
+            Read::Unreadable(reason) => {
+                set_aside.unreadable = set_aside.unreadable.saturating_add(1);
+                Applied::Unreadable(reason)
+            }
+        }
+    }
+}
+
+/// A [`Projection`] of any entity.
+pub trait Folded: Any + Send + Sync {
+    /// See [`Projection::apply`].
+    fn apply(&mut self, event: &Event) -> Applied;
+
+    /// See [`Projection::mark`].
+    fn mark(&self) -> HighWater;
+
+    /// See [`Projection::set_aside`].
+    fn set_aside(&self) -> SetAside;
+
+    /// The state alone, as JSON.
+    fn state_json(&self) -> Box<RawValue>;
+
+    /// All of it, as JSON, for [`Entity::restore`](super::Entity::restore).
+    fn snapshot(&self) -> String;
+
+    /// A copy.
+    fn boxed(&self) -> Box<dyn Folded>;
+
+    /// For [`Context::of`](super::Context::of).
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<D: Decider> Folded for Projection<D> {
+    fn apply(&mut self, event: &Event) -> Applied {
+        self.apply(event)
+    }
+
+    fn mark(&self) -> HighWater {
+        self.mark
+    }
+
+    fn set_aside(&self) -> SetAside {
+        self.set_aside
+    }
+
+    fn state_json(&self) -> Box<RawValue> {
+        serde_json::value::to_raw_value(&self.state).expect("an entity's state is JSON")
+    }
+
+    fn snapshot(&self) -> String {
+        serde_json::to_string(self).expect("an entity's state is JSON")
+    }
+
+    fn boxed(&self) -> Box<dyn Folded> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
