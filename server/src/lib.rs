@@ -2,6 +2,7 @@
 //!
 //! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
 
+pub mod analysis;
 pub mod app;
 pub mod auth;
 mod bound;
