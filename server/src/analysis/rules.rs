@@ -6,16 +6,20 @@ use std::{
 };
 
 use async_trait::async_trait;
+use highwater_core::domain::{
+    knowledge::{Atom, AtomKind, Found, Item, Topic},
+    proposal::{Priority, ProposedTask, SOURCES_MAX},
+};
 
 use super::{
-    AnalysisError, Analyst, AtomKind, Extracted, Extractor, FoundAtom, FoundTask, FoundTopic, Known, Message, Priority,
+    Analyst, AnalysisError, Extractor, Heard, Known,
     text::{likeness, sentences, shortened, signed, words},
 };
 
 /// The most topics that one reading finds.
 const TOPICS_MAX: usize = 20;
 /// The most atoms that one reading finds.
-const ATOMS_MAX: usize = 200;
+const ATOMS_MAX: usize = 80;
 /// A word that so many messages have is a topic.
 const TOPIC_MESSAGES_MIN: usize = 2;
 const KEYWORDS_MAX: usize = 5;
@@ -26,26 +30,12 @@ const TITLE_CHARS_MAX: usize = 80;
 const LIKENESS_MIN: f64 = 0.5;
 
 /// What is said where something is meant, in the order in which it is looked for.
-const SIGNS: [(AtomKind, &[&str]); 5] = [
+const SIGNS: [(AtomKind, &[&str]); 6] = [
     (
         AtomKind::Problem,
         &[
-            "bug",
-            "broken",
-            "crash",
-            "crashes",
-            "crashed",
-            "doesn't work",
-            "does not work",
-            "error",
-            "errors",
-            "fails",
-            "failed",
-            "failing",
-            "fault",
-            "wrong",
-            "timeout",
-            "regression",
+            "bug", "broken", "crash", "crashes", "crashed", "doesn't work", "does not work", "error", "errors", "fails", "failed",
+            "failing", "fault", "wrong", "timeout", "regression",
         ],
     ),
     (
@@ -53,26 +43,19 @@ const SIGNS: [(AtomKind, &[&str]); 5] = [
         &["we decided", "decided to", "decision", "we agreed", "agreed to", "we will", "we'll", "let's", "approved"],
     ),
     (
-        AtomKind::Request,
-        &[
-            "please",
-            "need to",
-            "needs to",
-            "we need",
-            "have to",
-            "has to",
-            "must",
-            "should",
-            "todo",
-            "make sure",
-            "asap",
-        ],
+        AtomKind::Requirement,
+        &["please", "need to", "needs to", "we need", "have to", "has to", "must", "should", "todo", "make sure", "asap"],
     ),
-    (AtomKind::Idea, &["maybe", "could we", "we could", "how about", "what if", "idea", "would be nice", "consider"]),
+    (
+        AtomKind::Solution,
+        &["maybe", "could we", "we could", "how about", "what if", "idea", "would be nice", "consider", "workaround", "solution"],
+    ),
+    (AtomKind::Insight, &["turns out", "it seems", "i noticed", "we noticed", "because", "root cause", "learned"]),
     (AtomKind::Question, &["?"]),
 ];
-const URGENT: [&str; 8] = ["asap", "blocker", "blocking", "critical", "immediately", "outage", "production", "urgent"];
-const UNHURRIED: [&str; 5] = ["eventually", "later", "nice to have", "someday", "would be nice"];
+const NOW: [&str; 4] = ["asap", "immediately", "outage", "production is down"];
+const SOON: [&str; 5] = ["blocker", "blocking", "critical", "production", "urgent"];
+const SOME_DAY: [&str; 5] = ["eventually", "later", "nice to have", "someday", "would be nice"];
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,73 +63,103 @@ pub struct Rules;
 
 #[async_trait]
 impl Extractor for Rules {
-    async fn extract(&self, messages: &[Message]) -> Result<Extracted, AnalysisError> {
+    async fn extract(&self, extraction: &str, messages: &[Heard]) -> Result<Vec<Found>, AnalysisError> {
         let topics = topics(messages);
-        let mut atoms: Vec<FoundAtom> = Vec::new();
-        for message in messages {
-            let topic = topics.iter().find(|topic| topic.messages.contains(&message.stream)).map(|topic| &topic.name);
-            for sentence in sentences(&message.text) {
-                let Some(kind) = kind_of(sentence) else { continue };
-                let text = shortened(sentence, TEXT_CHARS_MAX);
-                // Who repeats what was said says nothing new.
-                let is_new = !atoms.iter().any(|atom| atom.kind == kind && atom.text == text);
-                if is_new && atoms.len() < ATOMS_MAX {
-                    let (message, said) = (message.stream.clone(), message.sent);
-                    atoms.push(FoundAtom { kind, text, message, said, topic: topic.cloned() });
-                }
-            }
-        }
-        Ok(Extracted { topics, atoms })
+        let atoms = atoms(extraction, messages, &topics);
+        let proposed = |(at, topic): (usize, (Topic, BTreeSet<usize>))| Found {
+            id: topic_id(extraction, at),
+            item: Item::Topic(topic.0),
+        };
+        let topics = topics.into_iter().enumerate().map(proposed);
+        let atoms = atoms.into_iter().enumerate().map(|(at, atom)| Found { id: format!("{extraction}-a{at}"), item: Item::Atom(atom) });
+        Ok(topics.chain(atoms).collect())
     }
 }
 
 #[async_trait]
 impl Analyst for Rules {
-    async fn analyze(&self, window: &[Known], topics: &[String]) -> Result<Vec<FoundTask>, AnalysisError> {
-        let mut groups: Vec<Vec<&Known>> = Vec::new();
-        for known in window.iter().filter(|known| known.kind.is_some_and(asks_for_a_task)) {
-            match groups.iter_mut().find(|group| likeness(&group[0].text, &known.text) >= LIKENESS_MIN) {
-                Some(group) => group.push(known),
-                None => groups.push(vec![known]),
+    async fn analyze(&self, window: &[Known], topics: &BTreeMap<String, Topic>) -> Result<Vec<ProposedTask>, AnalysisError> {
+        let mut groups: Vec<Vec<(&Known, &Atom)>> = Vec::new();
+        for known in window {
+            let Item::Atom(atom) = &known.item else { continue };
+            if !asks_for_a_task(atom.kind) {
+                continue;
+            }
+            match groups.iter_mut().find(|group| likeness(&group[0].1.text, &atom.text) >= LIKENESS_MIN) {
+                Some(group) => group.push((known, atom)),
+                None => groups.push(vec![(known, atom)]),
             }
         }
         Ok(groups.iter().map(|group| task(group, topics)).collect())
     }
 }
 
+fn topic_id(extraction: &str, at: usize) -> String {
+    format!("{extraction}-t{at}")
+}
+
 fn asks_for_a_task(kind: AtomKind) -> bool {
     match kind {
-        AtomKind::Problem | AtomKind::Request | AtomKind::Decision => true,
-        AtomKind::Question | AtomKind::Idea => false,
+        AtomKind::Problem | AtomKind::Requirement | AtomKind::Decision => true,
+        AtomKind::Question | AtomKind::Solution | AtomKind::Insight => false,
     }
 }
 
-fn task(group: &[&Known], topics: &[String]) -> FoundTask {
-    let first = group[0];
-    let verb = if first.kind == Some(AtomKind::Problem) { "Fix: " } else { "" };
-    let said = group.iter().map(|known| format!("“{}”", known.text)).collect::<Vec<_>>().join("; ");
-    let topic = first.topic.as_ref().filter(|topic| topics.contains(topic));
-    let about = topic.map(|topic| format!("About {topic}: ")).unwrap_or_default();
-    FoundTask {
+fn task(group: &[(&Known, &Atom)], topics: &BTreeMap<String, Topic>) -> ProposedTask {
+    let (_, first) = group[0];
+    let verb = if first.kind == AtomKind::Problem { "Fix: " } else { "" };
+    let said = group.iter().map(|(_, atom)| format!("“{}”", atom.text)).collect::<Vec<_>>().join("\n");
+    let topic = first.topic.as_ref().and_then(|id| topics.get(id));
+    let about = topic.map(|topic| format!("About {}:\n", topic.title)).unwrap_or_default();
+    // One voice is worth half, each further one half of what is left; a topic that is approved bears it out.
+    let voices = 100 - 100 / (1_u32 << group.len().min(6));
+    let confidence = if topic.is_some() { voices } else { voices * 4 / 5 };
+    ProposedTask {
         title: shortened(&format!("{verb}{}", first.text), TITLE_CHARS_MAX),
-        rationale: format!("{about}{said}"),
-        priority: group.iter().map(|known| priority(known)).max().unwrap_or(Priority::Medium),
-        // One voice is worth half, each further one half of what is left; a topic that is approved bears it out.
-        confidence: (1.0 - 0.5_f64.powi(group.len().min(10) as i32)) * if topic.is_some() { 1.0 } else { 0.8 },
-        sources: group.iter().map(|known| known.id.clone()).collect(),
+        description: format!("{about}{said}"),
+        priority: group.iter().map(|(_, atom)| priority(&atom.text)).max(),
+        confidence_percent: u8::try_from(confidence).ok(),
+        sources: group.iter().map(|(known, _)| known.stream.clone()).take(SOURCES_MAX).collect(),
     }
 }
 
-fn priority(known: &Known) -> Priority {
-    let text = known.text.to_lowercase();
+fn priority(text: &str) -> Priority {
+    let text = text.to_lowercase();
     let says = |signs: &[&str]| signs.iter().any(|sign| contains(&text, sign));
-    if says(&URGENT) {
+    if says(&NOW) {
+        Priority::Critical
+    } else if says(&SOON) {
         Priority::High
-    } else if says(&UNHURRIED) {
+    } else if says(&SOME_DAY) {
         Priority::Low
     } else {
         Priority::Medium
     }
+}
+
+/// What the messages say, sentence by sentence. Who repeats what was said says nothing new.
+fn atoms(extraction: &str, messages: &[Heard], topics: &[(Topic, BTreeSet<usize>)]) -> Vec<Atom> {
+    let mut atoms: Vec<Atom> = Vec::new();
+    for (at, message) in messages.iter().enumerate() {
+        let topic = topics.iter().position(|(_, messages)| messages.contains(&at)).map(|topic| format!("topic-{}", topic_id(extraction, topic)));
+        for sentence in sentences(&message.text) {
+            let Some(kind) = kind_of(sentence) else { continue };
+            let text = shortened(sentence, TEXT_CHARS_MAX);
+            let is_new = !atoms.iter().any(|atom| atom.kind == kind && atom.text == text);
+            if is_new && atoms.len() < ATOMS_MAX {
+                atoms.push(Atom {
+                    kind,
+                    title: shortened(sentence, TITLE_CHARS_MAX),
+                    keywords: words(sentence).into_iter().take(KEYWORDS_MAX).collect(),
+                    text,
+                    topic: topic.clone(),
+                    sources: vec![message.stream.clone()],
+                    said_at: message.sent_at,
+                });
+            }
+        }
+    }
+    atoms
 }
 
 fn kind_of(sentence: &str) -> Option<AtomKind> {
@@ -167,116 +180,125 @@ fn contains(text: &str, sign: &str) -> bool {
     })
 }
 
-/// What several messages speak of: their tags, and the words that they share.
-fn topics(messages: &[Message]) -> Vec<FoundTopic> {
-    let telling: Vec<BTreeSet<String>> = messages
-        .iter()
-        .map(|message| words(&message.text).into_iter().chain(signed(&message.text, '#')).collect())
-        .collect();
+/// What several messages speak of, and which of them do: their tags, and the words that they share.
+fn topics(messages: &[Heard]) -> Vec<(Topic, BTreeSet<usize>)> {
+    let of_message = |message: &Heard| words(&message.text).into_iter().chain(signed(&message.text, '#')).collect();
+    let telling: Vec<BTreeSet<String>> = messages.iter().map(of_message).collect();
     let tags: BTreeSet<String> = messages.iter().flat_map(|message| signed(&message.text, '#')).collect();
-    let mut with: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut speaking: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     for (at, words) in telling.iter().enumerate() {
-        words.iter().for_each(|word| with.entry(word).or_default().push(at));
+        words.iter().for_each(|word| {
+            speaking.entry(word).or_default().insert(at);
+        });
     }
-    let is_topic = |word: &str, in_messages: usize| tags.contains(word) || in_messages >= TOPIC_MESSAGES_MIN;
-    let mut names: Vec<(&str, &Vec<usize>)> =
-        with.iter().filter(|(word, at)| is_topic(word, at.len())).map(|(word, at)| (*word, at)).collect();
+    let is_topic = |word: &str, messages: usize| tags.contains(word) || messages >= TOPIC_MESSAGES_MIN;
+    let mut names: Vec<(&str, &BTreeSet<usize>)> =
+        speaking.iter().filter(|(word, at)| is_topic(word, at.len())).map(|(word, at)| (*word, at)).collect();
     names.sort_by_key(|(word, at)| (!tags.contains(*word), Reverse(at.len()), *word));
-    let mut topics: Vec<FoundTopic> = Vec::new();
-    let mut taken: BTreeSet<&Vec<usize>> = BTreeSet::new();
+    let mut topics: Vec<(Topic, BTreeSet<usize>)> = Vec::new();
     for (name, at) in names {
         // Words that always come together are one topic.
-        if topics.len() < TOPICS_MAX && taken.insert(at) {
-            let messages = at.iter().map(|&at| messages[at].stream.clone()).collect();
-            topics.push(FoundTopic { name: name.to_owned(), keywords: keywords(name, at, &telling), messages });
+        if topics.len() < TOPICS_MAX && !topics.iter().any(|(_, known)| known == at) {
+            topics.push((topic(name, at, messages, &telling), at.clone()));
         }
     }
     topics
 }
 
-/// The words that stand beside a name most often, and the name.
-fn keywords(name: &str, at: &[usize], telling: &[BTreeSet<String>]) -> Vec<String> {
+fn topic(name: &str, at: &BTreeSet<usize>, messages: &[Heard], telling: &[BTreeSet<String>]) -> Topic {
+    let spoken = || at.iter().map(|&at| &messages[at]);
+    Topic {
+        title: name.to_owned(),
+        text: spoken().next().and_then(|first| sentences(&first.text).first().map(|said| shortened(said, TEXT_CHARS_MAX))).unwrap_or_default(),
+        keywords: keywords(name, at, telling),
+        sources: spoken().map(|message| message.stream.clone()).take(SOURCES_MAX).collect(),
+        said_at: spoken().map(|message| message.sent_at).max().unwrap_or(messages[0].sent_at),
+    }
+}
+
+/// The name, and the words that stand beside it most often.
+fn keywords(name: &str, at: &BTreeSet<usize>, telling: &[BTreeSet<String>]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for word in at.iter().flat_map(|&at| &telling[at]).filter(|word| *word != name) {
         *counts.entry(word).or_default() += 1;
     }
     let mut beside: Vec<(&str, usize)> = counts.into_iter().collect();
     beside.sort_by_key(|(word, count)| (Reverse(*count), *word));
-    std::iter::once(name)
-        .chain(beside.into_iter().map(|(word, _)| word))
-        .take(KEYWORDS_MAX)
-        .map(str::to_owned)
-        .collect()
+    std::iter::once(name).chain(beside.into_iter().map(|(word, _)| word)).take(KEYWORDS_MAX).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use highwater_core::time::Timestamp;
+    use highwater_core::{stream::StreamName, time::Timestamp};
 
     use super::*;
 
-    fn messages(texts: &[&str]) -> Vec<Message> {
-        let message = |(at, text): (usize, &&str)| Message {
-            stream: format!("space:1:messages:{at}"),
-            sent: Timestamp::from_unix_micros(at as i64 * 60_000_000).unwrap(),
+    fn stream(kind: &str, id: impl ToString) -> StreamName {
+        StreamName::new(&format!("space:1:{kind}:{}", id.to_string())).unwrap()
+    }
+
+    fn messages(texts: &[&str]) -> Vec<Heard> {
+        let heard = |(at, text): (usize, &&str)| Heard {
+            stream: stream("messages", at),
+            sent_at: Timestamp::from_unix_micros(at as i64 * 60_000_000).unwrap(),
             text: (*text).to_owned(),
         };
-        texts.iter().enumerate().map(message).collect()
+        texts.iter().enumerate().map(heard).collect()
     }
 
     fn known(id: &str, kind: AtomKind, text: &str) -> Known {
-        let said = Timestamp::from_unix_micros(0).unwrap();
-        Known { id: id.into(), kind: Some(kind), text: text.into(), said, topic: Some("checkout".into()) }
+        let said_at = Timestamp::from_unix_micros(0).unwrap();
+        let (title, topic) = (text.to_owned(), Some("topic-x-t0".to_owned()));
+        let atom = Atom { kind, title, text: text.to_owned(), keywords: vec![], topic, sources: vec![], said_at };
+        Known { stream: stream("knowledge", id), item: Item::Atom(atom) }
     }
 
     #[tokio::test]
     async fn messages_give_their_topics_and_what_they_say() {
-        let found = Rules
-            .extract(&messages(&[
-                "Checkout fails with error 500 on mobile. #payments",
-                "We decided to move checkout to the new API.",
-                "Lunch?",
-                "Checkout fails with error 500 on mobile.",
-            ]))
-            .await
-            .unwrap();
-        let names: Vec<&str> = found.topics.iter().map(|topic| topic.name.as_str()).collect();
+        let heard = messages(&[
+            "Checkout fails with error 500 on mobile. #payments",
+            "We decided to move checkout to the new API.",
+            "Lunch?",
+            "Checkout fails with error 500 on mobile.",
+        ]);
+        let found = Rules.extract("x", &heard).await.unwrap();
+        let titles: Vec<(&str, &str)> = found.iter().map(|found| (found.id.as_str(), found.item.title())).collect();
         assert_eq!(
-            names,
-            ["payments", "checkout", "error"],
+            titles,
+            [
+                ("x-t0", "payments"),
+                ("x-t1", "checkout"),
+                ("x-t2", "error"),
+                ("x-a0", "Checkout fails with error 500 on mobile."),
+                ("x-a1", "We decided to move checkout to the new API."),
+                ("x-a2", "Lunch?"),
+            ],
             "first the tags; 'fails' and 'mobile' are wherever 'error' is"
         );
-        assert_eq!(found.topics[1].messages, ["space:1:messages:0", "space:1:messages:1", "space:1:messages:3"]);
-        let said: Vec<(AtomKind, &str)> = found.atoms.iter().map(|atom| (atom.kind, atom.text.as_str())).collect();
-        assert_eq!(
-            said,
-            [
-                (AtomKind::Problem, "Checkout fails with error 500 on mobile."),
-                (AtomKind::Decision, "We decided to move checkout to the new API."),
-                (AtomKind::Question, "Lunch?"),
-            ]
-        );
+        assert_eq!(found[1].item.sources(), [0, 1, 3].map(|at| stream("messages", at)));
+        assert_eq!(found[3].item.topic(), Some("topic-x-t0"));
+        assert_eq!(found[5].item.topic(), None);
     }
 
     #[tokio::test]
     async fn what_asks_for_the_same_is_one_task() {
         let window = [
             known("a", AtomKind::Problem, "Checkout fails on mobile"),
-            known("b", AtomKind::Idea, "Maybe we could rewrite it"),
+            known("b", AtomKind::Solution, "Maybe we could rewrite it"),
             known("c", AtomKind::Problem, "urgent: checkout fails on mobile"),
-            known("d", AtomKind::Request, "Please document the API"),
+            known("d", AtomKind::Requirement, "Please document the API"),
         ];
-        let tasks = Rules.analyze(&window, &["checkout".into()]).await.unwrap();
-        let of: Vec<(&str, Priority, &[String])> =
-            tasks.iter().map(|task| (task.title.as_str(), task.priority, task.sources.as_slice())).collect();
+        let tasks = Rules.analyze(&window, &BTreeMap::new()).await.unwrap();
+        let of: Vec<(&str, Option<Priority>, Option<u8>)> =
+            tasks.iter().map(|task| (task.title.as_str(), task.priority, task.confidence_percent)).collect();
         assert_eq!(
             of,
             [
-                ("Fix: Checkout fails on mobile", Priority::High, &["a".to_owned(), "c".to_owned()][..]),
-                ("Please document the API", Priority::Medium, &["d".to_owned()][..]),
+                ("Fix: Checkout fails on mobile", Some(Priority::High), Some(60)),
+                ("Please document the API", Some(Priority::Medium), Some(40)),
             ]
         );
-        assert!(tasks[0].confidence > tasks[1].confidence);
+        assert_eq!(tasks[0].sources, ["a", "c"].map(|id| stream("knowledge", id)));
     }
 
     #[test]
