@@ -2,7 +2,10 @@
 
 pub mod analysis_guard;
 pub mod analysis_run;
+pub mod knowledge;
+pub mod message;
 pub mod proposal;
+pub mod story;
 pub mod task;
 
 use crate::decider::{Entities, Refusal};
@@ -13,7 +16,10 @@ pub fn entities() -> Entities {
     Entities::new()
         .with::<analysis_guard::AnalysisGuard>()
         .with::<analysis_run::AnalysisRun>()
+        .with::<knowledge::Knowledge>()
+        .with::<message::Message>()
         .with::<proposal::Proposal>()
+        .with::<story::Story>()
         .with::<task::Task>()
 }
 
