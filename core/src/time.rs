@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// An instant to the nanosecond, in UTC, in the years 0 to 9999.
 ///
@@ -21,6 +21,8 @@ pub struct InvalidTimestamp;
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self(OffsetDateTime::UNIX_EPOCH);
+    /// The last second of the year 9999.
+    pub const MAX: Self = Self(OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::seconds(253_402_300_799)));
 
     /// The instant this many microseconds after 1970-01-01T00:00:00Z.
     ///
@@ -37,6 +39,13 @@ impl Timestamp {
     pub fn unix_micros(self) -> i64 {
         let micros = self.0.unix_timestamp_nanos().div_euclid(1_000);
         i64::try_from(micros).expect("ten thousand years are fewer than 2^63 microseconds")
+    }
+
+    /// This many milliseconds later, or the last instant that there is.
+    #[must_use]
+    pub fn plus_ms(self, ms: u32) -> Self {
+        let later = self.0.checked_add(Duration::milliseconds(ms.into()));
+        later.and_then(|later| Self::in_range(later).ok()).unwrap_or(Self::MAX)
     }
 
     fn in_range(instant: OffsetDateTime) -> Result<Self, InvalidTimestamp> {
@@ -107,6 +116,14 @@ mod tests {
         {
             assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
         }
+    }
+
+    #[test]
+    fn time_goes_on_to_its_end() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(at("2026-11-20T12:23:40.5Z").plus_ms(1_500), at("2026-11-20T12:23:42Z"));
+        assert_eq!(Timestamp::MAX, at("9999-12-31T23:59:59Z"));
+        assert_eq!(at("9999-12-31T23:59:58Z").plus_ms(1_001), Timestamp::MAX);
     }
 
     #[test]

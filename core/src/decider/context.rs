@@ -6,7 +6,7 @@ use super::{Decider, DomainEvent, Folded, Projection, Refusal, Rejection};
 use crate::{
     clock::VectorClock,
     event::{Actor, Data, EventId, EventType, NewEvent},
-    stream::StreamName,
+    stream::{InvalidName, StreamName, is_segment},
     time::Timestamp,
     version::Version,
 };
@@ -122,11 +122,14 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`Rejection::Refused`] where `id` can't be a segment of a stream's name.
     pub fn beside(&self, kind: &str, id: &str) -> Result<StreamName, Rejection> {
+        let invalid = |error| Refusal::invalid("invalid_id", format!("the id '{id}' {error}"));
+        if !is_segment(id) {
+            return Err(invalid(InvalidName::Segment).into());
+        }
         let space = self.stream.segments().count().saturating_sub(2);
         let mut segments: Vec<&str> = self.stream.segments().take(space).collect();
         segments.extend([kind, id]);
-        StreamName::new(&segments.join(":"))
-            .map_err(|error| Refusal::invalid("invalid_id", format!("'{id}' {error}")).into())
+        StreamName::new(&segments.join(":")).map_err(|error| invalid(error).into())
     }
 
     /// The id of the thing that the command is for: the last segment of its stream's name.

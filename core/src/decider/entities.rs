@@ -175,8 +175,13 @@ impl Entities {
         }
         let mut events = entity.decide(command, context)?;
         self.check_versions(&events, context)?;
+        let mut is_first = true;
         for (at, event) in events.iter_mut().enumerate() {
             event.id = Some(event_id(&context.origin.command_id, at)?);
+            // A counter stands on one event of its actor: what comes after it has one that the log derives.
+            if event.clock.is_some() && !std::mem::take(&mut is_first) {
+                event.clock = None;
+            }
         }
         let expected = context.streams.iter().map(|(stream, state)| (stream.clone(), state.mark().revision)).collect();
         Ok(Decision { events, expected })

@@ -9,7 +9,7 @@ use super::Decider;
 use crate::{
     event::Event,
     upcast::{self, Read},
-    version::HighWater,
+    version::{HighWater, Revision},
 };
 
 /// The state of a stream, and how far it has come. As JSON it is a snapshot.
@@ -110,6 +110,12 @@ impl<D: Decider> Projection<D> {
     #[must_use]
     pub fn mark(&self) -> HighWater {
         self.mark
+    }
+
+    /// Whether anything has happened in the stream.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.mark.revision > Revision::ZERO
     }
 
     /// How many events moved nothing.

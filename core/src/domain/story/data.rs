@@ -1,0 +1,67 @@
+//! What the events of a story say.
+
+use serde::{Deserialize, Serialize};
+
+/// A story has a context.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContextCreated {
+    /// What the story is about, in a line.
+    pub title: String,
+    /// The same at length.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// Something was decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionAdded {
+    /// The decision's id within its story.
+    pub id: String,
+    /// What.
+    pub decision: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rationale: Option<String>,
+}
+
+/// A part of the work is new, or stands otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubtaskUpdated {
+    /// The subtask's id within its story.
+    pub id: String,
+    /// What it is, in a line. Left out, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// How it stands.
+    pub status: SubtaskStatus,
+}
+
+/// How a subtask stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubtaskStatus {
+    /// Nobody works on it.
+    Open,
+    /// Somebody works on it.
+    InProgress,
+    /// It is done.
+    Completed,
+    /// It is not to be done any more.
+    Dropped,
+}
+
+/// How the story stood at one of its versions. What was so in full, the log tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContextSnapshot {
+    /// How many changes the story had seen.
+    pub version: u32,
+    /// How many decisions there were.
+    pub decisions: u32,
+    /// How many subtasks there were.
+    pub subtasks: u32,
+    /// How many of them were completed.
+    pub subtasks_completed: u32,
+    /// What the snapshot is for, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
