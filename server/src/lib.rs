@@ -24,4 +24,6 @@ pub mod serve;
 mod sockets;
 pub mod states;
 pub mod store;
+mod telegram;
+pub mod work;
 pub mod telemetry;

@@ -1,14 +1,17 @@
 //! Telegram's updates, as its servers post them to a webhook (Telegram Bot API, `Update`), as far as messages go. All that a message has
 //! beside its text (files, places, polls) is left where it is.
 
-use highwater_core::{stream::StreamName, time::Timestamp};
+use highwater_core::{
+    domain::message::{self, Content, Ingested, Profile},
+    time::Timestamp,
+};
 use serde::Deserialize;
 
 /// What a bot's webhook is told. Exactly one of its messages is there, or none where it is about something else.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Update {
     /// Rises with every update of a bot; the same update again has the same.
-    pub(crate) update_id: i64,
+    pub(crate) update_id: u64,
     message: Option<Message>,
     edited_message: Option<Message>,
     channel_post: Option<Message>,
@@ -16,13 +19,13 @@ pub(crate) struct Update {
 }
 
 /// A message of a chat.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Message {
     /// Unique in its chat.
-    pub(crate) message_id: i64,
+    message_id: i64,
     /// Who sent it; nobody where a channel speaks.
-    pub(crate) from: Option<User>,
-    pub(crate) chat: Chat,
+    from: Option<User>,
+    chat: Chat,
     /// When it was sent, in seconds since 1970.
     date: i64,
     /// When it was changed last.
@@ -33,53 +36,59 @@ pub(crate) struct Message {
 }
 
 /// Who sends messages.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct User {
-    pub(crate) id: i64,
-    pub(crate) is_bot: bool,
-    pub(crate) first_name: String,
-    pub(crate) last_name: Option<String>,
-    pub(crate) username: Option<String>,
-    pub(crate) language_code: Option<String>,
+    id: i64,
+    is_bot: bool,
+    first_name: String,
+    last_name: Option<String>,
+    username: Option<String>,
+    language_code: Option<String>,
 }
 
 /// Where messages are sent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Chat {
-    pub(crate) id: i64,
+    id: i64,
     /// `private`, `group`, `supergroup` or `channel`.
-    pub(crate) r#type: String,
-    pub(crate) title: Option<String>,
-    pub(crate) username: Option<String>,
+    r#type: String,
+    title: Option<String>,
+    username: Option<String>,
 }
 
 impl Update {
     /// The message that the update is about. `None` where it is about something else.
-    pub(crate) fn message(&self) -> Option<&Message> {
-        let all = [&self.message, &self.edited_message, &self.channel_post, &self.edited_channel_post];
-        all.into_iter().find_map(Option::as_ref)
+    pub(crate) fn message(self) -> Option<Message> {
+        self.message.or(self.edited_message).or(self.channel_post).or(self.edited_channel_post)
     }
 }
 
 impl Message {
-    /// What it says; empty where it has no words.
-    pub(crate) fn text(&self) -> &str {
-        self.text.as_deref().or(self.caption.as_deref()).unwrap_or_default()
+    /// What names it in its space: the same for all that is told of it.
+    pub(crate) fn id(&self) -> String {
+        format!("telegram.{}.{}", self.chat.id, self.message_id)
     }
 
-    /// When it was sent. `None` for a time that nobody could have meant.
-    pub(crate) fn sent(&self) -> Option<Timestamp> {
-        seconds(self.date)
+    /// The message as it is ingested. `None` where it was sent at a time that nobody could have meant.
+    pub(crate) fn ingested(self, update_id: u64) -> Option<Ingested> {
+        let title = self.chat.title.or(self.chat.username);
+        let (user, profile) = self.from.map(User::known).unzip();
+        let content = Content {
+            text: self.text.or(self.caption).unwrap_or_default(),
+            user,
+            profile,
+            edited_at: self.edit_date.and_then(seconds),
+            update_id: Some(update_id),
+        };
+        let chat = message::Chat { id: self.chat.id, kind: self.chat.r#type, title };
+        Some(Ingested { message_id: self.message_id, chat, sent_at: seconds(self.date)?, content })
     }
+}
 
-    /// When it was changed last.
-    pub(crate) fn edited(&self) -> Option<Timestamp> {
-        self.edit_date.and_then(seconds)
-    }
-
-    /// Its stream in a space: the same for all that is told of it.
-    pub(crate) fn stream(&self, space: &str) -> Option<StreamName> {
-        StreamName::new(&format!("space:{space}:messages:telegram.{}.{}", self.chat.id, self.message_id)).ok()
+impl User {
+    fn known(self) -> (message::User, Profile) {
+        let Self { id, is_bot, first_name, last_name, username, language_code } = self;
+        (message::User { id, username, is_bot }, Profile { first_name, last_name, language_code })
     }
 }
 
@@ -99,10 +108,15 @@ mod tests {
                 "first_name":"Test","username":"Test","language_code":"de"},"text":"/start","entities":[{"type":"bot_command","offset":0,"length":6}]}}"#,
         )
         .unwrap();
+        let update_id = update.update_id;
         let message = update.message().unwrap();
-        assert_eq!((message.text(), message.sent().unwrap().to_string().as_str()), ("/start", "2015-09-07T17:05:32Z"));
-        assert_eq!(message.stream("1").unwrap().as_str(), "space:1:messages:telegram.-1001111111.1365");
-        assert_eq!(message.stream("a:b"), None, "which is no space");
+        assert_eq!(message.id(), "telegram.-1001111111.1365");
+        let ingested = message.ingested(update_id).unwrap();
+        assert_eq!(ingested.sent_at.to_string(), "2015-09-07T17:05:32Z");
+        assert_eq!((ingested.chat.kind.as_str(), ingested.chat.title.as_deref()), ("supergroup", Some("Test")));
+        assert_eq!((ingested.content.text.as_str(), ingested.content.update_id), ("/start", Some(10_000)));
+        assert_eq!(ingested.content.user.unwrap().id, 1_111_111);
+        assert_eq!(ingested.content.profile.unwrap().language_code.as_deref(), Some("de"));
     }
 
     #[test]

@@ -60,5 +60,9 @@ pub trait Analyst: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`AnalysisError`] where it can't be read.
-    async fn analyze(&self, window: &[Known], topics: &BTreeMap<String, Topic>) -> Result<Vec<ProposedTask>, AnalysisError>;
+    async fn analyze(
+        &self,
+        window: &[Known],
+        topics: &BTreeMap<String, Topic>,
+    ) -> Result<Vec<ProposedTask>, AnalysisError>;
 }

@@ -12,7 +12,7 @@ use highwater_core::domain::{
 };
 
 use super::{
-    Analyst, AnalysisError, Extractor, Heard, Known,
+    AnalysisError, Analyst, Extractor, Heard, Known,
     text::{likeness, sentences, shortened, signed, words},
 };
 
@@ -34,8 +34,22 @@ const SIGNS: [(AtomKind, &[&str]); 6] = [
     (
         AtomKind::Problem,
         &[
-            "bug", "broken", "crash", "crashes", "crashed", "doesn't work", "does not work", "error", "errors", "fails", "failed",
-            "failing", "fault", "wrong", "timeout", "regression",
+            "bug",
+            "broken",
+            "crash",
+            "crashes",
+            "crashed",
+            "doesn't work",
+            "does not work",
+            "error",
+            "errors",
+            "fails",
+            "failed",
+            "failing",
+            "fault",
+            "wrong",
+            "timeout",
+            "regression",
         ],
     ),
     (
@@ -44,11 +58,34 @@ const SIGNS: [(AtomKind, &[&str]); 6] = [
     ),
     (
         AtomKind::Requirement,
-        &["please", "need to", "needs to", "we need", "have to", "has to", "must", "should", "todo", "make sure", "asap"],
+        &[
+            "please",
+            "need to",
+            "needs to",
+            "we need",
+            "have to",
+            "has to",
+            "must",
+            "should",
+            "todo",
+            "make sure",
+            "asap",
+        ],
     ),
     (
         AtomKind::Solution,
-        &["maybe", "could we", "we could", "how about", "what if", "idea", "would be nice", "consider", "workaround", "solution"],
+        &[
+            "maybe",
+            "could we",
+            "we could",
+            "how about",
+            "what if",
+            "idea",
+            "would be nice",
+            "consider",
+            "workaround",
+            "solution",
+        ],
     ),
     (AtomKind::Insight, &["turns out", "it seems", "i noticed", "we noticed", "because", "root cause", "learned"]),
     (AtomKind::Question, &["?"]),
@@ -71,14 +108,21 @@ impl Extractor for Rules {
             item: Item::Topic(topic.0),
         };
         let topics = topics.into_iter().enumerate().map(proposed);
-        let atoms = atoms.into_iter().enumerate().map(|(at, atom)| Found { id: format!("{extraction}-a{at}"), item: Item::Atom(atom) });
+        let atoms = atoms
+            .into_iter()
+            .enumerate()
+            .map(|(at, atom)| Found { id: format!("{extraction}-a{at}"), item: Item::Atom(atom) });
         Ok(topics.chain(atoms).collect())
     }
 }
 
 #[async_trait]
 impl Analyst for Rules {
-    async fn analyze(&self, window: &[Known], topics: &BTreeMap<String, Topic>) -> Result<Vec<ProposedTask>, AnalysisError> {
+    async fn analyze(
+        &self,
+        window: &[Known],
+        topics: &BTreeMap<String, Topic>,
+    ) -> Result<Vec<ProposedTask>, AnalysisError> {
         let mut groups: Vec<Vec<(&Known, &Atom)>> = Vec::new();
         for known in window {
             let Item::Atom(atom) = &known.item else { continue };
@@ -141,7 +185,10 @@ fn priority(text: &str) -> Priority {
 fn atoms(extraction: &str, messages: &[Heard], topics: &[(Topic, BTreeSet<usize>)]) -> Vec<Atom> {
     let mut atoms: Vec<Atom> = Vec::new();
     for (at, message) in messages.iter().enumerate() {
-        let topic = topics.iter().position(|(_, messages)| messages.contains(&at)).map(|topic| format!("topic-{}", topic_id(extraction, topic)));
+        let topic = topics
+            .iter()
+            .position(|(_, messages)| messages.contains(&at))
+            .map(|topic| format!("topic-{}", topic_id(extraction, topic)));
         for sentence in sentences(&message.text) {
             let Some(kind) = kind_of(sentence) else { continue };
             let text = shortened(sentence, TEXT_CHARS_MAX);
@@ -209,7 +256,10 @@ fn topic(name: &str, at: &BTreeSet<usize>, messages: &[Heard], telling: &[BTreeS
     let spoken = || at.iter().map(|&at| &messages[at]);
     Topic {
         title: name.to_owned(),
-        text: spoken().next().and_then(|first| sentences(&first.text).first().map(|said| shortened(said, TEXT_CHARS_MAX))).unwrap_or_default(),
+        text: spoken()
+            .next()
+            .and_then(|first| sentences(&first.text).first().map(|said| shortened(said, TEXT_CHARS_MAX)))
+            .unwrap_or_default(),
         keywords: keywords(name, at, telling),
         sources: spoken().map(|message| message.stream.clone()).take(SOURCES_MAX).collect(),
         said_at: spoken().map(|message| message.sent_at).max().unwrap_or(messages[0].sent_at),
@@ -224,7 +274,11 @@ fn keywords(name: &str, at: &BTreeSet<usize>, telling: &[BTreeSet<String>]) -> V
     }
     let mut beside: Vec<(&str, usize)> = counts.into_iter().collect();
     beside.sort_by_key(|(word, count)| (Reverse(*count), *word));
-    std::iter::once(name).chain(beside.into_iter().map(|(word, _)| word)).take(KEYWORDS_MAX).map(str::to_owned).collect()
+    std::iter::once(name)
+        .chain(beside.into_iter().map(|(word, _)| word))
+        .take(KEYWORDS_MAX)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
