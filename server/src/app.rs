@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     auth::{Auth, Principal},
     broker::EventBroker,
+    commands::Commands,
     config::Settings,
     routes::{self, Intake},
     serve::Caps,
@@ -29,6 +30,7 @@ pub struct AppState {
     pub(crate) broker: EventBroker,
     /// Of the entities whose streams take commands only.
     pub(crate) states: States,
+    pub(crate) commands: Commands,
     pub(crate) settings: Arc<Settings>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
@@ -52,9 +54,11 @@ impl AppState {
     pub fn new(broker: EventBroker, settings: Settings) -> Self {
         let per_principal_max = settings.subscriptions_per_principal_max;
         let (shutdown, metrics) = (broker.closing().clone(), Arc::clone(broker.metrics()));
+        let states = States::new(Arc::clone(broker.store()), Entities::new());
         Self {
             store: Arc::clone(broker.store()),
-            states: States::new(Arc::clone(broker.store()), Entities::new()),
+            commands: Commands::new(broker.clone(), states.clone()),
+            states,
             broker,
             limits: settings.limits(),
             draining: shutdown.clone(),
@@ -77,7 +81,14 @@ impl AppState {
     /// Serves these entities: their streams take commands, and no other events but what is imported.
     #[must_use]
     pub fn with_entities(self, entities: Entities) -> Self {
-        Self { states: States::new(Arc::clone(&self.store), entities), ..self }
+        let states = States::new(Arc::clone(&self.store), entities);
+        Self { commands: Commands::new(self.broker.clone(), states.clone()), states, ..self }
+    }
+
+    /// Where programs that mount the routes give commands themselves, as background work does.
+    #[must_use]
+    pub fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     /// Where programs that mount the routes append and subscribe themselves.

@@ -8,6 +8,7 @@ use axum::{
 };
 use highwater_core::{
     control::ResetReason,
+    decider::{Refusal, RefusalKind},
     envelope::InvalidBatch,
     event::InvalidEvent,
     stream::{InvalidName, StreamName},
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 use self::kind::Kind;
 use crate::{
     auth::{Forbidden, Unauthorized},
+    commands::CommandError,
     serve::Full,
     store::{CommitError, Unavailable},
 };
@@ -60,15 +62,33 @@ pub enum Problem {
         /// How long it had.
         timeout_ms: u64,
     },
-    /// The body is none of the media types that an append may have.
-    #[error(
-        "the body must be application/cloudevents+json, application/cloudevents-batch+json, or any type with the \
-         event's attributes in ce-… headers, in UTF-8; it is {given}"
-    )]
+    /// The body is none of the media types that it may have.
+    #[error("the body must be {wanted}, in UTF-8; it is {given}")]
     UnsupportedMediaType {
+        /// What it may be.
+        wanted: &'static str,
         /// What it is.
         given: String,
     },
+    /// An entity decides against the command.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The stream takes commands, and no events from outside.
+    #[error(
+        "event {index}: stream '{stream}' takes commands only: POST /v1/commands/{entity}/{stream}, or import with \
+         Highwater-Import: true"
+    )]
+    EntityStream {
+        /// Which event of the request, from 0.
+        index: usize,
+        /// Its stream.
+        stream: StreamName,
+        /// The entity that the stream is of.
+        entity: &'static str,
+    },
+    /// So many others write to the stream that a command never finds it as it was when it was decided.
+    #[error("too many write to stream '{0}': retry with the same Idempotency-Key")]
+    Contended(StreamName),
     /// The store refuses the commit.
     #[error("{}", commit_detail(.0))]
     Commit(CommitError),
@@ -164,13 +184,16 @@ impl Problem {
             Self::InvalidStream(_) => kind::INVALID_STREAM,
             Self::InvalidTopic(_) => kind::INVALID_TOPIC,
             Self::UnsupportedMediaType { .. } => kind::UNSUPPORTED_MEDIA_TYPE,
+            Self::Refused(Refusal { kind, code, .. }) => Kind { code, ..refused(*kind) },
+            Self::EntityStream { .. } => kind::ENTITY_STREAM,
             Self::Commit(C::RevisionConflict { .. }) => kind::REVISION_CONFLICT,
             Self::Commit(C::StaleVersion { .. }) => kind::STALE_VERSION,
             Self::Commit(C::VersionJump { .. }) => kind::VERSION_JUMP,
             Self::Commit(C::ClockReused { .. }) => kind::CLOCK_REUSED,
             Self::Commit(C::ClockFull { .. } | C::CounterSpent { .. }) => kind::CLOCK_FULL,
             Self::Commit(C::IdConflict { .. }) => kind::ID_CONFLICT,
-            Self::Commit(C::Overloaded) | Self::Full(_) => kind::OVERLOADED,
+            Self::Commit(C::CommandConflict) => kind::IDEMPOTENCY_KEY_REUSED,
+            Self::Commit(C::Overloaded) | Self::Contended(_) | Self::Full(_) => kind::OVERLOADED,
             Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => kind::UNAVAILABLE,
             Self::UnknownStream(_) => kind::UNKNOWN_STREAM,
             Self::Unauthorized(_) => kind::UNAUTHORIZED,
@@ -194,8 +217,11 @@ impl Problem {
             | Self::Commit(
                 C::Invalid { index, .. } | C::ClockFull { index } | C::CounterSpent { index } | C::IdConflict { index },
             ) => json!({ "index": index }),
-            Self::Forbidden(Forbidden::Append { index, .. } | Forbidden::Source { index, .. }) => {
-                json!({ "index": index })
+            Self::Forbidden(
+                Forbidden::Append { index, .. } | Forbidden::Source { index, .. } | Forbidden::Import { index, .. },
+            ) => json!({ "index": index }),
+            Self::EntityStream { index, stream, entity } => {
+                json!({ "index": index, "stream": stream, "entity": entity })
             }
             Self::Commit(C::ClockReused { index, counter }) => json!({ "index": index, "counter": counter }),
             Self::Commit(C::StaleVersion { index, current, .. } | C::VersionJump { index, current, .. }) => {
@@ -236,6 +262,18 @@ impl From<CommitError> for Problem {
     }
 }
 
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => Self::Refused(refusal),
+            CommandError::Forbidden(forbidden) => Self::Forbidden(forbidden),
+            CommandError::Contended(stream) => Self::Contended(stream),
+            CommandError::Commit(error) => Self::Commit(error),
+            CommandError::Unavailable(unavailable) => Self::Unavailable(unavailable),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Kind { status, code, .. } = self.kind();
@@ -258,6 +296,15 @@ impl IntoResponse for Problem {
     }
 }
 
+/// What all refusals of a kind have in common but their code, which is the entity's own.
+fn refused(kind: RefusalKind) -> Kind {
+    match kind {
+        RefusalKind::Invalid => kind::INVALID_COMMAND,
+        RefusalKind::NotFound => kind::UNKNOWN_ENTITY,
+        RefusalKind::Conflict => kind::UNKNOWN_VERSION,
+    }
+}
+
 fn commit_detail(error: &CommitError) -> String {
     let advice = match error {
         CommitError::Invalid { .. } => "nothing is stored",
@@ -268,6 +315,7 @@ fn commit_detail(error: &CommitError) -> String {
         CommitError::ClockFull { .. } => "use fewer actors in one stream",
         CommitError::CounterSpent { .. } => "go on under another source",
         CommitError::IdConflict { .. } => "give another id",
+        CommitError::CommandConflict => "make an Idempotency-Key for each command, and send it again unchanged",
         CommitError::Overloaded | CommitError::Unavailable(_) => "retry with the same ids",
     };
     format!("{error}: {advice}")

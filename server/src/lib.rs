@@ -9,12 +9,14 @@ mod bound;
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod commands;
 pub mod config;
 #[cfg(feature = "cli")]
 pub mod demo;
 pub mod error;
 pub mod feed;
 pub mod guard;
+mod now;
 mod openapi;
 mod page;
 #[cfg(feature = "cli")]

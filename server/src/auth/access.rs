@@ -31,6 +31,7 @@ pub(super) struct Rights {
     pub(super) append: Option<Topics>,
     pub(super) sources: Sources,
     pub(super) operate: bool,
+    pub(super) import: bool,
     pub(super) expires_at: Option<Instant>,
 }
 
@@ -63,6 +64,14 @@ pub enum Forbidden {
         /// Its source.
         actor: Actor,
     },
+    /// To put events as they are into a stream that takes commands.
+    #[error("event {index}: the token may not import into stream '{stream}', which takes commands")]
+    Import {
+        /// Which event of the request, from 0.
+        index: usize,
+        /// Its stream.
+        stream: StreamName,
+    },
     /// To see how the server does.
     #[error("the token may not operate the server")]
     Operate,
@@ -83,6 +92,7 @@ impl Access {
             append: all,
             sources: Sources::Any,
             operate: true,
+            import: true,
             expires_at: None,
         })
     }
@@ -129,14 +139,29 @@ impl Access {
     /// [`Forbidden`] names the first that may not.
     pub fn append(&self, events: &[Proposed]) -> Result<(), Forbidden> {
         for (index, Proposed { event, .. }) in events.iter().enumerate() {
-            if !self.0.append.as_ref().is_some_and(|granted| granted.matches(event.stream.as_str())) {
-                return Err(Forbidden::Append { index, stream: event.stream.clone() });
-            }
-            if !self.0.sources.contain(&event.source) {
-                return Err(Forbidden::Source { index, actor: event.source.clone() });
-            }
+            self.append_to(&event.stream, &event.source, index)?;
         }
         Ok(())
+    }
+
+    /// Whether an event of this source, at this place in its request, may be appended to a stream.
+    ///
+    /// # Errors
+    /// [`Forbidden`] says what may not be.
+    pub fn append_to(&self, stream: &StreamName, source: &Actor, index: usize) -> Result<(), Forbidden> {
+        if !self.0.append.as_ref().is_some_and(|granted| granted.matches(stream.as_str())) {
+            return Err(Forbidden::Append { index, stream: stream.clone() });
+        }
+        if !self.0.sources.contain(source) {
+            return Err(Forbidden::Source { index, actor: source.clone() });
+        }
+        Ok(())
+    }
+
+    /// Whether events may be appended, as they are, to streams that take commands.
+    #[must_use]
+    pub fn may_import(&self) -> bool {
+        self.0.import
     }
 
     /// Whether what is told to operators may be seen.

@@ -130,6 +130,7 @@ struct Granted {
     append: Vec<String>,
     sources: Vec<String>,
     operate: bool,
+    import: bool,
 }
 
 impl Claims {
@@ -141,13 +142,14 @@ impl Claims {
         if remaining.is_zero() {
             return Err(Unauthorized::Expired);
         }
-        let Granted { read, append, sources, operate } = self.highwater;
+        let Granted { read, append, sources, operate, import } = self.highwater;
         Ok(Rights {
             principal: Some(self.sub.into()),
             read: topics("read", &read)?,
             append: topics("append", &append)?,
             sources: actors(&sources)?,
             operate,
+            import,
             expires_at: Some(Instant::now() + remaining),
         })
     }

@@ -18,13 +18,14 @@ use serde::Serialize;
 use super::{POSITION, StreamPath, body, precondition};
 use crate::{
     app::AppState,
-    auth::Access,
+    auth::{Access, Forbidden},
     error::{Problem, ProblemCode},
     store::{Commit, Committed, Expectation, Placed},
     telemetry::TraceParent,
 };
 
 const REQUIRE: HeaderName = HeaderName::from_static("highwater-require");
+const IMPORT: HeaderName = HeaderName::from_static("highwater-import");
 
 /// Counts the appends that are refused.
 pub(super) async fn count(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -45,7 +46,7 @@ pub(super) async fn to_stream(
 ) -> Result<Response, Problem> {
     let mut place = state.intake.enter()?;
     let events = body::proposals(&state, &headers, body, Some(&stream), &mut place).await?;
-    access.append(&events)?;
+    check(&state, &access, &headers, &events)?;
     let expectations = precondition::expectations(&state, &stream, &headers).await?;
     let committed = commit(&state, &headers, events, expectations).await?;
     let revision = committed.events.iter().map(|event| event.revision).max().unwrap_or(Revision::ZERO);
@@ -68,9 +69,23 @@ pub(super) async fn to_log(
     }
     let mut place = state.intake.enter()?;
     let events = body::proposals(&state, &headers, body, None, &mut place).await?;
-    access.append(&events)?;
+    check(&state, &access, &headers, &events)?;
     let committed = commit(&state, &headers, events, Vec::new()).await?;
     Ok(answer(&state, &committed))
+}
+
+/// Whether these events may be appended, by who asks and to streams that take them. Entities' streams take those that are imported.
+fn check(state: &AppState, access: &Access, headers: &HeaderMap, events: &[Proposed]) -> Result<(), Problem> {
+    access.append(events)?;
+    let imports = has(headers, &IMPORT, "true")?;
+    let of_entity = |(index, Proposed { event, .. }): (usize, &Proposed)| {
+        state.states.entities().of(&event.stream).map(|entity| (index, event.stream.clone(), entity.name()))
+    };
+    match events.iter().enumerate().find_map(of_entity) {
+        Some((index, stream, entity)) if !imports => Err(Problem::EntityStream { index, stream, entity }),
+        Some((index, stream, _)) if !access.may_import() => Err(Forbidden::Import { index, stream }.into()),
+        _ => Ok(()),
+    }
 }
 
 async fn commit(
@@ -79,8 +94,8 @@ async fn commit(
     events: Vec<Proposed>,
     expectations: Vec<Expectation>,
 ) -> Result<Committed, Problem> {
-    let monotonic = is_monotonic(headers)?;
-    let commit = Commit { events, expectations, monotonic, trace: TraceParent::of(headers) };
+    let monotonic = has(headers, &REQUIRE, "monotonic")?;
+    let commit = Commit { events, expectations, monotonic, command: None, trace: TraceParent::of(headers) };
     let told = Told::of(&commit);
     let committed = state.broker.publish(commit).await?;
     told.stored(state, &committed);
@@ -105,12 +120,13 @@ impl Told {
     }
 }
 
-fn is_monotonic(headers: &HeaderMap) -> Result<bool, Problem> {
-    let mut required = headers.get_all(REQUIRE).iter();
-    match (required.next().map(HeaderValue::as_bytes), required.next()) {
+/// Whether a header is there, which can have one value only.
+fn has(headers: &HeaderMap, name: &HeaderName, value: &str) -> Result<bool, Problem> {
+    let mut given = headers.get_all(name).iter();
+    match (given.next().map(HeaderValue::as_bytes), given.next()) {
         (None, _) => Ok(false),
-        (Some(b"monotonic"), None) => Ok(true),
-        _ => Err(Problem::InvalidRequest("Highwater-Require can only be monotonic".into())),
+        (Some(given), None) if given == value.as_bytes() => Ok(true),
+        _ => Err(Problem::InvalidRequest(format!("{name} can only be {value}"))),
     }
 }
 

@@ -22,8 +22,13 @@ use crate::{app::AppState, error::Problem};
 
 const EVENT: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
+const JSON: &str = "application/json";
 const ATTRIBUTE_PREFIX: &str = "ce-";
 const SPEC_VERSION: &str = "ce-specversion";
+
+/// What a media type may be where events are taken, told to who sends another.
+const EVENTS_WANTED: &str = "application/cloudevents+json, application/cloudevents-batch+json, or any type with the event's attributes \
+                             in ce-… headers";
 
 /// Reads the events of an append into its place. `stream` is the one that its path names.
 pub(super) async fn proposals(
@@ -34,7 +39,7 @@ pub(super) async fn proposals(
     place: &mut Place,
 ) -> Result<Vec<Proposed>, Problem> {
     let limits = &state.limits;
-    let media_type = MediaType::of(headers)?;
+    let media_type = MediaType::of_events(headers)?;
     let body = read(body, limits.batch_bytes_max, state.settings.body_timeout_ms, place).await?;
     match media_type.essence.as_str() {
         EVENT => parse_proposed(&body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent),
@@ -43,6 +48,20 @@ pub(super) async fn proposals(
             binary(headers, &media_type, &body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent)
         }
     }
+}
+
+/// Reads a body that must be JSON into its place, as it stands.
+pub(super) async fn json(
+    state: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+    place: &mut Place,
+) -> Result<Bytes, Problem> {
+    let media_type = MediaType::of(headers, JSON)?;
+    if media_type.essence != JSON || !media_type.is_utf8 {
+        return Err(media_type.unsupported(JSON));
+    }
+    read(body, state.limits.batch_bytes_max, state.settings.body_timeout_ms, place).await
 }
 
 /// Takes the body up to its limit: what is larger is refused before it is in memory, said beforehand or not. What comes
@@ -83,28 +102,41 @@ struct MediaType {
     full: String,
     /// Without its parameters, in lower case.
     essence: String,
+    /// Whether it names no other character set.
+    is_utf8: bool,
 }
 
 impl MediaType {
-    /// The media type, if an append may have it.
-    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    /// The media type, of which one is wanted.
+    fn of(headers: &HeaderMap, wanted: &'static str) -> Result<Self, Problem> {
         let full = match headers.get(header::CONTENT_TYPE).map(|value| value.to_str()) {
             None => String::new(),
             Some(Ok(text)) => text.to_owned(),
-            Some(Err(_)) => return Err(Problem::UnsupportedMediaType { given: "not ASCII".into() }),
+            Some(Err(_)) => return Err(Problem::UnsupportedMediaType { wanted, given: "not ASCII".into() }),
         };
         let mut parts = full.split(';').map(|part| part.trim().to_ascii_lowercase());
         let essence = parts.next().unwrap_or_default();
-        let utf8 = parts
+        let is_utf8 = parts
             .filter_map(|part| part.strip_prefix("charset=").map(|charset| charset.trim_matches('"').to_owned()))
             .all(|charset| charset == "utf-8" || charset == "us-ascii");
+        Ok(Self { full, essence, is_utf8 })
+    }
+
+    /// The media type, if an append may have it.
+    fn of_events(headers: &HeaderMap) -> Result<Self, Problem> {
+        let media_type = Self::of(headers, EVENTS_WANTED)?;
+        let essence = media_type.essence.as_str();
         let structured = essence == EVENT || essence == BATCH;
         let binary = !essence.starts_with("application/cloudevents") && headers.contains_key(SPEC_VERSION);
-        match structured && utf8 || binary {
-            true => Ok(Self { full, essence }),
-            false if full.is_empty() => Err(Problem::UnsupportedMediaType { given: "not named".into() }),
-            false => Err(Problem::UnsupportedMediaType { given: full }),
+        if structured && media_type.is_utf8 || binary {
+            return Ok(media_type);
         }
+        Err(media_type.unsupported(EVENTS_WANTED))
+    }
+
+    fn unsupported(self, wanted: &'static str) -> Problem {
+        let given = if self.full.is_empty() { "not named".into() } else { self.full };
+        Problem::UnsupportedMediaType { wanted, given }
     }
 
     fn is_json(&self) -> bool {
@@ -181,7 +213,7 @@ mod tests {
             let headers = headers
                 .iter()
                 .map(|(name, value)| (name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap()));
-            MediaType::of(&HeaderMap::from_iter(headers)).is_ok()
+            MediaType::of_events(&HeaderMap::from_iter(headers)).is_ok()
         };
         assert!(accepts(&[("content-type", "application/CloudEvents+json; charset=UTF-8")]));
         assert!(accepts(&[("content-type", "application/cloudevents-batch+json")]));

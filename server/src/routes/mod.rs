@@ -4,6 +4,7 @@
 mod accept;
 mod append;
 mod body;
+mod command;
 mod health;
 mod intake;
 mod log;
@@ -26,7 +27,7 @@ use axum::{
 };
 use highwater_core::stream::StreamName;
 
-pub(crate) use self::intake::Intake;
+pub(crate) use self::{command::KEY_BYTES_MAX, intake::Intake};
 use crate::{app::AppState, auth, error::Problem, guard, page, telemetry};
 
 /// Where an answer stands in the log: after an append its last event, after a read the head.
@@ -37,7 +38,8 @@ pub(crate) fn router(state: AppState) -> Router {
     let cors = guard::cors(&state.settings);
     let router = Router::new()
         .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
-        .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count)))
+        .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count.clone())))
+        .route("/v1/commands/{entity}/{stream}", post(command::give).layer(count))
         .route("/v1/ws", get(socket::upgrade))
         .route("/metrics", get(metrics::read))
         .route("/v1/session", post(session::begin))

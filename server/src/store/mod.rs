@@ -1,5 +1,6 @@
 //! The log: [`EventStore`], what every store can do. The stores themselves lie beside each other in this folder.
 
+mod command;
 pub mod sqlite;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use highwater_core::{
 };
 use tokio::sync::watch;
 
+pub use self::command::{CommandDigest, CommandIdentity, CommandKey, RecordedCommand, RecordedEvent};
 use crate::telemetry::{StoreMetrics, TraceParent};
 
 /// An append-only, durable log of events.
@@ -33,6 +35,8 @@ pub trait EventStore: Send + Sync + 'static {
     ///
     /// An event that is stored already (same source, id and content) is answered with its place: what it expects of its
     /// stream is not looked at, and what the commit expects only if some event of it is new.
+    ///
+    /// A commit that carries out a command is answered as the first one of that key, before anything else is looked at.
     ///
     /// # Errors
     /// [`CommitError`]; after any but [`CommitError::Unavailable`] nothing of the commit is stored.
@@ -55,6 +59,12 @@ pub trait EventStore: Send + Sync + 'static {
         limit: ReadLimit,
     ) -> Result<Option<StreamPage>, Unavailable>;
 
+    /// The command of this identity, where it was carried out. One whose events are not visible yet is not found.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the log can't be read.
+    async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable>;
+
     /// Whether appends can be stored. While the last one could not, this tries to write, so that it finds out by itself
     /// when that works again.
     ///
@@ -72,14 +82,17 @@ pub trait EventStore: Send + Sync + 'static {
 /// Events to append, all or nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
-    /// The events, in the order that they shall have. Not empty. What an event expects must hold before the commit,
-    /// unless the event is stored already.
+    /// The events, in the order that they shall have. Not empty, but for a command that makes none. What an event expects
+    /// must hold before the commit, unless the event is stored already.
     pub events: Vec<Proposed>,
     /// What else must hold of the streams before the commit, unless all its events are stored already. A stream may be
     /// named though no event goes there.
     pub expectations: Vec<Expectation>,
     /// Whether a version below its stream's is refused.
     pub monotonic: bool,
+    /// The command that the commit carries out: it is known from then on, with the places of its events, which must all be
+    /// new.
+    pub command: Option<CommandKey>,
     /// The trace that the request is part of. Events that name none of their own are recorded with it, as the attribute
     /// `traceparent`. It is not part of what the producer gave: the same events in another trace are the same events.
     pub trace: Option<TraceParent>,
@@ -118,8 +131,10 @@ impl fmt::Display for Expected {
 pub struct Committed {
     /// In the order of the commit.
     pub events: Vec<Placed>,
-    /// Whether every event was stored already, so that nothing was appended.
+    /// Whether every event, or the command, was stored already, so that nothing was appended.
     pub all_known: bool,
+    /// Where the log ended when it was found that there was nothing to append, for a commit without events.
+    pub end: Sequence,
 }
 
 /// Where an event is.
@@ -134,10 +149,11 @@ pub struct Placed {
 }
 
 impl Committed {
-    /// The highest sequence of the commit: who has read up to it has read all of it.
+    /// The highest sequence of the commit: who has read up to it has read all of it, and all that a command without events
+    /// was decided on.
     #[must_use]
     pub fn sequence(&self) -> Sequence {
-        self.events.iter().map(|event| event.sequence).max().unwrap_or(Sequence::ZERO)
+        self.events.iter().map(|event| event.sequence).max().unwrap_or(self.end)
     }
 }
 
@@ -262,6 +278,9 @@ pub enum CommitError {
         /// Which event of the commit, from 0.
         index: usize,
     },
+    /// The command's id was used by its actor for another one.
+    #[error("the command's id belongs to another command of the same actor")]
+    CommandConflict,
     /// More appends are waiting than the store takes.
     #[error("too many appends are waiting")]
     Overloaded,

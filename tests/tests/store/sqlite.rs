@@ -158,7 +158,7 @@ async fn what_is_no_log_is_refused_by_name() {
     };
     fs::write(&log, patched(60)).unwrap();
     let error = refused(folder.path());
-    assert!(matches!(error, OpenError::UnknownSchema { version: 99, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::UnknownSchema { version: 99, known: 3, .. }), "{error}");
     fs::write(&log, patched(68)).unwrap();
     assert!(matches!(refused(folder.path()), OpenError::Foreign { .. }));
 

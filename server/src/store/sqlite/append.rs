@@ -19,7 +19,9 @@ use super::{
     rows::{self, ActorId, Known, NewRow, StreamId, StreamMark},
 };
 use crate::{
-    store::{CommitError, Committed, Expectation, Expected, Placed, Unavailable},
+    store::{
+        CommandKey, CommitError, Committed, Expectation, Expected, Placed, RecordedCommand, RecordedEvent, Unavailable,
+    },
     telemetry::TraceParent,
 };
 
@@ -71,9 +73,17 @@ pub(super) fn append(
     commit: PreparedCommit,
     limits: &Limits,
 ) -> Result<Committed, Failure> {
-    let (monotonic, trace) = (commit.monotonic, commit.trace.clone());
+    if let Some(known) = known_command(database, commit.command)? {
+        return Ok(known);
+    }
+    let (monotonic, trace, command) = (commit.monotonic, commit.trace.clone(), commit.command);
     let mut append = Append { database, tail, limits, monotonic, trace, streams: HashMap::new() };
     let found = append.look_up(&commit.events)?;
+    if command.is_some()
+        && let Some(index) = found.iter().position(|found| !matches!(found, Found::New))
+    {
+        return Err(CommitError::IdConflict { index }.into());
+    }
     let all_known = !found.is_empty() && found.iter().all(|found| !matches!(found, Found::New));
     if !all_known {
         append.check(&commit, &found)?;
@@ -87,7 +97,24 @@ pub(super) fn append(
         };
         places.push(placed);
     }
-    Ok(Committed { events: places, all_known })
+    let end = tail.sequence;
+    if let Some(command) = command {
+        let first = places.first().map_or(end, |first| first.sequence);
+        rows::add_command(database, command, first, places.len())?;
+    }
+    Ok(Committed { events: places, all_known, end })
+}
+
+/// The answer to a command that was carried out before.
+fn known_command(database: &Connection, command: Option<CommandKey>) -> Result<Option<Committed>, Failure> {
+    let Some(CommandKey { identity, digest }) = command else { return Ok(None) };
+    let Some(known) = rows::command(database, identity)? else { return Ok(None) };
+    if known.digest != digest {
+        return Err(CommitError::CommandConflict.into());
+    }
+    let RecordedCommand { events, sequence, .. } = rows::recorded(database, known)?;
+    let place = |event: RecordedEvent| Placed { id: event.id, sequence: event.sequence, revision: event.revision };
+    Ok(Some(Committed { events: events.into_iter().map(place).collect(), all_known: true, end: sequence }))
 }
 
 /// Where an event's source and id were found.

@@ -49,7 +49,9 @@ use self::{
     witness::{Testimony, Witness},
     writer::Writer,
 };
-use super::{Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, StreamPage, Unavailable};
+use super::{
+    Commit, CommandIdentity, CommitError, Committed, EventStore, LogPage, ReadLimit, RecordedCommand, StreamPage, Unavailable,
+};
 use crate::telemetry::StoreMetrics;
 
 /// How a [`SqliteStore`] is opened.
@@ -247,6 +249,11 @@ impl EventStore for SqliteStore {
     ) -> Result<Option<StreamPage>, Unavailable> {
         let (stream, head) = (stream.clone(), self.visible_head());
         self.readers.read(move |database| read::stream(database, &stream, from, head, limit)).await
+    }
+
+    async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
+        let head = self.visible_head();
+        self.readers.read(move |database| read::command(database, identity, head)).await
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {

@@ -9,16 +9,17 @@ use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, Version};
 
 use crate::{
-    store::{Commit, CommitError, Expectation},
+    store::{Commit, CommandKey, CommitError, Expectation, command::half},
     telemetry::TraceParent,
 };
 
-/// A commit that is ready for the writer. One without events asks whether anything could be stored.
+/// A commit that is ready for the writer. One without events and without a command asks whether anything could be stored.
 #[derive(Default)]
 pub(super) struct PreparedCommit {
     pub(super) events: Vec<Prepared>,
     pub(super) expectations: Vec<Expectation>,
     pub(super) monotonic: bool,
+    pub(super) command: Option<CommandKey>,
     pub(super) trace: Option<TraceParent>,
     /// What it takes in memory, nearly.
     pub(super) bytes: usize,
@@ -49,7 +50,7 @@ pub(super) struct Digest(pub(super) [u8; 16]);
 /// [`CommitError::Invalid`] where an event is beyond the limits.
 pub(super) fn prepare(commit: Commit, limits: &Limits) -> Result<PreparedCommit, CommitError> {
     let mut content = Vec::new();
-    let mut bytes = 0;
+    let mut bytes = size_of::<PreparedCommit>();
     let mut events = Vec::with_capacity(commit.events.len());
     for (index, Proposed { event, expected_revision }) in commit.events.into_iter().enumerate() {
         event.check(limits).map_err(|error| CommitError::Invalid { index, error })?;
@@ -62,9 +63,17 @@ pub(super) fn prepare(commit: Commit, limits: &Limits) -> Result<PreparedCommit,
         events,
         expectations: commit.expectations,
         monotonic: commit.monotonic,
+        command: commit.command,
         trace: commit.trace,
         bytes,
     })
+}
+
+impl PreparedCommit {
+    /// Whether it stores nothing.
+    pub(super) fn is_question(&self) -> bool {
+        self.events.is_empty() && self.command.is_none()
+    }
 }
 
 fn new_id() -> EventId {
@@ -102,12 +111,6 @@ pub(super) fn id_key(id: &EventId) -> [u8; UUID_TIME_BYTES + ID_HASH_BYTES] {
     }
     hash.copy_from_slice(&half(Sha256::new_with_prefix(id.as_str()))[..ID_HASH_BYTES]);
     key
-}
-
-/// The first half of a hash: 128 bits are more than enough to tell events apart.
-fn half(hash: Sha256) -> [u8; 16] {
-    let whole: [u8; 32] = hash.finalize().into();
-    std::array::from_fn(|at| whole[at])
 }
 
 #[cfg(test)]

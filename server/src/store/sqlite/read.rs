@@ -15,7 +15,7 @@ use highwater_core::{
 use rusqlite::{Connection, Result, Row};
 
 use super::rows::{self, StreamId, StreamMark, sql};
-use crate::store::{LogPage, ReadLimit, Stored, StreamPage};
+use crate::store::{CommandIdentity, LogPage, ReadLimit, RecordedCommand, Stored, StreamPage};
 
 /// How many events a read of patterns looks at, at most; the page then says how far it came.
 const SCANNED_EVENTS_MAX: usize = 10_000;
@@ -66,6 +66,18 @@ pub(super) fn stream(
 
 const EVENTS_OF_STREAM: &str =
     "SELECT sequence, envelope FROM events WHERE stream_id = ? AND revision BETWEEN ? AND ? ORDER BY revision";
+
+/// The command of this identity, if all that it did lies at the head or before it.
+pub(super) fn command(
+    database: &Connection,
+    identity: CommandIdentity,
+    head: Sequence,
+) -> Result<Option<RecordedCommand>> {
+    match rows::command(database, identity)? {
+        Some(known) if known.last()? <= head => rows::recorded(database, known).map(Some),
+        _ => Ok(None),
+    }
+}
 
 /// Looks at every event in the order of the log. Returns where it stopped before the head.
 fn scan(

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use highwater_core::{
     clock::VectorClock,
+    envelope::parse_event,
     event::{Actor, EventId},
     version::{Revision, Sequence, Version},
 };
@@ -13,6 +14,7 @@ use rusqlite::{
 };
 
 use super::prepare::{Digest, Identity, id_key};
+use crate::store::{CommandDigest, CommandIdentity, CommandKey, RecordedCommand, RecordedEvent};
 
 /// A stream's number in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,14 @@ pub(super) struct Known {
     pub(super) sequence: Sequence,
     pub(super) revision: Revision,
     pub(super) digest: Digest,
+}
+
+/// A command found by its identity.
+pub(super) struct KnownCommand {
+    pub(super) digest: CommandDigest,
+    /// Its first event's place, or the end of the log where it made none.
+    first: Sequence,
+    events: u64,
 }
 
 /// An event to write.
@@ -179,6 +189,44 @@ pub(super) fn insert(database: &Connection, row: &NewRow<'_>) -> Result<()> {
         row.envelope,
     ))?;
     Ok(())
+}
+
+/// Writes that a command was carried out. Its events lie one behind the other from the first on; where there are none, that
+/// is the end of the log.
+pub(super) fn add_command(database: &Connection, command: CommandKey, first: Sequence, events: usize) -> Result<()> {
+    let mut insert = database.prepare_cached("INSERT INTO commands VALUES (?, ?, ?, ?)")?;
+    insert.execute((command.identity.0, command.digest.0, sql(first), events as i64)).map(|_| ())
+}
+
+/// A command found by its identity.
+pub(super) fn command(database: &Connection, identity: CommandIdentity) -> Result<Option<KnownCommand>> {
+    let mut find = database.prepare_cached("SELECT digest, sequence, events FROM commands WHERE identity = ?")?;
+    let known = |row: &Row<'_>| {
+        let digest = CommandDigest(row.get(0)?);
+        Ok(KnownCommand { digest, first: sequence(row, 1)?, events: get::<i64>(row, 2)?.cast_unsigned() })
+    };
+    find.query_row([identity.0], known).optional()
+}
+
+/// What was recorded of a command.
+pub(super) fn recorded(database: &Connection, command: KnownCommand) -> Result<RecordedCommand> {
+    let last = command.last()?;
+    let mut find = database.prepare_cached("SELECT envelope FROM events WHERE sequence BETWEEN ? AND ?")?;
+    let from = if command.events > 0 { sql(command.first) } else { i64::MAX };
+    let events = find.query_map((from, sql(last)), |row| {
+        let event = parse_event(row.get_ref(0)?.as_bytes()?).map_err(|error| malformed(0, error))?;
+        let (stream, id) = (event.stream, event.id);
+        Ok(RecordedEvent { stream, id, sequence: event.sequence, revision: event.revision })
+    })?;
+    Ok(RecordedCommand { digest: command.digest, sequence: last, events: events.collect::<Result<_>>()? })
+}
+
+impl KnownCommand {
+    /// Its last event's place, or the end of the log where it made none.
+    pub(super) fn last(&self) -> Result<Sequence> {
+        let last = self.first.get() + self.events.saturating_sub(1);
+        Sequence::new(last).map_err(|error| malformed(1, error))
+    }
 }
 
 /// A sequence as the database takes it.

@@ -10,9 +10,13 @@ use super::OpenError;
 const FILE_NAME: &str = "log.db";
 /// Says in the file's header that it is a log of Highwater: "HWLG".
 const APPLICATION_ID: i64 = 0x4857_4c47;
-/// What this code reads and writes. Any change to the tables below is another version; since the first release, with a
-/// migration to it.
-const SCHEMA_VERSION: i64 = 2;
+/// The oldest version that this code reads, which [`TABLES`] are of.
+const OLDEST_VERSION: i64 = 2;
+/// What makes a log of each version, from the oldest on, one of the next. A new log goes the same way, so that it has the
+/// same tables as one that has come it. Any change to the tables is one more at the end.
+const MIGRATIONS: &[&str] = &[COMMANDS];
+/// What this code writes.
+const SCHEMA_VERSION: i64 = OLDEST_VERSION + MIGRATIONS.len() as i64;
 
 /// Rows of `events` are never changed. Whatever else there is to know of a stream is in its last one.
 ///
@@ -40,6 +44,18 @@ const TABLES: &str = "
     CREATE UNIQUE INDEX events_by_counter ON events (stream_id, actor_id, counter);
     CREATE INDEX events_by_id ON events (stream_id, id_key);
     CREATE UNIQUE INDEX events_by_identity ON events (identity);
+";
+
+/// The commands that were carried out, each in the transaction of its events. `sequence` is the first event's, with the
+/// others right behind it, or the log's end where a command made none. A row is about forty bytes and stays as long as the
+/// log: whoever repeats a command gets its answer, however late.
+const COMMANDS: &str = "
+    CREATE TABLE commands (
+        identity BLOB PRIMARY KEY,
+        digest BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        events INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// The journal mode that a log has.
@@ -73,13 +89,15 @@ pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> 
     if mode != WRITE_AHEAD_LOG {
         return Err(OpenError::NoWriteAheadLog { path: path.to_owned(), mode });
     }
-    if matches!(kind, Kind::New) {
-        create(&mut database, new_epoch()).map_err(unusable)?;
+    match kind {
+        Kind::New => create(&mut database, new_epoch()).map_err(unusable)?,
+        Kind::Log { version } => migrate(&mut database, version).map_err(unusable)?,
+        Kind::Unknown { .. } | Kind::Foreign => {}
     }
     Ok(database)
 }
 
-/// Opens a database that is there, for reading only.
+/// Opens a database that is there, for reading only. One of an older version stays as it is: its events can be read.
 ///
 /// # Errors
 /// As [`open_or_create`]; and where there is none.
@@ -135,10 +153,27 @@ fn prepare_for_writing(database: &Connection) -> Result<String> {
 fn create(database: &mut Connection, epoch: Epoch) -> Result<()> {
     let creation = database.transaction()?;
     creation.execute_batch(TABLES)?;
+    for migration in MIGRATIONS {
+        creation.execute_batch(migration)?;
+    }
     creation.execute("INSERT INTO log VALUES (?)", [epoch.as_str()])?;
     creation.pragma_update(None, "application_id", APPLICATION_ID)?;
     creation.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     creation.commit()
+}
+
+/// Makes a log of an older version one of this, whole or not at all.
+fn migrate(database: &mut Connection, from: i64) -> Result<()> {
+    let due = &MIGRATIONS[usize::try_from(from - OLDEST_VERSION).unwrap_or_default()..];
+    if due.is_empty() {
+        return Ok(());
+    }
+    let migration = database.transaction()?;
+    for step in due {
+        migration.execute_batch(step)?;
+    }
+    migration.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    migration.commit()
 }
 
 /// What a file turned out to be.
@@ -146,8 +181,8 @@ fn create(database: &mut Connection, epoch: Epoch) -> Result<()> {
 enum Kind {
     /// Nothing yet.
     New,
-    /// A log that this code knows.
-    Log,
+    /// A log that this code knows, of this version or an older one.
+    Log { version: i64 },
     /// A log of another version.
     Unknown { version: i64 },
     /// Another program's database.
@@ -160,7 +195,7 @@ impl Kind {
         let (application, version) = (number("application_id")?, number("user_version")?);
         let objects: i64 = database.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok(match (application, version) {
-            (APPLICATION_ID, SCHEMA_VERSION) => Self::Log,
+            (APPLICATION_ID, version @ OLDEST_VERSION..=SCHEMA_VERSION) => Self::Log { version },
             (APPLICATION_ID, version) => Self::Unknown { version },
             (0, 0) if objects == 0 => Self::New,
             _ => Self::Foreign,
@@ -170,7 +205,7 @@ impl Kind {
     fn accept(self, path: &Path) -> Result<(), OpenError> {
         let path = path.to_owned();
         match self {
-            Self::New | Self::Log => Ok(()),
+            Self::New | Self::Log { .. } => Ok(()),
             Self::Unknown { version } => Err(OpenError::UnknownSchema { path, version, known: SCHEMA_VERSION }),
             Self::Foreign => Err(OpenError::Foreign { path }),
         }

@@ -1,12 +1,9 @@
 //! [`Writer`]: the one thread that writes. It takes whatever waits into one transaction, so that many commits share one
 //! sync of the disk, and answers when all of it is durable, witnessed and visible, in this order.
 
-use std::{
-    thread,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{thread, time::Instant};
 
-use highwater_core::{event::Limits, time::Timestamp, version::Sequence};
+use highwater_core::{event::Limits, version::Sequence};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
@@ -17,7 +14,7 @@ use super::{
     rows,
     witness::Witness,
 };
-use crate::{store::Unavailable, telemetry::StoreMetrics};
+use crate::{now::now, store::Unavailable, telemetry::StoreMetrics};
 
 /// What one transaction takes, at most; a single commit may be larger.
 const GROUP_EVENTS_MAX: usize = 4_096;
@@ -81,7 +78,7 @@ impl Writer {
             self.execute("ROLLBACK")?;
         }
         self.execute("BEGIN IMMEDIATE")?;
-        if commits.iter().all(|commit| commit.events.is_empty()) {
+        if commits.iter().all(PreparedCommit::is_question) {
             self.rehearse()?;
         }
         let mut tail = Tail { recorded: now().max(self.tail.recorded), ..self.tail };
@@ -168,13 +165,6 @@ fn gather(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
         group.push(job);
     }
     group
-}
-
-/// The server's clock, to the microsecond; what lies outside the calendar counts as its beginning.
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let micros = i64::try_from(since_1970.as_micros()).unwrap_or_default();
-    Timestamp::from_unix_micros(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]
