@@ -20,6 +20,7 @@ use crate::{
     states::States,
     store::EventStore,
     telemetry::Metrics,
+    work::Work,
 };
 
 /// What every route may use.
@@ -43,6 +44,8 @@ pub struct AppState {
     pub(crate) intake: Arc<Intake>,
     /// The subscriptions of each principal, where there is a bound to them.
     pub(crate) by_principal: Option<Arc<Caps<Principal>>>,
+    /// What Telegram's servers say to show that they are it. Without it, nobody is.
+    pub(crate) telegram_secret: Option<Arc<str>>,
 }
 
 impl AppState {
@@ -69,6 +72,7 @@ impl AppState {
             by_principal: (per_principal_max > 0).then(|| Caps::new(per_principal_max)),
             metrics,
             settings: Arc::new(settings),
+            telegram_secret: None,
         }
     }
 
@@ -83,6 +87,18 @@ impl AppState {
     pub fn with_entities(self, entities: Entities) -> Self {
         let states = States::new(Arc::clone(&self.store), entities);
         Self { commands: Commands::new(self.broker.clone(), states.clone()), states, ..self }
+    }
+
+    /// Takes updates from Telegram's servers, which show by this secret (`secret_token` of its `setWebhook`) that they are it.
+    #[must_use]
+    pub fn with_telegram_secret(self, secret: &str) -> Self {
+        Self { telegram_secret: Some(secret.into()), ..self }
+    }
+
+    /// What the server does by itself when something has happened: to be spawned by who wants it done.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        Work::new(self.broker.clone(), self.commands.clone(), self.states.clone())
     }
 
     /// Where programs that mount the routes give commands themselves, as background work does.

@@ -152,6 +152,9 @@ settings! {
     /// The most bytes of appends under way at a time; at least batch_bytes_max
     append_bytes_max ("HIGHWATER_APPEND_BYTES_MAX"): usize = 64 * 1024 * 1024,
 
+    /// File with the secret of Telegram's webhook, as `setWebhook` was told it; without it there is no webhook
+    telegram_secret_file ("HIGHWATER_TELEGRAM_SECRET_FILE"): PathBuf = PathBuf::new(),
+
     /// Which log lines are wanted: a level, or targets and levels such as info,highwater_server=debug
     log ("HIGHWATER_LOG"): String = "info".to_owned(),
     /// How log lines are written, to standard error

@@ -27,5 +27,5 @@ mod sockets;
 pub mod states;
 pub mod store;
 mod telegram;
-pub mod work;
 pub mod telemetry;
+pub mod work;

@@ -19,7 +19,7 @@ const STOP_WORDS: &[&str] = &[
 const WORD_CHARS_MIN: usize = 3;
 
 /// The sentences of a text, without white space around them. A line break ends one, as people write in chats.
-pub(super) fn sentences(text: &str) -> Vec<&str> {
+pub(crate) fn sentences(text: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
@@ -36,7 +36,7 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
 }
 
 /// The words of a text that say what it is about: in lower case, in order, links left out.
-pub(super) fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let is_link = |part: &&str| part.contains("://");
     let of_part = |part: &str| {
         let pieces = part.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
@@ -53,7 +53,7 @@ fn is_telling(word: &str) -> bool {
 }
 
 /// What begins with this sign, without it and in lower case: `#` for tags, `@` for people.
-pub(super) fn signed(text: &str, sign: char) -> Vec<String> {
+pub(crate) fn signed(text: &str, sign: char) -> Vec<String> {
     let name = |part: &str| {
         let rest = part.trim_start_matches(['(', '"', '\'']).strip_prefix(sign)?;
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -63,7 +63,7 @@ pub(super) fn signed(text: &str, sign: char) -> Vec<String> {
 }
 
 /// The links of a text, as they stand there.
-pub(super) fn links(text: &str) -> Vec<String> {
+pub(crate) fn links(text: &str) -> Vec<String> {
     let link = |part: &str| {
         let part = part.trim_matches(['(', ')', '<', '>', '"', '\'', ',', '.', ';', '!', '?']);
         (part.starts_with("http://") || part.starts_with("https://")).then(|| part.to_owned())
@@ -72,7 +72,7 @@ pub(super) fn links(text: &str) -> Vec<String> {
 }
 
 /// How much two texts are about the same, from 0 to 1: the share of their telling words that both have (Jaccard's index).
-pub(super) fn likeness(one: &str, other: &str) -> f64 {
+pub(crate) fn likeness(one: &str, other: &str) -> f64 {
     let set = |text| words(text).into_iter().collect::<BTreeSet<_>>();
     let (one, other) = (set(one), set(other));
     let all = one.union(&other).count();
@@ -80,7 +80,7 @@ pub(super) fn likeness(one: &str, other: &str) -> f64 {
 }
 
 /// A text of at most so many characters, cut at a word where there is one.
-pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(chars_max) else { return text.to_owned() };
     let cut = &text[..end];
     let at_word = cut.rfind(char::is_whitespace).map_or(cut, |at| &cut[..at]);

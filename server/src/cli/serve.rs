@@ -23,6 +23,9 @@ use crate::{
 /// Open files that are no connections: the log, those to be refused, and what the process itself needs.
 const OTHER_FILES: u64 = 128;
 
+/// Where in the data folder it stands how far work has come.
+const WORK_OFFSET_FILE: &str = "work.offset";
+
 /// Flags win over environment variables, those over the file, and that over the defaults.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -46,6 +49,8 @@ pub(super) enum ServeError {
     Tls(#[from] TlsError),
     #[error("auth_keys: {0}")]
     Keys(#[from] InvalidKeys),
+    #[error("cannot read {}, the telegram_secret_file: {error}", .path.display())]
+    TelegramSecret { path: PathBuf, error: io::Error },
     #[error("cannot listen on {address}: {error}{}", listen_advice(.error))]
     Listen { address: String, error: io::Error },
     #[error(transparent)]
@@ -64,7 +69,8 @@ impl ServeError {
             | Self::Setting(_)
             | Self::Logging(_)
             | Self::Tls(_)
-            | Self::Keys(_) => 2,
+            | Self::Keys(_)
+            | Self::TelegramSecret { .. } => 2,
             Self::Listen { .. } => 3,
             Self::Open(_) => 4,
             Self::Signals(_) => 1,
@@ -84,6 +90,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
         true => None,
         false => Some(Tls::load(&settings.tls_cert, &settings.tls_key)?),
     };
+    let telegram_secret = read_telegram_secret(&settings.telegram_secret_file)?;
     let listening = |error| ServeError::Listen { address: settings.listen.clone(), error };
     let socket = TcpListener::bind(&settings.listen).await.map_err(listening)?;
     let address = socket.local_addr().map_err(listening)?;
@@ -99,12 +106,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     }
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    serve::run(
-        listener,
-        AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities()),
-        shutdown,
-    )
-    .await;
+    let offset = settings.data.join(WORK_OFFSET_FILE);
+    let mut state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
+    if let Some(secret) = telegram_secret {
+        state = state.with_telegram_secret(&secret);
+    }
+    let work = tokio::spawn(state.work().with_offset(offset).run());
+    serve::run(listener, state, shutdown).await;
+    let _ = work.await; // It ends with the broker.
     logging.end().await;
     Ok(())
 }
@@ -128,6 +137,19 @@ fn settings(arguments: Arguments) -> Result<Settings, ServeError> {
     let settings = arguments.settings.over(file.over(Settings::default()));
     settings.check()?;
     Ok(settings)
+}
+
+/// The secret of Telegram's webhook, if there is one.
+fn read_telegram_secret(path: &Path) -> Result<Option<String>, ServeError> {
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let unreadable = |error| ServeError::TelegramSecret { path: path.to_owned(), error };
+    let secret = fs::read_to_string(path).map_err(unreadable)?;
+    match secret.trim() {
+        "" => Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, "it is empty"))),
+        secret => Ok(Some(secret.to_owned())),
+    }
 }
 
 fn read_config(path: &Path) -> Result<Overrides, ServeError> {

@@ -24,12 +24,13 @@ use crate::{
     now::now,
     states::States,
     store::{
-        Commit, CommandKey, CommitError, Committed, Expectation, Expected, ReadLimit, RecordedCommand, RecordedEvent, Unavailable,
+        CommandKey, Commit, CommitError, Committed, Expectation, Expected, ReadLimit, RecordedCommand, RecordedEvent,
+        Unavailable,
     },
 };
 
 /// The most streams that a decision may depend on.
-const STREAMS_MAX: usize = 64;
+const STREAMS_MAX: usize = 256;
 /// How often a command is decided at most. From the second time on it waits for its turn at the streams that were in the way, so that
 /// only those who came to them before can be in its way again.
 const ATTEMPTS_MAX: usize = 128;
@@ -152,7 +153,9 @@ impl Commands {
         match self.broker.publish(commit).await {
             Ok(committed) if committed.all_known => {
                 let outcome = self.recorded(request, key).await?;
-                outcome.map(Attempt::Done).ok_or_else(|| unavailable("a command that is recorded is not to be found").into())
+                outcome
+                    .map(Attempt::Done)
+                    .ok_or_else(|| unavailable("a command that is recorded is not to be found").into())
             }
             Ok(committed) => Ok(Attempt::Done(self.outcome(request, streams, committed, own))),
             Err(CommitError::RevisionConflict { stream, .. })

@@ -70,9 +70,10 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path((entity, stream)) = Path::<(String, String)>::from_request_parts(parts, state).await.map_err(
-            |rejection| Problem::InvalidRequest(format!("the path must name an entity and a stream: {rejection}")),
-        )?;
+        let Path((entity, stream)) =
+            Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|rejection| {
+                Problem::InvalidRequest(format!("the path must name an entity and a stream: {rejection}"))
+            })?;
         let stream = StreamName::new(&stream).map_err(Problem::InvalidStream)?;
         Ok(Self { entity, stream })
     }
@@ -118,7 +119,7 @@ impl<'a> Given<'a> {
     fn origin(&self, access: &Access, headers: &HeaderMap) -> Result<Origin, Problem> {
         let actor = match &self.source {
             Some(source) => source.clone(),
-            None => actor(access, headers)?,
+            None => actor(access, headers, None)?,
         };
         Ok(Origin {
             time: self.time,
@@ -135,14 +136,15 @@ fn invalid(error: impl std::fmt::Display) -> Refusal {
     Refusal::invalid("invalid_command", format!("the command {error}"))
 }
 
-/// Who gives a command that does not say it: as the header names them, or as their token does.
-fn actor(access: &Access, headers: &HeaderMap) -> Result<Actor, Problem> {
-    let (named, who) = match (one(headers, &ACTOR)?, access.principal()) {
-        (Some(named), _) => (Cow::Borrowed(named), "Highwater-Actor"),
-        (None, Some(principal)) => {
+/// Who gives a command that does not say it: as the header names them, or as their token does, or else this one.
+pub(super) fn actor(access: &Access, headers: &HeaderMap, otherwise: Option<&str>) -> Result<Actor, Problem> {
+    let (named, who) = match (one(headers, &ACTOR)?, access.principal(), otherwise) {
+        (Some(named), ..) => (Cow::Borrowed(named), "Highwater-Actor"),
+        (None, Some(principal), _) => {
             (format!("user:{}", utf8_percent_encode(principal, UNRESERVED)).into(), "the actor that the token names")
         }
-        (None, None) => {
+        (None, None, Some(otherwise)) => (otherwise.into(), "the actor"),
+        (None, None, None) => {
             return Err(Problem::InvalidRequest(
                 "the command must say who gives it: in its source, or in the header Highwater-Actor".into(),
             ));
@@ -152,7 +154,7 @@ fn actor(access: &Access, headers: &HeaderMap) -> Result<Actor, Problem> {
 }
 
 /// The command's id: as the client made it, so that it can send the command again, or a new one.
-fn key(headers: &HeaderMap) -> Result<EventId, Problem> {
+pub(super) fn key(headers: &HeaderMap) -> Result<EventId, Problem> {
     let Some(given) = one(headers, &IDEMPOTENCY_KEY)? else {
         let id = Uuid::now_v7().to_string();
         return Ok(EventId::new(&id).expect("a UUID is an id"));
@@ -167,7 +169,7 @@ fn key(headers: &HeaderMap) -> Result<EventId, Problem> {
 }
 
 /// The text of a header that may stand once.
-fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+pub(super) fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let mut given = headers.get_all(name).iter();
     match (given.next().map(HeaderValue::to_str), given.next()) {
         (None, _) => Ok(None),
@@ -202,7 +204,7 @@ impl<'a> From<&'a RecordedEvent> for Place<'a> {
 }
 
 /// The same, whether the command was carried out just now or before.
-fn answer(state: &AppState, stream: &StreamName, outcome: &Outcome) -> Response {
+pub(super) fn answer(state: &AppState, stream: &StreamName, outcome: &Outcome) -> Response {
     let position = outcome.position.to_string();
     let events = outcome.events.iter().map(Place::from).collect();
     let id = outcome.has_created(stream).then(|| stream.segments().last()).flatten();

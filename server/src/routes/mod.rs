@@ -2,6 +2,7 @@
 //! core's to say.
 
 mod accept;
+mod api;
 mod append;
 mod body;
 mod command;
@@ -39,12 +40,14 @@ pub(crate) fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
         .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count.clone())))
-        .route("/v1/commands/{entity}/{stream}", post(command::give).layer(count))
+        .route("/v1/commands/{entity}/{stream}", post(command::give).layer(count.clone()))
+        .merge(api::commands().layer(count))
         .route("/v1/ws", get(socket::upgrade))
         .route("/metrics", get(metrics::read))
         .route("/v1/session", post(session::begin))
         // Only what stands above asks who may.
         .route_layer(from_fn_with_state(state.clone(), auth::authenticate))
+        .merge(api::webhooks())
         .route("/v1/session", delete(session::end))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

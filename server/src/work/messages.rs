@@ -64,7 +64,9 @@ impl Work {
             if !in_period(messages[stream].state()) {
                 messages.remove(stream);
             } else if messages.len() > MESSAGES_MAX {
-                let sent = |(_, message): &(&StreamName, &Projection<Message>)| message.state().message.as_ref().map(|message| message.sent_at);
+                let sent = |(_, message): &(&StreamName, &Projection<Message>)| {
+                    message.state().message.as_ref().map(|message| message.sent_at)
+                };
                 let oldest = messages.iter().min_by_key(sent).map(|(stream, _)| stream.clone());
                 oldest.map(|stream| messages.remove(&stream));
             }
@@ -80,13 +82,16 @@ impl Work {
         kind: &str,
         mut take: impl FnMut(&StreamName, &highwater_core::event::Event),
     ) -> Result<(), Unavailable> {
-        let topics = Topics::new([format!("space:{space}:{kind}:*").as_str()]).expect("a space is a segment of a stream's name");
+        let topics =
+            Topics::new([format!("space:{space}:{kind}:*").as_str()]).expect("a space is a segment of a stream's name");
         let store = self.broker.store();
         let (mut after, head) = (Sequence::ZERO, *store.head().borrow());
         while after < head {
             let page = store.read_log(&topics, after, PAGE).await?;
             for stored in &page.events {
-                let malformed = |error| Unavailable { reason: format!("what is stored at {} is no event: {error}", stored.sequence) };
+                let malformed = |error| Unavailable {
+                    reason: format!("what is stored at {} is no event: {error}", stored.sequence),
+                };
                 let event = parse_event(&stored.envelope).map_err(malformed)?;
                 take(&event.stream, &event);
             }

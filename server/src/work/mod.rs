@@ -137,7 +137,13 @@ impl Work {
     }
 
     /// Says something of what it has done. The id follows from what it is about, so that it is said once.
-    async fn say(&self, entity: &str, stream: &StreamName, id: EventId, command: &impl Serialize) -> Result<(), CommandError> {
+    async fn say(
+        &self,
+        entity: &str,
+        stream: &StreamName,
+        id: EventId,
+        command: &impl Serialize,
+    ) -> Result<(), CommandError> {
         let command = serde_json::to_string(command).expect("a command is JSON");
         let origin = Origin::new(id, Actor::new(WORKER).expect("a URI reference"));
         self.commands.run(Request::new(entity, stream.clone(), command, origin)).await.map(drop)
@@ -168,7 +174,11 @@ struct UnderWay {
 
 impl UnderWay {
     /// The next delivery, once there is room for its work. `None` when it is over.
-    async fn next<T>(&mut self, events: &mut (impl futures_util::Stream<Item = T> + Unpin), closing: &CancellationToken) -> Option<T> {
+    async fn next<T>(
+        &mut self,
+        events: &mut (impl futures_util::Stream<Item = T> + Unpin),
+        closing: &CancellationToken,
+    ) -> Option<T> {
         loop {
             tokio::select! {
                 () = closing.cancelled() => return None,

@@ -36,7 +36,9 @@ impl Work {
         }
         match self.execute(stream, run.state(), cause).await {
             // It was cancelled, or has failed, while it was executed.
-            Err(WorkError::Command(CommandError::Refused(refusal))) => self.give_up(stream, cause, refusal.detail).await,
+            Err(WorkError::Command(CommandError::Refused(refusal))) => {
+                self.give_up(stream, cause, refusal.detail).await
+            }
             other => other,
         }
     }
@@ -61,10 +63,13 @@ impl Work {
             let tasks = match tasks {
                 Ok(Ok(tasks)) => tasks,
                 Ok(Err(error)) => return self.give_up(stream, cause, error.to_string()).await,
-                Err(_) => return self.give_up(stream, cause, format!("window {index} was not read in {patience:?}")).await,
+                Err(_) => {
+                    return self.give_up(stream, cause, format!("window {index} was not read in {patience:?}")).await;
+                }
             };
             let proposals = tasks.into_iter().take(BATCH_PROPOSALS_MAX).enumerate();
-            let proposals = proposals.map(|(at, task)| BatchProposal { id: format!("{id}-{index}-{at}"), task }).collect();
+            let proposals =
+                proposals.map(|(at, task)| BatchProposal { id: format!("{id}-{index}-{at}"), task }).collect();
             let batch = Batch { index, proposals, done: index + 1, total };
             let command = RunCommand::RecordBatch(batch);
             self.say(AnalysisRun::ENTITY, stream, follows_from(cause, &format!("batch {index}")), &command).await?;
@@ -106,7 +111,11 @@ impl Work {
     }
 
     /// What is approved in the run's space and said in its period, and all topics by their ids.
-    async fn known(&self, stream: &StreamName, run: &AnalysisRunState) -> Result<(Vec<(Timestamp, Known)>, BTreeMap<String, Topic>), WorkError> {
+    async fn known(
+        &self,
+        stream: &StreamName,
+        run: &AnalysisRunState,
+    ) -> Result<(Vec<(Timestamp, Known)>, BTreeMap<String, Topic>), WorkError> {
         let (mut items, mut topics) = (Vec::new(), BTreeMap::new());
         self.fold(space(stream), "knowledge", |stream, event| {
             let item = match upcast::read::<Knowledge>(event) {
