@@ -1,10 +1,12 @@
-//! What happens to a task: the events' types and what their data says. Names are seed 1's.
+//! What happens to a task, as the demo's actors and its judges read it, and by which commands they say it. They share nothing with the
+//! decider that the server runs: what it makes of their commands is held against what they know.
 
 use highwater_core::{
-    event::{Data, Event, EventId, EventType},
+    event::{Data, Event, EventId},
     topic::Topics,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 /// The topic of all tasks of the demo.
 pub(super) const TASKS_TOPIC: &str = "space:demo:tasks:*";
@@ -94,17 +96,16 @@ impl Fact {
         }
     }
 
-    /// The type and the data of the event that says this.
-    pub(super) fn write(&self) -> (EventType, Data) {
+    /// The type and the data of the command that has a task say this.
+    pub(super) fn command(&self) -> (&'static str, Box<RawValue>) {
         let (kind, data) = match self {
-            Self::CodeGenerated(fact) => (CODE_GENERATED, serde_json::value::to_raw_value(fact)),
-            Self::BugReportReceived(fact) => (BUG_REPORT_RECEIVED, serde_json::value::to_raw_value(fact)),
-            Self::CorrectionStarted(fact) => (CORRECTION_STARTED, serde_json::value::to_raw_value(fact)),
-            Self::CorrectionCompleted(fact) => (CORRECTION_COMPLETED, serde_json::value::to_raw_value(fact)),
-            Self::QualityChecked(fact) => (QUALITY_CHECKED, serde_json::value::to_raw_value(fact)),
+            Self::CodeGenerated(fact) => ("generate_code", to_raw_value(fact)),
+            Self::BugReportReceived(fact) => ("report_bug", to_raw_value(fact)),
+            Self::CorrectionStarted(fact) => ("start_correction", to_raw_value(fact)),
+            Self::CorrectionCompleted(fact) => ("complete_correction", to_raw_value(fact)),
+            Self::QualityChecked(fact) => ("check_quality", to_raw_value(fact)),
         };
-        let kind = EventType::new(kind).expect("the types above end in their schema version");
-        (kind, Data::Json(data.expect("texts, numbers and lists of them are JSON")))
+        (kind, data.expect("texts, numbers and lists of them are JSON"))
     }
 }
 

@@ -83,7 +83,11 @@ impl Stage {
         let router = proxy.router().layer(from_fn_with_state(rules, guard::guard));
         let broker = EventBroker::connect(store, &settings);
         let running = [
-            tokio::spawn(serve::run(server, AppState::new(broker, settings), shutdown.clone())),
+            tokio::spawn(serve::run(
+                server,
+                AppState::new(broker, settings).with_entities(highwater_core::domain::entities()),
+                shutdown.clone(),
+            )),
             tokio::spawn(serve::serve(page, router.into(), shutdown.clone())),
         ];
         Ok(Self { address, server_address, proxy, shutdown, running, folder })

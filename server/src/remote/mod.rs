@@ -13,6 +13,8 @@ use std::{
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use highwater_core::{
+    event::EventId,
+    stream::StreamName,
     topic::Topics,
     version::{After, Position, Revision},
 };
@@ -151,6 +153,23 @@ impl Remote {
         }
         let answer = self.text(request.body(body)).await?;
         serde_json::from_str(&answer).map_err(|error| self.unintelligible(error))
+    }
+
+    /// Gives a command to a stream of an entity; or, where that is wanted, only if the stream has no event yet.
+    pub(crate) async fn command(
+        &self,
+        entity: &str,
+        stream: &StreamName,
+        id: &EventId,
+        body: Bytes,
+        is_first: bool,
+    ) -> Result<(), Failure> {
+        let mut request = self.http.post(self.url(["v1", "commands", entity, stream.as_str()]));
+        request = request.header(header::CONTENT_TYPE, "application/json").header("Idempotency-Key", id.as_str());
+        if is_first {
+            request = request.header(header::IF_NONE_MATCH, "*");
+        }
+        self.text(request.body(body)).await.map(drop)
     }
 
     /// A page of the log, as JSON.

@@ -9,21 +9,23 @@ use bytes::Bytes;
 use highwater_core::{
     clock::VectorClock,
     control::ControlKind,
-    envelope::{parse_event, scan_page, write_new_event},
-    event::{Actor, EventId, NewEvent},
+    envelope::{parse_event, scan_page},
+    event::{Actor, EventId},
     reconcile::Verdict,
     stream::StreamName,
     topic::Topics,
     version::{After, Revision, Version},
 };
 use rand::rngs::StdRng;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use super::{GaveUp, dossier::Dossier};
 use crate::{
     demo::{facts::Fact, pace::Pace},
-    remote::{Backoff, Failure, Follower, Form, Remote, Told},
+    remote::{Backoff, Failure, Follower, Remote, Told},
 };
 
 /// The most messages that wait to be read while an actor thinks; more wait at the server.
@@ -33,6 +35,9 @@ const CLOCK_TRIES_MAX: usize = 5;
 
 /// How often an event is sent again before its fate is given up: about a minute of trying.
 const SEND_RETRIES_MAX: u32 = 10;
+
+/// What a task refuses because somebody else was first.
+const CONTENDED: [&str; 4] = ["code_exists", "in_correction", "revision_conflict", "stale_version"];
 
 /// What an actor needs to be one.
 #[derive(Clone, Debug)]
@@ -58,15 +63,13 @@ pub(super) struct Voice {
     clock: VectorClock,
 }
 
-/// What must hold for a fact to be taken.
+/// What must hold for a fact to be taken, beside what its task's decider asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     /// Nothing: a late report is a fact too.
     None,
     /// The stream has no event yet.
     NewStream,
-    /// The stream has no later version.
-    Monotonic,
 }
 
 impl Colleague {
@@ -148,7 +151,7 @@ impl Voice {
         Self { identity, clock: VectorClock::new() }
     }
 
-    /// Appends an event that says this, and answers its id once it is durable.
+    /// Has the task say this by a command, and answers the event's id once it is durable.
     ///
     /// # Errors
     /// [`GaveUp::Contended`] where the condition does not hold, or the clock's counter is always taken.
@@ -160,25 +163,28 @@ impl Voice {
         condition: Condition,
         rng: &mut StdRng,
     ) -> Result<EventId, GaveUp> {
-        let Identity { name, stream, pace, .. } = self.identity.clone();
+        let Identity { name, pace, .. } = self.identity.clone();
         let id = EventId::new(&Uuid::now_v7().to_string()).expect("a UUID is an event's id");
-        let (kind, data) = fact.write();
-        let mut event = NewEvent::new(stream, name, kind);
-        event.id = Some(id.clone());
-        event.version = Some(version);
-        event.causation_id = cause.cloned();
-        event.data = data;
+        let (kind, data) = fact.command();
         for _ in 0..CLOCK_TRIES_MAX {
-            self.clock.tick(event.source.as_str()).map_err(|_| GaveUp::ClockFull)?;
-            event.clock = Some(self.clock.clone());
+            self.clock.tick(name.as_str()).map_err(|_| GaveUp::ClockFull)?;
+            let clock = &self.clock;
+            let said = Said {
+                r#type: kind,
+                data: &data,
+                source: &name,
+                version: about(fact, version),
+                clock,
+                causationid: cause,
+            };
+            let said = serde_json::to_vec(&said).expect("texts, numbers and JSON are JSON");
             sleep(pace.wire(rng)).await;
-            match self.send(body(&event, condition), condition == Condition::Monotonic).await {
+            match self.send(&id, said.into(), condition).await {
+                // The first event of a command has its id.
                 Ok(()) => return Ok(id),
                 // Nothing is stored: the same id may go with the next counter.
                 Err(Failure::Refused(problem)) if problem.code() == "clock_reused" => self.recall().await?,
-                Err(Failure::Refused(problem)) if matches!(problem.code(), "revision_conflict" | "stale_version") => {
-                    return Err(GaveUp::Contended);
-                }
+                Err(Failure::Refused(problem)) if CONTENDED.contains(&problem.code()) => return Err(GaveUp::Contended),
                 Err(failure) => return Err(failure.into()),
             }
         }
@@ -186,15 +192,16 @@ impl Voice {
     }
 
     /// Sends, and sends the same again for as long as it is not known what became of it.
-    async fn send(&self, body: Bytes, monotonic: bool) -> Result<(), Failure> {
+    async fn send(&self, id: &EventId, body: Bytes, condition: Condition) -> Result<(), Failure> {
+        let Identity { stream, remote, .. } = &self.identity;
         let mut backoff = Backoff::default();
         loop {
-            match self.identity.remote.append(body.clone(), Form::Event, monotonic).await {
+            match remote.command("task", stream, id, body.clone(), condition == Condition::NewStream).await {
                 Err(failure) if failure.may_pass() && backoff.attempts() < SEND_RETRIES_MAX => {
                     tracing::info!("{}: {failure}", self.identity.name);
                     sleep(backoff.next_wait().max(failure.retry_after())).await;
                 }
-                other => return other.map(drop),
+                other => return other,
             }
         }
     }
@@ -222,12 +229,23 @@ impl Voice {
     }
 }
 
-/// The event as it is sent.
-fn body(event: &NewEvent, condition: Condition) -> Bytes {
-    let mut body = Vec::new();
-    write_new_event(event, &mut body);
-    if condition == Condition::NewStream {
-        body.splice(1..1, *br#""expectedrevision":0,"#);
+/// A command as it is sent.
+#[derive(Serialize)]
+struct Said<'a> {
+    r#type: &'a str,
+    data: &'a RawValue,
+    source: &'a Actor,
+    version: Option<Version>,
+    clock: &'a VectorClock,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causationid: Option<&'a EventId>,
+}
+
+/// The version that a command is about. A new one is made of the one before, and the first of none.
+fn about(fact: &Fact, version: Version) -> Option<Version> {
+    match fact {
+        Fact::CodeGenerated(_) => None,
+        Fact::CorrectionCompleted(_) => version.previous(),
+        Fact::BugReportReceived(_) | Fact::CorrectionStarted(_) | Fact::QualityChecked(_) => Some(version),
     }
-    body.into()
 }
