@@ -16,28 +16,29 @@ use crate::{
     stream::StreamName,
 };
 
-const RUNS: [&str; 3] = ["r1", "r2", "r3"];
+const RUNS: [&str; 6] = ["r1", "r2", "r3", "r4", "r5", "r6"];
 
 #[derive(Clone, Debug)]
 enum Step {
-    Run(&'static str, RunCommand),
+    /// Of this run, or of the one that is open.
+    Run(Option<&'static str>, RunCommand),
+    /// Of one of the proposals; one that is merged is so into one of the tasks.
     Proposal(usize, ProposalCommand),
     TimePasses(u32),
 }
 
 fn run_command() -> impl Strategy<Value = RunCommand> {
     prop_oneof![
-        3 => Just(RunCommand::Create(Created::default())),
-        3 => Just(RunCommand::Start(started())),
-        5 => (0u32..4, 0usize..4).prop_map(|(index, count)| {
-            // The ids are made unique where the step is taken.
-            RunCommand::RecordBatch(batch(index, index + 1, &["a", "b", "c", "d"][..count]))
+        4 => Just(RunCommand::Start(started())),
+        // The index counts back from the next one, and the ids are made unique, where the step is taken.
+        6 => (0u32..2, 0usize..4).prop_map(|(back, count)| {
+            RunCommand::RecordBatch(batch(back, back + 1, &["a", "b", "c", "d"][..count]))
         }),
-        2 => Just(RunCommand::Complete {}),
+        3 => Just(RunCommand::Complete {}),
         1 => Just(RunCommand::Fail(Failed { reason: "no model".into() })),
         1 => Just(RunCommand::Expire {}),
         1 => Just(RunCommand::Cancel(Cancelled::default())),
-        3 => Just(RunCommand::Close {}),
+        4 => Just(RunCommand::Close {}),
     ]
 }
 
@@ -45,15 +46,18 @@ fn proposal_command() -> impl Strategy<Value = ProposalCommand> {
     prop_oneof![
         Just(ProposalCommand::Approve {}),
         Just(ProposalCommand::Reject(Rejected::default())),
-        select(vec!["r1-0-a", "r2-0-a", "r3-0-a"]).prop_map(|id| ProposalCommand::Merge(Merged { into: id.into() })),
+        Just(ProposalCommand::Merge(Merged { into: "none".into() })),
         "[ab]".prop_map(|title| ProposalCommand::Edit(Edited { title: Some(title), ..Edited::default() })),
     ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let create = Just(RunCommand::Create(Created::default()));
     prop_oneof![
-        6 => (select(&RUNS[..]), run_command()).prop_map(|(run, command)| Step::Run(run, command)),
-        6 => (any::<usize>(), proposal_command()).prop_map(|(which, command)| Step::Proposal(which, command)),
+        3 => (select(&RUNS[..]), create).prop_map(|(run, command)| Step::Run(Some(run), command)),
+        1 => (select(&RUNS[..]), run_command()).prop_map(|(run, command)| Step::Run(Some(run), command)),
+        8 => run_command().prop_map(|command| Step::Run(None, command)),
+        8 => (any::<usize>(), proposal_command()).prop_map(|(which, command)| Step::Proposal(which, command)),
         1 => (0..LEASE_MS).prop_map(Step::TimePasses),
     ]
 }
@@ -72,29 +76,45 @@ fn command(log: &mut Log, entity: &str, stream: &StreamName, command: &impl Seri
 
 /// Takes a step. That it is refused is as good.
 fn take(log: &mut Log, step: Step) {
-    let _ = match step {
+    let refused_or_not = match step {
         Step::TimePasses(ms) => {
             log.now = log.now.plus_ms(ms);
             Ok(())
         }
-        Step::Run(run, mut asked) => {
-            if let RunCommand::RecordBatch(batch) = &mut asked {
-                for proposal in &mut batch.proposals {
-                    proposal.id = format!("{run}-{}-{}", batch.index, proposal.id);
-                }
-            }
-            command(log, "analysis_run", &StreamName::new(&format!("space:1:analysis_runs:{run}")).unwrap(), &asked)
-        }
-        Step::Proposal(which, asked) => match streams(log, "proposals") {
-            none if none.is_empty() => Ok(()),
-            known => command(log, "proposal", known.iter().nth(which % known.len()).unwrap(), &asked),
-        },
+        Step::Run(run, asked) => ask_run(log, run, asked),
+        Step::Proposal(which, asked) => ask_proposal(log, which, asked),
     };
+    if let Err(refusal) = refused_or_not {
+        assert!(!refusal.detail.is_empty(), "{}", refusal.code);
+    }
+}
+
+fn ask_run(log: &mut Log, run: Option<&str>, mut asked: RunCommand) -> Result<(), Refusal> {
+    let open = log.projection::<AnalysisGuard>(&stream("analysis_guard", "open")).state().run.clone();
+    let run = run.or(open.as_deref()).unwrap_or("r1");
+    let stream = stream("analysis_runs", run);
+    if let RunCommand::RecordBatch(batch) = &mut asked {
+        batch.index = log.projection::<AnalysisRun>(&stream).state().batches.saturating_sub(batch.index);
+        (batch.done, batch.total) = (batch.index + 1, batch.index + 1);
+        for proposal in &mut batch.proposals {
+            proposal.id = format!("{run}-{}-{}", batch.index, proposal.id);
+        }
+    }
+    command(log, "analysis_run", &stream, &asked)
+}
+
+fn ask_proposal(log: &mut Log, which: usize, mut asked: ProposalCommand) -> Result<(), Refusal> {
+    let (proposals, tasks) = (streams(log, "proposals"), streams(log, "tasks"));
+    let Some(stream) = proposals.iter().nth(which % proposals.len().max(1)) else { return Ok(()) };
+    if let (ProposalCommand::Merge(merged), Some(task)) = (&mut asked, tasks.iter().nth(which % tasks.len().max(1))) {
+        merged.into = id(task).to_owned();
+    }
+    command(log, "proposal", stream, &asked)
 }
 
 /// Holds that the guard names the run that is open, of which there is at most one, and that each run counts its proposals rightly.
 fn check(log: &Log) {
-    let guard = log.projection::<AnalysisGuard>(&StreamName::new("space:1:analysis_guard:open").unwrap());
+    let guard = log.projection::<AnalysisGuard>(&stream("analysis_guard", "open"));
     let runs = streams(log, "analysis_runs");
     let open: Vec<&str> =
         runs.iter().filter(|run| !log.projection::<AnalysisRun>(run).state().phase.is_end()).map(id).collect();
@@ -123,13 +143,17 @@ fn check(log: &Log) {
     }
 }
 
+fn stream(kind: &str, id: &str) -> StreamName {
+    StreamName::new(&format!("space:1:{kind}:{id}")).unwrap()
+}
+
 fn id(stream: &StreamName) -> &str {
     stream.segments().last().unwrap()
 }
 
 proptest! {
     #[test]
-    fn one_run_is_open_the_guard_names_it_and_the_counters_are_the_fold(steps in vec(step(), 1..80)) {
+    fn one_run_is_open_the_guard_names_it_and_the_counters_are_the_fold(steps in vec(step(), 1..120)) {
         let mut log = Log::new(entities());
         for step in steps {
             take(&mut log, step);
