@@ -307,13 +307,17 @@ impl<D: Decider> Outcome<D> {
         self.scenario
     }
 
-    /// Holds a command to its cell of the table of states and commands.
+    /// Holds a command to its cell of the table of states and commands, and that a snapshot of what it comes to is as good as that.
     ///
     /// # Panics
     /// Where it is not so. `name` says which cell it is.
     pub fn then_cell(self, name: &str, cell: Cell) {
         let found = self.result.as_ref().map(|events| kinds(events)).map_err(|refusal| refusal.code);
         assert_eq!(found, cell.map(<[_]>::to_vec), "{name}");
+        let projection = self.scenario.projection();
+        let restored = Projection::<D>::restore(&projection.snapshot()).expect("a snapshot can be read");
+        assert_eq!(restored.snapshot(), projection.snapshot(), "{name}");
+        assert!(restored.state() == projection.state(), "{name}: the snapshot is of another state");
     }
 
     /// What was recorded.
