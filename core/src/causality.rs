@@ -81,3 +81,57 @@ pub fn causality(report: Code<'_>, current: Code<'_>) -> Causality {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is decided about a report of this version, clock and hash. The current code is version 2, by `b` who knew of `a`, and has the hash
+    /// `h2`, unless it has none.
+    fn answer(version: u64, clock: &str, hash: Option<&str>, current_hash: Option<&str>) -> (About, Evidence) {
+        let (clock, current): (VectorClock, VectorClock) = (clock.parse().unwrap(), "a=1,b=1".parse().unwrap());
+        let [version, current_version] = [version, 2].map(|number| Version::new(number).unwrap());
+        let report = Code { version, clock: &clock, hash };
+        let current = Code { version: current_version, clock: &current, hash: current_hash };
+        let Causality { about, by } = causality(report, current);
+        (about, by)
+    }
+
+    fn about(version: u64, clock: &str, hash: Option<&str>) -> (About, Evidence) {
+        answer(version, clock, hash, Some("h2"))
+    }
+
+    #[test]
+    fn the_version_decides_first() {
+        assert_eq!(about(1, "a=1,b=1,c=1", Some("h2")), (About::Earlier, Evidence::Version));
+        assert_eq!(about(3, "a=1", Some("h1")), (About::Later, Evidence::Version));
+    }
+
+    #[test]
+    fn a_clock_that_is_before_decides_next() {
+        assert_eq!(about(2, "a=1", Some("h2")), (About::Earlier, Evidence::Clock));
+    }
+
+    #[test]
+    fn a_hash_decides_what_the_clocks_leave_open() {
+        for clock in ["a=1,b=1,c=1", "a=1,b=1", "c=1", ""] {
+            assert_eq!(about(2, clock, Some("h2")), (About::Current, Evidence::Hash), "{clock}");
+            assert_eq!(about(2, clock, Some("h1")), (About::Earlier, Evidence::Hash), "{clock}");
+        }
+    }
+
+    #[test]
+    fn an_absent_hash_decides_nothing() {
+        for (hash, current) in [(None, None), (None, Some("h2")), (Some("h2"), None), (Some("h1"), None)] {
+            for (clock, decided) in [
+                ("a=1,b=1,c=1", (About::Current, Evidence::Clock)),
+                ("a=1,b=1", (About::Current, Evidence::Clock)),
+                ("a=1", (About::Earlier, Evidence::Clock)),
+                ("a=1,c=1", (About::Concurrent, Evidence::Clock)),
+                ("", (About::Current, Evidence::Version)),
+            ] {
+                assert_eq!(answer(2, clock, hash, current), decided, "{hash:?} {current:?} {clock}");
+            }
+        }
+    }
+}

@@ -21,8 +21,8 @@ pub struct InvalidTimestamp;
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self(OffsetDateTime::UNIX_EPOCH);
-    /// The last second of the year 9999.
-    pub const MAX: Self = Self(OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::seconds(253_402_300_799)));
+    /// The last nanosecond of the year 9999.
+    pub const MAX: Self = Self(OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::new(253_402_300_799, 999_999_999)));
 
     /// The instant this many microseconds after 1970-01-01T00:00:00Z.
     ///
@@ -122,8 +122,8 @@ mod tests {
     fn time_goes_on_to_its_end() {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         assert_eq!(at("2026-11-20T12:23:40.5Z").plus_ms(1_500), at("2026-11-20T12:23:42Z"));
-        assert_eq!(Timestamp::MAX, at("9999-12-31T23:59:59Z"));
-        assert_eq!(at("9999-12-31T23:59:58Z").plus_ms(1_001), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX, at("9999-12-31T23:59:59.999999999Z"));
+        assert_eq!(at("9999-12-31T23:59:58Z").plus_ms(2_000), Timestamp::MAX);
     }
 
     #[test]

@@ -76,3 +76,6 @@ fn steps<D: Decider>(kind: &str) -> impl Iterator<Item = &'static Upcast> {
 fn unreadable<E>(error: serde_json::Error) -> Read<E> {
     Read::Unreadable(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

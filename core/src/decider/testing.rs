@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, marker::PhantomData};
 
-use super::{Context, Decider, DomainEvent, Entities, Folded, Origin, Projection, Refusal, Rejection, Streams};
+use super::{
+    Context, Decider, Decision, DomainEvent, Entities, Folded, Origin, Projection, Refusal, Rejection, Streams,
+};
 use crate::{
     clock::VectorClock,
     event::{Actor, Event, EventId, NewEvent, Recording},
@@ -81,11 +83,26 @@ impl Log {
         origin: &Origin,
         command: &str,
     ) -> Result<Vec<Event>, Refusal> {
+        let decision = self.decide(entity, stream, origin, command)?;
+        Ok(decision.events.into_iter().map(|event| self.record(event)).collect())
+    }
+
+    /// Decides a command, with all the states that it asks for, and records nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] where it may not be.
+    pub fn decide(
+        &self,
+        entity: &str,
+        stream: &StreamName,
+        origin: &Origin,
+        command: &str,
+    ) -> Result<Decision, Refusal> {
         let mut streams = Streams::default();
         loop {
             let context = Context { stream, origin, now: self.now, streams: &streams };
             match self.entities.decide(entity, command, &context) {
-                Ok(decision) => return Ok(decision.events.into_iter().map(|event| self.record(event)).collect()),
+                Ok(decision) => return Ok(decision),
                 Err(Rejection::Refused(refusal)) => return Err(refusal),
                 Err(Rejection::Needs(needed)) => {
                     let state = self.load(&needed)?;
@@ -120,6 +137,9 @@ pub struct Scenario<D> {
     stream: StreamName,
     entity: PhantomData<D>,
 }
+
+/// A cell of the table of an entity's states and commands: the types of the events that are made, or the code of the refusal.
+pub type Cell = Result<&'static [&'static str], &'static str>;
 
 /// What came of a command.
 pub struct Outcome<D> {
@@ -162,6 +182,28 @@ impl<D: Decider> Scenario<D> {
         self
     }
 
+    /// What another command has made, also in another stream and of another entity.
+    ///
+    /// # Panics
+    /// Where it is refused.
+    #[must_use]
+    pub fn after<E: Decider>(mut self, stream: &str, actor: &str, command: E::Command) -> Self {
+        let stream = StreamName::new(stream).expect("the name of a stream");
+        let origin = self.origin(actor);
+        let result = self.log.command(E::ENTITY, &stream, &origin, &json(&command));
+        if let Err(refusal) = result {
+            panic!("{} was refused: {refusal}", json(&command));
+        }
+        self
+    }
+
+    /// Time passes.
+    #[must_use]
+    pub fn later(mut self, ms: u32) -> Self {
+        self.log.now = self.log.now.plus_ms(ms);
+        self
+    }
+
     /// A command.
     ///
     /// # Panics
@@ -188,8 +230,7 @@ impl<D: Decider> Scenario<D> {
     /// Where the command is no JSON.
     #[must_use]
     pub fn when_from(mut self, origin: &Origin, command: D::Command) -> Outcome<D> {
-        let command = serde_json::to_string(&command).expect("a command is JSON");
-        let result = self.log.command(D::ENTITY, &self.stream.clone(), origin, &command);
+        let result = self.log.command(D::ENTITY, &self.stream.clone(), origin, &json(&command));
         Outcome { scenario: self, result }
     }
 
@@ -266,6 +307,19 @@ impl<D: Decider> Outcome<D> {
         self.scenario
     }
 
+    /// Holds a command to its cell of the table of states and commands, and that a snapshot of what it comes to is as good as that.
+    ///
+    /// # Panics
+    /// Where it is not so. `name` says which cell it is.
+    pub fn then_cell(self, name: &str, cell: Cell) {
+        let found = self.result.as_ref().map(|events| kinds(events)).map_err(|refusal| refusal.code);
+        assert_eq!(found, cell.map(<[_]>::to_vec), "{name}");
+        let projection = self.scenario.projection();
+        let restored = Projection::<D>::restore(&projection.snapshot()).expect("a snapshot can be read");
+        assert_eq!(restored.snapshot(), projection.snapshot(), "{name}");
+        assert!(restored.state() == projection.state(), "{name}: the snapshot is of another state");
+    }
+
     /// What was recorded.
     ///
     /// # Panics
@@ -285,6 +339,10 @@ impl<D: Decider> Outcome<D> {
     pub fn result(&self) -> Result<&[Event], &Refusal> {
         self.result.as_deref()
     }
+}
+
+fn json(command: &impl serde::Serialize) -> String {
+    serde_json::to_string(command).expect("a command is JSON")
 }
 
 fn kinds(events: &[Event]) -> Vec<&str> {

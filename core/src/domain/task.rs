@@ -8,6 +8,7 @@ mod data;
 use serde::{Deserialize, Serialize};
 
 pub use self::data::*;
+use super::at_most;
 use crate::{
     causality::{self, About, Causality, causality},
     clock::VectorClock,
@@ -18,6 +19,11 @@ use crate::{
 
 /// The most bugs that are kept as pending. Later reports are in the log, and count as [`TaskState::reports_dropped`].
 pub const PENDING_BUGS_MAX: usize = 256;
+
+/// The most steps of a plan.
+pub const STEPS_MAX: usize = 256;
+/// The most names of code that nobody uses.
+pub const UNUSED_MAX: usize = 256;
 
 /// See the [module](self).
 pub enum Task {}
@@ -178,12 +184,21 @@ impl Decider for Task {
         let state = task.state();
         let event = match command {
             TaskCommand::GatherRequirement(data) => without_code(state, data.into())?,
-            TaskCommand::Plan(data) => without_code(state, data.into())?,
+            TaskCommand::Plan(data) => {
+                at_most("steps", &data.steps, STEPS_MAX)?;
+                without_code(state, data.into())?
+            }
             TaskCommand::GenerateCode(data) => return raised(without_code(state, data.into())?, context),
             TaskCommand::GenerateTests(data) => with_code(state, data.into())?,
             TaskCommand::RefineCode(data) => return next_version(state, data.into(), context),
-            TaskCommand::CheckQuality(data) => with_code(state, data.into())?,
-            TaskCommand::AnalyzeDeadCode(data) => with_code(state, data.into())?,
+            TaskCommand::CheckQuality(data) => {
+                at_most("addresses", &data.addresses, PENDING_BUGS_MAX)?;
+                with_code(state, data.into())?
+            }
+            TaskCommand::AnalyzeDeadCode(data) => {
+                at_most("unused", &data.unused, UNUSED_MAX)?;
+                with_code(state, data.into())?
+            }
             TaskCommand::ReportBug(data) => with_code(state, data.into())?,
             TaskCommand::RequestCorrection(data) => with_code(state, data.into())?,
             TaskCommand::StartCorrection(data) => start_correction(state, data, context)?,
