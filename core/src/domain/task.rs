@@ -327,11 +327,8 @@ fn with_code(state: &TaskState, event: TaskEvent) -> Result<TaskEvent, Rejection
     Ok(event)
 }
 
+/// Another may correct the same version already, and be gone: whose correction comes first is the next version, and the other's is refused.
 fn start_correction(state: &TaskState, data: CorrectionStarted, context: &Context<'_>) -> Result<TaskEvent, Rejection> {
-    if let Some(version) = state.in_correction {
-        let detail = format!("version {version} is being corrected already: wait for the next one");
-        return Err(Refusal::conflict("in_correction", detail).into());
-    }
     is_current(state, context)?;
     with_code(state, data.into())
 }

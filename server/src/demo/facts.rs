@@ -96,6 +96,18 @@ impl Fact {
         }
     }
 
+    /// The type of the event that says this.
+    #[cfg(test)]
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::CodeGenerated(_) => CODE_GENERATED,
+            Self::BugReportReceived(_) => BUG_REPORT_RECEIVED,
+            Self::CorrectionStarted(_) => CORRECTION_STARTED,
+            Self::CorrectionCompleted(_) => CORRECTION_COMPLETED,
+            Self::QualityChecked(_) => QUALITY_CHECKED,
+        }
+    }
+
     /// The type and the data of the command that has a task say this.
     pub(super) fn command(&self) -> (&'static str, Box<RawValue>) {
         let (kind, data) = match self {
@@ -112,4 +124,35 @@ impl Fact {
 /// All tasks of the demo.
 pub(super) fn tasks_topics() -> Topics {
     Topics::new([TASKS_TOPIC]).expect("the topic above is one")
+}
+
+#[cfg(test)]
+mod tests {
+    use highwater_core::{
+        decider::DomainEvent,
+        domain::task::{TaskCommand, TaskEvent},
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_servers_task_knows_each_fact_as_a_command_and_as_an_event() {
+        let bug = Bug { case: "f(1)".into(), expected: "1".into(), got: "2".into() };
+        let (code, hash) = ("fn f".to_owned(), "h".to_owned());
+        let addresses = vec![EventId::new("e").unwrap()];
+        for fact in [
+            Fact::CodeGenerated(CodeGenerated { task: "f".into(), code: code.clone(), hash: hash.clone() }),
+            Fact::BugReportReceived(BugReport { bug, hash: hash.clone() }),
+            Fact::CorrectionStarted(CorrectionStarted { target_version: 1 }),
+            Fact::CorrectionCompleted(CorrectionCompleted { code, hash: hash.clone(), addresses: addresses.clone() }),
+            Fact::QualityChecked(QualityChecked { hash, passed: true, cases: 1, failed: 0, addresses }),
+        ] {
+            let (kind, data) = fact.command();
+            let command = format!(r#"{{"type":"{kind}","data":{data}}}"#);
+            serde_json::from_str::<TaskCommand>(&command).unwrap();
+            let event = TaskEvent::read(fact.kind(), data.get()).unwrap().unwrap();
+            let read: serde_json::Value = serde_json::from_str(event.data().unwrap().get()).unwrap();
+            assert_eq!(read, serde_json::from_str::<serde_json::Value>(data.get()).unwrap(), "nothing is lost");
+        }
+    }
 }

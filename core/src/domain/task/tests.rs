@@ -221,18 +221,18 @@ fn versions_rise_by_one_with_each_new_code_and_with_nothing_else() {
 }
 
 #[test]
-fn one_corrects_at_a_time_and_new_code_ends_it() {
+fn of_two_who_correct_the_first_is_taken_and_new_code_ends_the_correction() {
     let task = with_v1()
         .when("corrector", TaskCommand::StartCorrection(CorrectionStarted::default()))
         .then_types(&["task.correction_started.v1"])
         .when("other", TaskCommand::StartCorrection(CorrectionStarted::default()))
-        .then_refused("in_correction")
-        .when("generator", TaskCommand::RefineCode(CodeRefined { code: "V2".into(), hash: None }))
-        .then_types(&["task.code_refined.v1"]);
-    assert_eq!(task.state().in_correction, None);
+        .then_types(&["task.correction_started.v1"])
+        .when_about(1, "other", TaskCommand::CompleteCorrection(correction("V2", "h2", &[])))
+        .then_types(&["task.correction_completed.v1"]);
+    assert_eq!((code(&task), task.state().in_correction), (("V2".into(), 2), None));
     let _ = task
-        .when("other", TaskCommand::StartCorrection(CorrectionStarted::default()))
-        .then_types(&["task.correction_started.v1"]);
+        .when_about(1, "corrector", TaskCommand::CompleteCorrection(correction("too late", "h3", &[])))
+        .then_refused("stale_version");
 }
 
 #[test]

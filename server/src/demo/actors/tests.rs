@@ -22,7 +22,7 @@ use super::{
 use crate::{
     demo::{
         craft::catalogue::CATALOGUE,
-        facts::{CorrectionStarted, Fact},
+        facts::{Bug, BugReport, CorrectionCompleted, CorrectionStarted, Fact},
         pace::Pace,
         proxy::Faults,
         stage::{Setting, Stage},
@@ -123,12 +123,17 @@ async fn a_successor_goes_on_where_the_log_ends() {
 async fn a_correction_of_what_is_gone_is_refused() {
     let office = Office::open().await;
     generate(office.identity("generator-1"), &CATALOGUE[0], rng()).await.unwrap();
+    let corrected = |code: &str| {
+        Fact::CorrectionCompleted(CorrectionCompleted { code: code.into(), hash: code.into(), addresses: vec![] })
+    };
     let mut quick = Voice::new(office.identity("corrector-1"));
-    quick.say(&started(), version(3), None, Condition::Monotonic, &mut rng()).await.unwrap();
+    quick.say(&corrected("quick"), version(2), None, Condition::None, &mut rng()).await.unwrap();
     let mut slow = Voice::new(office.identity("corrector-2"));
-    let refused = slow.say(&started(), version(2), None, Condition::Monotonic, &mut rng()).await;
+    let refused = slow.say(&corrected("slow"), version(2), None, Condition::None, &mut rng()).await;
     assert!(matches!(refused, Err(GaveUp::Contended)), "{refused:?}");
-    let late = slow.say(&started(), version(2), None, Condition::None, &mut rng()).await;
+    let bug = Bug { case: "f(1)".into(), expected: "1".into(), got: "2".into() };
+    let report = Fact::BugReportReceived(BugReport { bug, hash: "first".into() });
+    let late = slow.say(&report, version(1), None, Condition::None, &mut rng()).await;
     assert!(late.is_ok(), "a late report is a fact: {late:?}");
     office.stage.strike().await.unwrap();
 }

@@ -79,8 +79,7 @@ fn cell(phase: Phase, command: &TaskCommand) -> Cell {
         (Written | Failing | InCorrection | Passed, Do::AnalyzeDeadCode(_)) => Ok(&["task.dead_code_analyzed.v1"]),
         (Written | Failing | InCorrection | Passed, Do::ReportBug(_)) => Ok(&["task.bug_report_received.v1"]),
         (Written | Failing | InCorrection | Passed, Do::RequestCorrection(_)) => Ok(&["task.correction_requested.v1"]),
-        (Written | Failing | Passed, Do::StartCorrection(_)) => Ok(&["task.correction_started.v1"]),
-        (InCorrection, Do::StartCorrection(_)) => Err("in_correction"),
+        (Written | Failing | InCorrection | Passed, Do::StartCorrection(_)) => Ok(&["task.correction_started.v1"]),
         (Written | Failing | InCorrection | Passed, Do::CompleteCorrection(_)) => Ok(&["task.correction_completed.v1"]),
         (Written | Failing | InCorrection | Passed, Do::RequestUrgentFix(_)) => Ok(&["task.bug_fix_urgent.v1"]),
         (New | Specified | Planned | Written | Failing | InCorrection | Passed, Do::Intervene(_)) => {

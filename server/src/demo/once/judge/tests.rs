@@ -1,6 +1,6 @@
 use highwater_core::{
     clock::VectorClock,
-    event::{Actor, EventId, NewEvent, Recording},
+    event::{Actor, Data, EventId, EventType, NewEvent, Recording},
     time::Timestamp,
     version::{Revision, Version},
 };
@@ -40,9 +40,10 @@ fn log() -> Vec<Event> {
 }
 
 fn event(place: u64, version: u64, fact: &Fact) -> Event {
-    let (kind, data) = fact.write();
+    let (kind, data) = (fact.kind(), fact.command().1);
+    let kind = EventType::new(kind).unwrap();
     let mut event = NewEvent::new(StreamName::new("space:demo:tasks:t").unwrap(), Actor::new("a").unwrap(), kind);
-    event.data = data;
+    event.data = Data::Json(data);
     event.record(Recording {
         id: id(place),
         recorded_time: Timestamp::from_unix_micros(0).unwrap(),
