@@ -48,9 +48,12 @@ pub fn client_with(token: &str) -> Client {
 /// Every route there is, as the server's own source names it.
 #[must_use]
 pub fn routes() -> BTreeSet<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/routes/mod.rs");
-    let source = std::fs::read_to_string(path).expect("the source is there");
-    let named = source.split(".route(\"").skip(1);
+    let read = |path: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/routes").join(path);
+        std::fs::read_to_string(path).expect("the source is there")
+    };
+    let sources = [read("mod.rs"), read("api/mod.rs")];
+    let named = sources.iter().flat_map(|source| source.split(".route(\"").skip(1));
     named.map(|rest| rest.split('"').next().expect("the end of a string").to_owned()).collect()
 }
 
