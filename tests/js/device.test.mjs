@@ -9,7 +9,7 @@ import { launch, reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
 import { startOrigin } from './lib/origin.mjs';
 import { startServer } from './lib/server.mjs';
-import { openTab } from './lib/tab.mjs';
+import { openTab, tabIn } from './lib/tab.mjs';
 
 /** @import { Browser } from './lib/engines.mjs' */
 /** @import { Server } from './lib/server.mjs' */
@@ -62,6 +62,27 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         const last = await append(server.url, 'later:b', 1);
         await two.caughtUp(last.position);
         assert.deepEqual(await two.told(), ['later:a 1', 'later:b 1']);
+    });
+
+    test('a tab that comes before the leader knows where it is needs no other connection', async () => {
+        let speak = () => {};
+        const origin = await startOrigin(server.url, { speaks: new Promise((resolve) => (speak = () => resolve(undefined))) });
+        try {
+            const options = { name: 'early', topics: ['early:*'] };
+            const page = await browser.open(`${origin.url}/docs`);
+            const leader = await openTab(browser, origin.url, options);
+            await leader.has({ role: 'leader', status: 'replaying' });
+            const other = await tabIn(page, options);
+            tabs.push(leader, other);
+            // So it has been answered.
+            await other.has({ role: 'follower', status: 'replaying' });
+            speak();
+            await Promise.all([leader, other].map((tab) => tab.has({ status: 'live' })));
+            await other.caughtUp((await append(server.url, 'early:a', 1)).position);
+            assert.deepEqual([await other.told(), origin.streams()], [['early:a 1'], 1]);
+        } finally {
+            await origin.stop();
+        }
     });
 
     test('when the leader closes another leads, and nobody loses anything', async () => {

@@ -96,7 +96,7 @@ export class Follower {
       }
       case 'welcome':
         if (said.to === this.#tab) {
-          this.#attach(`${term} ${said.connection}`, said.position);
+          this.#attach(`${term} ${said.connection}`, said.after);
           this.#show(statusOf(said.status));
         }
         return;

@@ -18,9 +18,10 @@ export class Leader implements Followers {
   /** The other tabs, and what they follow, as far as they have said so. */
   readonly #tabs = new Map<string, readonly string[] | undefined>();
   #gathered: () => void = () => {};
-  /** The number of the connection that is there or was there last, and its topics. */
+  /** The number of the connection that is there or was there last, its topics, and where it began. */
   #connection = 0;
   #covered: readonly string[] | undefined;
+  #after = '';
   /** Those of the connection that is being opened. */
   #asked: readonly string[] = [];
   /** The frame that has not come whole. */
@@ -54,6 +55,7 @@ export class Leader implements Followers {
   began(topics: readonly string[], after: string): void {
     this.#connection += 1;
     this.#covered = topics;
+    this.#after = after;
     this.#asked = [];
     this.#rest = new Uint8Array(0);
     this.#say({ kind: 'began', connection: this.#connection, topics, after });
@@ -102,9 +104,10 @@ export class Leader implements Followers {
     if (!this.here(tab, topics) || !covered) {
       return; // It hears when the first connection begins.
     }
-    const position = this.#host.judge.cursor;
-    if (position !== undefined && topics.every((topic) => covered.includes(topic))) {
-      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, position, status: told(this.#host.status) });
+    if (topics.every((topic) => covered.includes(topic))) {
+      // Where there is no cursor yet, what tells it is still to come, to that tab too.
+      const after = this.#host.judge.cursor ?? this.#after;
+      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, after, status: told(this.#host.status) });
     } else if (!topics.every((topic) => this.#asked.includes(topic))) {
       this.restart();
     }
