@@ -9,7 +9,7 @@ import { launch, reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
 import { startOrigin } from './lib/origin.mjs';
 import { startServer } from './lib/server.mjs';
-import { openTab, tabIn } from './lib/tab.mjs';
+import { openTab, slowLocks, tabIn } from './lib/tab.mjs';
 
 /** @import { Browser } from './lib/engines.mjs' */
 /** @import { Server } from './lib/server.mjs' */
@@ -83,6 +83,19 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         } finally {
             await origin.stop();
         }
+    });
+
+    test('a tab whose locks are slow is not taken for gone', async () => {
+        const options = { name: 'locks', topics: ['locks:*'] };
+        const leader = await open(options);
+        await leader.has({ role: 'leader', status: 'live' });
+        const page = await browser.open(`${server.url}/docs`);
+        await slowLocks(page, 300);
+        const other = await tabIn(page, options);
+        tabs.push(other);
+        await other.has({ status: 'live' });
+        await other.caughtUp((await append(server.url, 'locks:a', 1)).position);
+        assert.deepEqual(await other.told(), ['locks:a 1']);
     });
 
     test('when the leader closes another leads, and nobody loses anything', async () => {

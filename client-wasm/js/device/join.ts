@@ -110,9 +110,7 @@ class Tab implements Device {
     const signal = this.#signal;
     judge.share(connection.topics);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
-    void this.#live();
-    this.#follower.begin();
-    this.#leadership.ask();
+    void this.#begin();
     const pinging = setInterval(() => this.#ping(), PING_MS);
     const { document } = globalThis as Partial<typeof globalThis>;
     const pause = (): void => this.#leadership.pause();
@@ -207,6 +205,15 @@ class Tab implements Device {
       .then(() => this.#leaves());
   }
 
+  /** Not before it holds its lock: a leader would think it gone. */
+  async #begin(): Promise<void> {
+    await this.#live();
+    if (!this.#isClosed) {
+      this.#follower.begin();
+      this.#leadership.ask();
+    }
+  }
+
   async #lead(): Promise<void> {
     const { outbox, connection } = this.#host;
     if (this.#isAlone) {
@@ -265,11 +272,13 @@ class Tab implements Device {
       return;
     }
     await new Promise<void>((resolve) => {
-      const live = (): Promise<void> => {
+      const live = async (): Promise<void> => {
         resolve();
-        return new Promise((leave) => {
-          this.#leaves = leave;
-        });
+        if (!this.#isClosed) {
+          await new Promise<void>((leave) => {
+            this.#leaves = leave;
+          });
+        }
       };
       navigator.locks.request(this.#name, live).catch(() => resolve());
     });

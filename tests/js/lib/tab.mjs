@@ -210,6 +210,22 @@ export async function tabIn(page, options) {
 }
 
 /**
+ * Has a page in which locks are asked for late.
+ *
+ * @param {Page} page
+ * @param {number} byMs
+ */
+export function slowLocks(page, byMs) {
+    return page.evaluate((byMs) => {
+        const { query } = LockManager.prototype;
+        LockManager.prototype.query = async function () {
+            await new Promise((resolve) => setTimeout(resolve, byMs));
+            return query.call(this);
+        };
+    }, byMs);
+}
+
+/**
  * Runs in the page: reads the database as anybody could.
  *
  * @param {string} key
