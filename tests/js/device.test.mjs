@@ -85,6 +85,30 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         }
     });
 
+    test('a tab is not live before it is given what is of its topics', async () => {
+        let bringPages = () => {};
+        const origin = await startOrigin(server.url, { pages: new Promise((resolve) => (bringPages = () => resolve(undefined))) });
+        try {
+            const leader = await openTab(browser, origin.url, { name: 'given', topics: ['given:a', 'given:b'] });
+            tabs.push(leader);
+            await leader.has({ role: 'leader', status: 'live' });
+            // It waits for word of the server whether its topics are good.
+            const other = await openTab(browser, origin.url, { name: 'given', topics: ['given:c'] });
+            tabs.push(other);
+            await other.has({ role: 'follower' });
+            await other.page.evaluate(listenForLive);
+            await leader.page.evaluate(() => window.tab.client.remove('given:b'));
+            await other.page.evaluate(() => window.heard);
+            assert.equal((await other.stats()).status, 'connecting');
+            bringPages();
+            await other.has({ status: 'live' });
+            await other.caughtUp((await append(server.url, 'given:c', 1)).position);
+            assert.deepEqual(await other.told(), ['given:c 1']);
+        } finally {
+            await origin.stop();
+        }
+    });
+
     test('a tab whose locks are slow is not taken for gone', async () => {
         const options = { name: 'locks', topics: ['locks:*'] };
         const leader = await open(options);
@@ -366,6 +390,14 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         }
     });
 });
+
+/** Runs in a page: from now on it keeps when the leader says that it is live. The client hears it first. */
+function listenForLive() {
+    const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
+    window.heard = new Promise((resolve) => {
+        channel.onmessage = ({ data }) => data.status?.status === 'live' && resolve(undefined);
+    });
+}
 
 /** Runs in a page: resolves once a worker of the same device is live, and keeps what that hears first. */
 async function startWorker() {

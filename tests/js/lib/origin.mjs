@@ -11,13 +11,13 @@ const DIST = new URL('../../../client-wasm/dist/', import.meta.url);
 const TYPES = { js: 'text/javascript', wasm: 'application/wasm', map: 'application/json' };
 
 /**
- * Stands before `target`, the server's URL. The first append waits for what `before` does; event streams are opened at once, and bring
- * nothing until `speaks` resolves.
+ * Stands before `target`, the server's URL. The first append waits for what `before` does, pages of the log for `pages`; event streams
+ * are opened at once, and bring nothing until `speaks` resolves.
  *
  * @param {string} target
- * @param {{ before?: () => Promise<unknown>, speaks?: Promise<unknown> }} [options]
+ * @param {{ before?: () => Promise<unknown>, pages?: Promise<unknown>, speaks?: Promise<unknown> }} [options]
  */
-export async function startOrigin(target, { before, speaks } = {}) {
+export async function startOrigin(target, { before, pages, speaks } = {}) {
     let streams = 0;
     const origin = createServer(async (asked, response) => {
         const path = asked.url ?? '/';
@@ -32,6 +32,9 @@ export async function startOrigin(target, { before, speaks } = {}) {
                 const waited = before;
                 before = undefined;
                 await waited();
+            }
+            if (asked.headers.accept === 'application/json') {
+                await pages;
             }
             const { host } = new URL(target);
             const onward = request(new URL(path, target), { method: asked.method, headers: { ...asked.headers, host } }, async (answer) => {
