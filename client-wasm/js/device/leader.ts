@@ -3,6 +3,7 @@
 import type { Followers } from '../connection.js';
 import { sleep } from '../timing.js';
 import type { Host } from './device.js';
+import { whenGone } from './life.js';
 import { type Said, told } from './messages.js';
 
 /** As many as a request may name. */
@@ -129,8 +130,7 @@ export class Leader implements Followers {
 
   #know(tab: string, topics?: readonly string[]): void {
     if (!this.#tabs.has(tab)) {
-      // A tab holds a lock of its own as long as it lives.
-      void navigator.locks.request(tab, { mode: 'shared', signal: this.#over.signal }, () => this.#leave(tab)).catch(() => {});
+      whenGone(tab, this.#over.signal, () => this.#leave(tab));
     }
     this.#tabs.set(tab, topics);
     this.#host.connection.joined();
