@@ -160,6 +160,9 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
         await leader.lifecycle('freeze');
         await other.has({ role: 'leader', status: 'live' });
+        const stood = await other.stood();
+        const since = stood.slice(stood.lastIndexOf('follower live') + 1);
+        assert.deepEqual(since, ['follower connecting', 'leader connecting', 'leader replaying', 'leader live'], 'it is live by a connection of its own');
         await append(server.url, 'freeze:a', 1);
         await leader.lifecycle('resume');
         const last = await append(server.url, 'freeze:a', 2);

@@ -217,6 +217,9 @@ class Tab implements Device {
     const reigning = new AbortController();
     this.#reigning = reigning;
     this.#follower.end();
+    if (this.#host.status.status !== 'connecting') {
+      this.#host.changeStatus({ status: 'connecting' }); // What it was given has ended, and there is nothing of its own yet.
+    }
     // At once: the others don't wait for long.
     const [term, records, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), this.#life.others()]);
     if (reigning.signal.aborted) {

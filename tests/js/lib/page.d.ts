@@ -29,6 +29,7 @@ interface Window {
         changed: EventTarget;
         told: string[];
         notices: [string, unknown][];
+        stood: string[];
         streams: number;
     };
     lost: Promise<string>;

@@ -47,6 +47,8 @@ export async function tabIn(page, options) {
         notices: () => page.evaluate(() => window.tab.notices),
         /** How many event streams the page has open. */
         streams: () => page.evaluate(() => window.tab.streams),
+        /** Each role and status that was told. */
+        stood: () => page.evaluate(() => window.tab.stood),
         /** @param {string} position */
         caughtUp: (position) => page.evaluate((position) => window.tab.client.caughtUp(position), position),
         /**
@@ -315,12 +317,15 @@ async function follow({ stream, ...options }) {
     };
     window.tab?.client.close();
     const client = connect({ backoffMaxMs: 500, ...options, fetch: counting });
-    window.tab = { name: options.name, client, store: undefined, changed, told: [], notices: [], streams: 0 };
+    window.tab = { name: options.name, client, store: undefined, changed, told: [], notices: [], stood: [], streams: 0 };
     client.on('event', ({ event }) => window.tab.told.push(`${event.subject} ${event.revision}`));
     for (const kind of /** @type {const} */ (['unreadable', 'lost', 'reset', 'refused', 'storage'])) {
         client.on(kind, (told) => window.tab.notices.push([kind, JSON.parse(JSON.stringify(told, (_, value) => (value instanceof Error ? value.message : value)))]));
     }
-    client.on('status', change);
+    client.on('status', ({ status }) => {
+        window.tab.stood.push(`${client.role} ${status}`);
+        change();
+    });
     if (stream !== undefined) {
         const store = client.state(stream, {
             initial: /** @type {unknown[]} */ ([]),
