@@ -39,9 +39,24 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         return tab;
     }
 
+    /**
+     * Opens tabs one after the other, each once the one before is live: the first of them leads.
+     *
+     * @template {TabOptions[]} Options
+     * @param {Options} all
+     */
+    async function openLive(...all) {
+        const opened = [];
+        for (const options of all) {
+            const tab = await open(options);
+            await tab.has({ status: 'live' });
+            opened.push(tab);
+        }
+        return /** @type {{ [At in keyof Options]: Tab }} */ (opened);
+    }
+
     test('tabs share one connection, and each has its own topics', async () => {
-        const [one, two] = [await open({ name: 'share', topics: ['share:a', 'share:b'] }), await open({ name: 'share', topics: ['share:b', 'share:c'] })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        const [one, two] = await openLive({ name: 'share', topics: ['share:a', 'share:b'] }, { name: 'share', topics: ['share:b', 'share:c'] });
         assert.deepEqual([await one.role(), await two.role()], ['leader', 'follower']);
         for (const stream of ['share:a', 'share:b', 'share:c']) {
             await append(server.url, stream, 1);
@@ -55,10 +70,9 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
 
     test('a tab that comes later reads what it missed, and is live', async () => {
         await append(server.url, 'later:a', 1);
-        const one = await open({ name: 'later', topics: ['later:*'], after: 'earliest' });
-        await one.has({ status: 'live' });
-        const two = await open({ name: 'later', topics: ['later:*'], after: 'earliest' });
-        await two.has({ status: 'live' });
+        /** @type {TabOptions} */
+        const options = { name: 'later', topics: ['later:*'], after: 'earliest' };
+        const [, two] = await openLive(options, options);
         const last = await append(server.url, 'later:b', 1);
         await two.caughtUp(last.position);
         assert.deepEqual(await two.told(), ['later:a 1', 'later:b 1']);
@@ -111,8 +125,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
 
     test('a tab whose locks are slow is not taken for gone', async () => {
         const options = { name: 'locks', topics: ['locks:*'] };
-        const leader = await open(options);
-        await leader.has({ role: 'leader', status: 'live' });
+        await openLive(options);
         const page = await browser.open(`${server.url}/docs`);
         await slowLocks(page, 300);
         const other = await tabIn(page, options);
@@ -123,14 +136,10 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('when the leader closes another leads, and nobody loses anything', async () => {
-        const all = [];
-        for (let at = 0; at < 3; at += 1) {
-            all.push(await open({ name: 'close', topics: ['close:*'] }));
-        }
-        await Promise.all(all.map((tab) => tab.has({ status: 'live' })));
+        const options = { name: 'close', topics: ['close:*'] };
+        const [leader, ...others] = await openLive(options, options, options);
         await append(server.url, 'close:a', 1);
-        const [leader, ...others] = all;
-        await leader?.page.close();
+        await leader.page.close();
         tabs = others;
         const last = await append(server.url, 'close:a', 2);
         await Promise.all(others.map((tab) => tab.caughtUp(last.position)));
@@ -140,15 +149,13 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a leader that hears nothing any more loses the lock', async () => {
-        const leader = await open({ name: 'frozen', topics: ['frozen:*'] });
-        await leader.has({ status: 'live' });
-        const other = await open({ name: 'frozen', topics: ['frozen:*'] });
-        await other.has({ status: 'live' });
+        const [leader, other] = await openLive({ name: 'frozen', topics: ['frozen:*'] }, { name: 'frozen', topics: ['frozen:*'] });
         // It does nothing, and doesn't let go either.
-        const busy = leader.block(6_000);
+        const busy = leader.block('busy:until');
         await other.has({ role: 'leader' });
         const last = await append(server.url, 'frozen:a', 1);
         await other.caughtUp(last.position);
+        await append(server.url, 'busy:until', 1);
         await busy;
         await leader.has({ role: 'follower' });
         await leader.caughtUp((await append(server.url, 'frozen:a', 2)).position);
@@ -156,8 +163,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a leader that is frozen lets another lead, and follows when it is not any more', async () => {
-        const [leader, other] = [await open({ name: 'freeze', topics: ['freeze:*'] }), await open({ name: 'freeze', topics: ['freeze:*'] })];
-        await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
+        const [leader, other] = await openLive({ name: 'freeze', topics: ['freeze:*'] }, { name: 'freeze', topics: ['freeze:*'] });
         await leader.lifecycle('freeze');
         await other.has({ role: 'leader', status: 'live' });
         const stood = await other.stood();
@@ -172,8 +178,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('what is said under a lower term is not heeded', async () => {
-        const [leader, other] = [await open({ name: 'term', topics: ['term:*'] }), await open({ name: 'term', topics: ['term:*'] })];
-        await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
+        const [leader, other] = await openLive({ name: 'term', topics: ['term:*'] }, { name: 'term', topics: ['term:*'] });
         const { position, sequence } = await append(server.url, 'term:a', 1);
         await other.caughtUp(position);
         const [epoch] = position.split('-');
@@ -189,8 +194,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
 
     test('a tab that hangs in the middle of a transaction keeps nobody from leading, and from writing', async () => {
         const options = { name: 'hung', topics: ['hung:*'], stream: 'hung:a' };
-        const [leader, other, hung] = [await open(options), await open(options), await open(options)];
-        await Promise.all([leader, other, hung].map((tab) => tab.has({ status: 'live' })));
+        const [leader, other, hung] = await openLive(options, options, options);
         await hung.holdDatabase();
         await leader.page.close();
         tabs = tabs.filter((tab) => tab !== leader);
@@ -284,8 +288,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('topics that a follower adds and removes cost nobody their place', async () => {
-        const [one, two] = [await open({ name: 'topics', topics: ['topics:a'] }), await open({ name: 'topics', topics: ['topics:b'] })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        const [one, two] = await openLive({ name: 'topics', topics: ['topics:a'] }, { name: 'topics', topics: ['topics:b'] });
         await append(server.url, 'topics:c', 1);
         await two.add('topics:c', 'earliest');
         await append(server.url, 'topics:a', 1);
@@ -297,8 +300,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a tab that missed where a connection begins asks again', async () => {
-        const [one, two] = [await open({ name: 'missed', topics: ['missed:a'] }), await open({ name: 'missed', topics: ['missed:b'] })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        const [one, two] = await openLive({ name: 'missed', topics: ['missed:a'] }, { name: 'missed', topics: ['missed:b'] });
         await one.saysNo('began');
         await one.add('missed:c', 'latest');
         await two.caughtUp((await append(server.url, 'missed:b', 1)).position);
@@ -325,11 +327,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a leader that reads nothing keeps nobody waiting', async () => {
-        const [slow, other] = [
-            await open({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }),
-            await open({ name: 'slow', topics: ['slow:*'] }),
-        ];
-        await Promise.all([slow.has({ role: 'leader', status: 'live' }), other.has({ status: 'live' })]);
+        const [slow, other] = await openLive({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }, { name: 'slow', topics: ['slow:*'] });
         await slow.iterate();
         const lines = [];
         let last;

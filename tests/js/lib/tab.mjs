@@ -199,15 +199,18 @@ export async function tabIn(page, options) {
          */
         lifecycle: (event) => page.evaluate((event) => void document.dispatchEvent(new Event(event)), event),
         /**
-         * Keeps the page busy, so that it hears and does nothing.
+         * Keeps the page busy, so that it hears and does nothing, until a stream has an event.
          *
-         * @param {number} forMs
+         * @param {string} stream
          */
-        block: (forMs) =>
-            page.evaluate((forMs) => {
-                const end = Date.now() + forMs;
-                while (Date.now() < end);
-            }, forMs),
+        block: (stream) =>
+            page.evaluate((stream) => {
+                const request = new XMLHttpRequest();
+                do {
+                    request.open('GET', `/v1/streams/${stream}`, false);
+                    request.send();
+                } while (request.status !== 200 || JSON.parse(request.responseText).events.length === 0);
+            }, stream),
     };
 }
 
