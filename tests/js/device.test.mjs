@@ -326,19 +326,45 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         await two.state(['mine', 'more']);
     });
 
-    test('a leader that reads nothing keeps nobody waiting', async () => {
-        const [slow, other] = await openLive({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }, { name: 'slow', topics: ['slow:*'] });
+    /**
+     * The first of them reads nothing, and the other has all at once.
+     *
+     * @param {Tab} slow
+     * @param {Tab} other
+     * @param {string} stream
+     */
+    async function readSlowly(slow, other, stream) {
         await slow.iterate();
         const lines = [];
-        let last;
         for (let number = 1; number <= 20; number += 1) {
-            last = await append(server.url, 'slow:a', number);
-            await other.caughtUp(last.position);
-            lines.push(`slow:a ${number}`);
+            const { position } = await append(server.url, stream, number);
+            await other.caughtUp(position);
+            lines.push(`${stream} ${number}`);
         }
         assert.deepEqual([await other.told(), await slow.role()], [lines, 'leader']);
+        assert.ok((await slow.told()).length < lines.length);
         assert.deepEqual(await slow.takes(20), lines);
         assert.deepEqual([await slow.told(), (await slow.stats()).held], [lines, 0]);
+    }
+
+    test('a leader that reads nothing keeps nobody waiting', async () => {
+        const [slow, other] = await openLive({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }, { name: 'slow', topics: ['slow:*'] });
+        await readSlowly(slow, other, 'slow:a');
+    });
+
+    test('a leader that reads nothing keeps nobody waiting, where it has to poll', async () => {
+        const origin = await startOrigin(server.url, { speaks: new Promise(() => {}) });
+        try {
+            const options = { name: 'polls', topics: ['polls:*'], connectTimeoutMs: 500 };
+            const slow = await openTab(browser, origin.url, { ...options, bufferEventsMax: 4 });
+            await slow.has({ status: 'live' });
+            const other = await openTab(browser, origin.url, options);
+            await other.has({ status: 'live' });
+            tabs.push(slow, other);
+            await readSlowly(slow, other, 'polls:a');
+        } finally {
+            await origin.stop();
+        }
     });
 
     test('what is dispatched just before a tab closes is not lost', async () => {

@@ -10,6 +10,7 @@
  * @property {string[]} topics
  * @property {'earliest' | 'latest'} [after]
  * @property {number} [bufferEventsMax]
+ * @property {number} [connectTimeoutMs]
  * @property {string} [stream]  Whose state it keeps: the list of its events' data.
  *
  * @typedef {Awaited<ReturnType<typeof tabIn>>} Tab
