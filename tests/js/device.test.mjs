@@ -251,6 +251,21 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         }
     });
 
+    test('a cursor of topics that nobody follows any more is forgotten, and no other', async () => {
+        const [left] = await openLive({ name: 'cursors', topics: ['cursors:left'] });
+        await left.cursors('cursors:left');
+        const used = await tabIn(left.page, { name: 'cursors', topics: ['cursors:used'] });
+        await used.has({ status: 'live' });
+        await used.cursors('cursors:left', 'cursors:used');
+        await used.close();
+        await used.ageCursors();
+        const { position } = await append(server.url, 'cursors:used', 1);
+        await used.follow();
+        await used.caughtUp(position);
+        assert.deepEqual(await used.told(), ['cursors:used 1'], 'it went on from there');
+        await used.cursors('cursors:used');
+    });
+
     test('a database that is deleted is told once, and what is known is stored again', async () => {
         const tab = await open({ name: 'deleted', topics: ['deleted:*'], stream: 'deleted:a' });
         await tab.has({ status: 'live' });

@@ -170,6 +170,14 @@ export async function tabIn(page, options) {
          * @param {number} count
          */
         stored: (key, count) => page.evaluate(stored, key, count),
+        /**
+         * Resolves once the cursors of these sets of topics are all that the device's database has.
+         *
+         * @param {string[]} topics
+         */
+        cursors: (...topics) => page.evaluate(cursors, topics),
+        /** Makes all cursors in the database so old as if nobody had come for a year. */
+        ageCursors: () => page.evaluate(ageCursors),
         deleteDatabase: () => page.evaluate(breakDatabase, false),
         /** Leaves one of the same name without any of its stores. */
         breakDatabase: () => page.evaluate(breakDatabase, true),
@@ -260,6 +268,43 @@ async function stored(key, count) {
         }
         await new Promise((resolve) => window.tab.changed.addEventListener('change', resolve, { once: true }));
     }
+}
+
+/**
+ * Runs in the page.
+ *
+ * @param {string[]} topics
+ */
+async function cursors(topics) {
+    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
+    const opening = indexedDB.open(name);
+    await new Promise((resolve) => (opening.onsuccess = resolve));
+    const database = opening.result;
+    for (;;) {
+        const keys = database.transaction('meta').objectStore('meta').getAllKeys();
+        await new Promise((resolve) => (keys.onsuccess = resolve));
+        const found = keys.result.map(String).filter((key) => key.startsWith('cursor '));
+        if (`${found}` === `${topics.map((topics) => `cursor ${topics}`)}`) {
+            return database.close();
+        }
+        await new Promise((resolve) => window.tab.changed.addEventListener('change', resolve, { once: true }));
+    }
+}
+
+/** Runs in the page. */
+async function ageCursors() {
+    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
+    const opening = indexedDB.open(name);
+    await new Promise((resolve) => (opening.onsuccess = resolve));
+    const transaction = opening.result.transaction('meta', 'readwrite');
+    const places = transaction.objectStore('meta').openCursor(IDBKeyRange.bound('cursor ', 'cursor!'));
+    places.onsuccess = () => {
+        const place = places.result;
+        place?.update({ ...place.value, storedAt: place.value.storedAt - 365 * 24 * 3_600_000 });
+        place?.continue();
+    };
+    await new Promise((resolve) => (transaction.oncomplete = resolve));
+    opening.result.close();
 }
 
 /**
