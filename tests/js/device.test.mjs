@@ -110,7 +110,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
             const other = await openTab(browser, origin.url, { name: 'given', topics: ['given:c'] });
             tabs.push(other);
             await other.has({ role: 'follower' });
-            await other.page.evaluate(listenForLive);
+            await other.page.evaluate(listenFor, 'live');
             await leader.page.evaluate(() => window.tab.client.remove('given:b'));
             await other.page.evaluate(() => window.heard);
             assert.equal((await other.stats()).status, 'connecting');
@@ -417,6 +417,30 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         }
     });
 
+    test('a conflict is not left over by the tab that knew what to make of it, nor by the leader', async () => {
+        const origin = await startOrigin(server.url, { before: () => append(server.url, 'left:a', 1) });
+        try {
+            const options = { name: 'left', topics: ['left:*'], connectTimeoutMs: 1_000 };
+            const leader = await openTab(browser, origin.url, options);
+            await leader.has({ role: 'leader', status: 'live' });
+            const next = await openTab(browser, origin.url, options);
+            await next.has({ role: 'follower', status: 'live' });
+            const meant = await openTab(browser, origin.url, { ...options, stream: 'left:a' });
+            await meant.has({ status: 'live' });
+            await meant.stands('current');
+            tabs.push(next, meant);
+            await next.page.evaluate(listenFor, 'answered');
+            await next.page.evaluate(keepRefusal);
+            await meant.dispatchAndClose('mine', true);
+            await next.page.evaluate(() => window.heard);
+            await leader.page.close();
+            assert.equal(await next.page.evaluate(() => window.refusal), 412);
+            await next.stored('intents', 0);
+        } finally {
+            await origin.stop();
+        }
+    });
+
     test('a worker is of the device, too', async () => {
         const origin = await startOrigin(server.url);
         try {
@@ -433,11 +457,22 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 });
 
-/** Runs in a page: from now on it keeps when the leader says that it is live. The client hears it first. */
-function listenForLive() {
+/**
+ * Runs in a page: from now on it keeps when the leader says something of this kind. The client hears it first.
+ *
+ * @param {string} kind  A status, or another kind of word.
+ */
+function listenFor(kind) {
     const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
     window.heard = new Promise((resolve) => {
-        channel.onmessage = ({ data }) => data.status?.status === 'live' && resolve(undefined);
+        channel.onmessage = ({ data }) => kind === (data.status?.status ?? data.kind) && resolve(undefined);
+    });
+}
+
+/** Runs in a page: from now on it keeps with which status the server refuses an intent. */
+function keepRefusal() {
+    window.refusal = new Promise((resolve) => {
+        window.tab.client.on('refused', ({ error }) => resolve(/** @type {import('highwater').HighwaterError} */ (error).status));
     });
 }
 

@@ -34,6 +34,7 @@ interface Window {
     };
     lost: Promise<string>;
     heard: Promise<unknown>;
+    refusal: Promise<number>;
 
     // The chaos test.
     tell(told: import('./chaos-tab.mjs').Told): void;

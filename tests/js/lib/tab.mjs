@@ -156,12 +156,19 @@ export async function tabIn(page, options) {
                 }
                 return lines;
             }, count),
-        /** @param {unknown} data */
-        dispatchAndClose: (data) =>
-            page.evaluate((data) => {
-                window.tab.store?.dispatch({ type: 'tab.said.v1', data });
-                window.tab.client.close();
-            }, data),
+        /**
+         * @param {unknown} data
+         * @param {boolean} [isConditional]
+         */
+        dispatchAndClose: (data, isConditional = false) =>
+            page.evaluate(
+                (data, isConditional) => {
+                    window.tab.store?.dispatch({ type: 'tab.said.v1', data, isConditional });
+                    window.tab.client.close();
+                },
+                data,
+                isConditional,
+            ),
         close: () => page.evaluate(() => window.tab.client.close()),
         /**
          * Resolves once the device's database has a state at this revision; or, for `intents`, so many of them.
