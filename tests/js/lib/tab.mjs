@@ -2,6 +2,8 @@
  * A tab whose page follows topics on a device, driven from a test.
  */
 
+import { ageCursors, breakDatabase, cursors, holdDatabase, stored } from './tab-database.mjs';
+
 /** @import { Browser, Page } from './engines.mjs' */
 
 /**
@@ -26,6 +28,24 @@
 export async function openTab(browser, url, options) {
     // One that doesn't follow the server by itself.
     return tabIn(await browser.open(`${url}/docs`), options);
+}
+
+/**
+ * Opens tabs one after the other, each once the one before is live: the first of them leads.
+ *
+ * @template {TabOptions[]} Options
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {Options} all
+ */
+export async function openLiveTabs(browser, url, ...all) {
+    const opened = [];
+    for (const options of all) {
+        const tab = await openTab(browser, url, options);
+        await tab.has({ status: 'live' });
+        opened.push(tab);
+    }
+    return /** @type {{ [At in keyof Options]: Tab }} */ (opened);
 }
 
 /**
@@ -137,6 +157,19 @@ export async function tabIn(page, options) {
                     }
                 };
             }, kind),
+        /**
+         * From now on it keeps when the leader says something of this kind; `heard` resolves after the client has heard it.
+         *
+         * @param {string} kind  A status, or another kind of word.
+         */
+        listenFor: (kind) =>
+            page.evaluate((kind) => {
+                const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
+                window.heard = new Promise((resolve) => {
+                    channel.onmessage = ({ data }) => kind === (data.status?.status ?? data.kind) && resolve(undefined);
+                });
+            }, kind),
+        heard: () => page.evaluate(() => window.heard),
         /** Iterates over what is told, and takes nothing. */
         iterate: () =>
             page.evaluate(() => {
@@ -244,111 +277,6 @@ export function slowLocks(page, byMs) {
             return query.call(this);
         };
     }, byMs);
-}
-
-/**
- * Runs in the page: reads the database as anybody could.
- *
- * @param {string} key
- * @param {number} count
- */
-async function stored(key, count) {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    /**
-     * @template T
-     * @param {IDBRequest<T>} request
-     * @returns {Promise<T>}
-     */
-    const done = (request) =>
-        new Promise((resolve, reject) => {
-            request.onsuccess = () => resolve(request.result);
-            request.onerror = () => reject(request.error);
-        });
-    for (;;) {
-        const database = await done(indexedDB.open(name));
-        const store = key === 'intents' ? 'intents' : 'states';
-        const objects = database.transaction(store).objectStore(store);
-        const found = key === 'intents' ? await done(objects.count()) : (await done(objects.getAll())).find((state) => state.key.startsWith(`${key} `))?.confirmed.revision;
-        database.close();
-        if (found === count) {
-            return;
-        }
-        await new Promise((resolve) => window.tab.changed.addEventListener('change', resolve, { once: true }));
-    }
-}
-
-/**
- * Runs in the page.
- *
- * @param {string[]} topics
- */
-async function cursors(topics) {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    const opening = indexedDB.open(name);
-    await new Promise((resolve) => (opening.onsuccess = resolve));
-    const database = opening.result;
-    for (;;) {
-        const keys = database.transaction('meta').objectStore('meta').getAllKeys();
-        await new Promise((resolve) => (keys.onsuccess = resolve));
-        const found = keys.result.map(String).filter((key) => key.startsWith('cursor '));
-        if (`${found}` === `${topics.map((topics) => `cursor ${topics}`)}`) {
-            return database.close();
-        }
-        await new Promise((resolve) => window.tab.changed.addEventListener('change', resolve, { once: true }));
-    }
-}
-
-/** Runs in the page. */
-async function ageCursors() {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    const opening = indexedDB.open(name);
-    await new Promise((resolve) => (opening.onsuccess = resolve));
-    const transaction = opening.result.transaction('meta', 'readwrite');
-    const places = transaction.objectStore('meta').openCursor(IDBKeyRange.bound('cursor ', 'cursor!'));
-    places.onsuccess = () => {
-        const place = places.result;
-        place?.update({ ...place.value, storedAt: place.value.storedAt - 365 * 24 * 3_600_000 });
-        place?.continue();
-    };
-    await new Promise((resolve) => (transaction.oncomplete = resolve));
-    opening.result.close();
-}
-
-/**
- * Runs in the page.
- *
- * @param {boolean} leavesOne
- */
-async function breakDatabase(leavesOne) {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    /** @param {IDBOpenDBRequest} request */
-    const done = (request) =>
-        new Promise((resolve, reject) => {
-            request.onsuccess = resolve;
-            request.onerror = () => reject(request.error);
-        });
-    await done(indexedDB.deleteDatabase(name));
-    if (leavesOne) {
-        const opening = indexedDB.open(name, 1);
-        await done(opening);
-        opening.result.close();
-    }
-}
-
-/** Runs in the page. */
-async function holdDatabase() {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    const opening = indexedDB.open(name);
-    await new Promise((resolve) => (opening.onsuccess = resolve));
-    const all = opening.result.objectStoreNames;
-    const objects = opening.result.transaction(all, 'readwrite').objectStore('meta');
-    await new Promise((resolve) => {
-        const goOn = () => {
-            objects.count().onsuccess = goOn;
-            resolve(undefined);
-        };
-        goOn();
-    });
 }
 
 /**
