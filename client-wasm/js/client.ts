@@ -70,6 +70,7 @@ class TopicsClient<Data> implements Client<Data> {
       rebased: (rebase) => (this.#device ? this.#device.rebased(rebase) : this.#outbox.rebased(rebase)),
       stored: (record, isSettled) => this.#device?.stored(record, isSettled),
       isBehind: (stream, revision) => this.#stores.isBehind(stream, revision),
+      isShown: (stream) => this.#stores.isShown(stream),
       want: (stream, revision) => this.#stores.want(stream, revision),
     });
     const client = this;

@@ -4,14 +4,18 @@
  */
 
 import { Disconnected, HighwaterError, LoopError, toError } from './error.js';
+import { frame, resetFrame, resetOf } from './frames.js';
 import { Event, type Judge, Kind, PageKind, Reason, type Record, StatusCode, Transport } from './judge.js';
 import { openStream, type Progress, readLogPage, readStreamPage } from './requests.js';
 import type { Settings } from './settings.js';
-import { aborted, onAwake, Timer, whileHeard } from './timing.js';
+import { aborted, onAwake, sleep, Timer, whileHeard } from './timing.js';
 import type { Problem, StatusChange } from './types.js';
 
 /** As long as the machine in wasm thinks that a poll may take. */
 const POLL_WAIT_S = 25;
+
+/** As often as the machine in wasm polls where nothing moves. */
+const POLL_INTERVAL_MS = 1_000;
 
 /** With less room it would be short of it again soon. */
 const MUCH_ROOM = 0.5;
@@ -49,6 +53,8 @@ export class Connection {
   readonly #settings: Settings;
   readonly #judge: Judge;
   readonly #owner: Owner;
+  /** Whether others wait for what comes. */
+  readonly #areOthers = (): boolean => this.followers?.areThere === true;
   readonly #timer = new Timer(() => this.#heed(() => this.#judge.happened(Event.Timeout)));
   /** The connection that is there, and what belongs to it. */
   #attempt = new AbortController();
@@ -278,22 +284,36 @@ export class Connection {
       }
       this.followers?.chunk(value);
       if (!this.#isPassing) {
-        await this.#room(signal, () => this.followers?.areThere === true);
+        await this.#room(signal, this.#areOthers);
       }
     }
   }
 
-  /** One page, in place of a stream that something in between keeps back. */
+  /** One page, in place of a stream that something in between keeps back; or more, where they are for others alone. */
   async #poll(signal: AbortSignal, waitS: number): Promise<void> {
+    this.#isPassing = false;
     try {
-      await this.#room(signal);
+      // The first one tells whether polls come through: where others wait for it, there is room.
+      if (waitS > 0 || !this.#areOthers()) {
+        await this.#room(signal, this.#areOthers);
+      }
       const topics = this.followers?.topics ?? this.topics;
-      const after = this.#place;
-      const page = await readLogPage(this.#settings, topics, after, this.#progress(signal, Event.Heard), waitS);
-      signal.throwIfAborted();
-      this.followers?.began(topics, after);
-      this.page(page, PageKind.Poll);
-      this.followers?.page(page);
+      const isPassing = this.#isPassing;
+      let after = this.#place;
+      do {
+        const page = await readLogPage(this.#settings, topics, after, this.#progress(signal, Event.Heard), waitS);
+        signal.throwIfAborted();
+        this.followers?.began(topics, after);
+        if (!isPassing) {
+          this.page(page, PageKind.Poll);
+        }
+        this.followers?.page(page);
+        const before = after;
+        after = nextOf(page);
+        if (isPassing && after === before) {
+          await sleep(POLL_INTERVAL_MS, signal);
+        }
+      } while (isPassing);
     } catch (thrown) {
       const reset = thrown instanceof HighwaterError ? resetOf(thrown) : undefined;
       if (!reset || signal.aborted) {
@@ -364,6 +384,15 @@ export class Connection {
   }
 }
 
+/** Where the log goes on behind a page. */
+function nextOf(page: string): string {
+  const { next } = JSON.parse(page) as { next?: unknown };
+  if (typeof next !== 'string' || !/^\w+-\d+$/.test(next)) {
+    throw new Disconnected(REASONS[Reason.Broken]);
+  }
+  return next;
+}
+
 const REASONS: { readonly [reason in Reason]?: string } = {
   [Reason.Goodbye]: 'the server said goodbye',
   [Reason.Misfit]: 'the stream does not fit what is known of the log',
@@ -373,21 +402,4 @@ const REASONS: { readonly [reason in Reason]?: string } = {
 function problem({ value }: Record): HighwaterError {
   const { problem } = (value ?? {}) as { problem?: Problem };
   return new HighwaterError(problem?.status ?? 500, problem);
-}
-
-/** What a stream would have said where a page is refused because of its cursor. */
-function resetOf({ code, problem }: HighwaterError): string | undefined {
-  const position = code === 'cursor_ahead' ? problem?.['head'] : problem?.['earliest'];
-  const isReset = ['epoch_changed', 'cursor_expired', 'cursor_ahead'].includes(code ?? '');
-  return isReset && typeof position === 'string' ? resetFrame(code as string, position) : undefined;
-}
-
-function resetFrame(reason: string, position: string): string {
-  return frame({ kind: 'reset', reason }, position);
-}
-
-/** A control frame that tells where the stream is. */
-function frame(body: object, position: string): string {
-  const [, sequence] = position.split('-');
-  return `event: highwater\nprev: ${sequence}\ndata: ${JSON.stringify(body)}\nid: ${position}\n\n`;
 }

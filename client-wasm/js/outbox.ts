@@ -6,9 +6,10 @@
 import { HighwaterError } from './error.js';
 import type { IntentRecord, Recorded } from './intent.js';
 import { Fate, type Judge, Kind, type Record } from './judge.js';
+import { type PromiseWithResolvers, withResolvers } from './resolvers.js';
 import { type Answer, Sender } from './sender.js';
 import type { Settings } from './settings.js';
-import { aborted, onAwake } from './timing.js';
+import { aborted, onAwake, sleep } from './timing.js';
 import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
 
 /** What becomes of a stream's intents where something else came first. */
@@ -34,6 +35,8 @@ export interface OutboxOwner {
   stored(record: IntentRecord, isSettled: boolean): void;
   /** Whether the states that show are behind this revision of a stream. */
   isBehind(stream: string, revision: number): boolean;
+  /** Whether a state shows here that is to come as far as what is recorded. */
+  isShown(stream: string): boolean;
   /** Has them read it. */
   want(stream: string, revision: number): void;
 }
@@ -53,6 +56,8 @@ interface Kept extends Entry {
   isSettled: boolean;
   /** How often its stream was not where it expected. */
   conflicts: number;
+  /** How the server said so last. */
+  refusal: Answer['refusal'];
   readonly acknowledged: PromiseWithResolvers<string>;
   readonly confirmed: PromiseWithResolvers<void>;
 }
@@ -115,6 +120,7 @@ export class Outbox {
       number: undefined,
       isSettled: false,
       conflicts: 0,
+      refusal: undefined,
       acknowledged: withResolvers(),
       confirmed: withResolvers(),
     };
@@ -265,6 +271,7 @@ export class Outbox {
     this.#sending = sending;
     const forget = onAwake(() => this.#sender.awake());
     void aborted(sending.signal).then(forget);
+    this.#kept.forEach((kept) => void this.#awaitRebase(kept, sending.signal));
     this.send();
   }
 
@@ -299,8 +306,32 @@ export class Outbox {
     if (answer && !signal.aborted) {
       this.#owner.answered(answer);
       this.#became(kept, answer);
+      void this.#awaitRebase(kept, signal);
     } else {
       this.#fate(kept, Fate.Unknown);
+    }
+  }
+
+  /**
+   * Where no state shows that could tell whether what is conditional still holds, it is refused. Other tabs, and pages that were just
+   * loaded, have a while to show one.
+   */
+  async #awaitRebase({ conflict, refusal, record }: Kept, signal: AbortSignal): Promise<void> {
+    const { stream } = record;
+    const isOpen = (): boolean => !signal.aborted && conflict !== undefined && this.conflict(stream) === conflict;
+    while (isOpen()) {
+      await sleep(this.#settings.connectTimeoutMs, signal);
+      if (!isOpen() || this.#owner.isShown(stream)) {
+        continue;
+      }
+      // The last first: the one that keeps the others back is the first.
+      for (const kept of (this.shown(stream) as Kept[]).reverse()) {
+        if (kept.record.expected !== undefined && kept.stage !== 'acknowledged') {
+          const answer = { id: kept.id, refusal };
+          this.#owner.answered(answer);
+          this.#became(kept, answer);
+        }
+      }
     }
   }
 
@@ -315,13 +346,13 @@ export class Outbox {
       this.#fate(kept, Fate.Unknown);
       return;
     }
-    if (refusal) {
-      return this.refuse(kept.id, new HighwaterError(refusal.status, refusal.problem), Fate.Refused);
-    }
     if (conflict !== undefined) {
       kept.stage = 'conflicted';
       kept.conflict = conflict;
+      kept.refusal = refusal;
       this.settle(this.#fate(kept, Fate.Conflict));
+    } else if (refusal) {
+      return this.refuse(kept.id, new HighwaterError(refusal.status, refusal.problem), Fate.Refused);
     } else if (recorded && !this.#isOurs(recorded)) {
       this.#fate(kept, Fate.Unknown);
     } else if (recorded) {
@@ -372,22 +403,4 @@ export class Outbox {
     }
     this.#owner.stored(record, true);
   }
-}
-
-/** What newer runtimes have as `Promise.withResolvers`. Nobody has to look at it: a rejection is no error of the page's. */
-function withResolvers<Value>(): PromiseWithResolvers<Value> {
-  let resolve: PromiseWithResolvers<Value>['resolve'] = () => {};
-  let reject: PromiseWithResolvers<Value>['reject'] = () => {};
-  const promise = new Promise<Value>((resolved, rejected) => {
-    resolve = resolved;
-    reject = rejected;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
-}
-
-interface PromiseWithResolvers<Value> {
-  readonly promise: Promise<Value>;
-  resolve(value: Value | PromiseLike<Value>): void;
-  reject(error: Error): void;
 }

@@ -11,9 +11,9 @@ import type { Problem } from './types.js';
 export interface Answer {
   readonly id: string;
   readonly recorded?: Recorded;
-  /** Where its stream is, where that is not where it was expected. */
+  /** Where its stream is, where that is not where it was expected. Then the refusal is not its end. */
   readonly conflict?: number;
-  readonly refusal?: { readonly status: number; readonly problem: Problem | undefined };
+  readonly refusal?: { readonly status: number; readonly problem: Problem | undefined } | undefined;
 }
 
 /** What is sent. */
@@ -89,5 +89,6 @@ function refusalOf(id: string, thrown: unknown): Answer | undefined {
     return undefined;
   }
   const { status, problem } = error;
-  return status === 412 ? { id, conflict: Number(problem?.['revision'] ?? 0) } : { id, refusal: { status, problem } };
+  const answer = { id, refusal: { status, problem } };
+  return status === 412 ? { ...answer, conflict: Number(problem?.['revision'] ?? 0) } : answer;
 }

@@ -72,6 +72,11 @@ export class Stores {
     return this.#of(stream).some((store) => store.isBehind(revision));
   }
 
+  /** Whether a state shows that has not failed. */
+  isShown(stream: string): boolean {
+    return this.#of(stream).some((store) => store.getSnapshot().status !== 'failed');
+  }
+
   /** Has those read it that are behind this revision. */
   want(stream: string, revision: number): void {
     this.#of(stream).forEach((store) => store.isBehind(revision) && store.want(revision));

@@ -157,6 +157,29 @@ test('a conditional intent is rebased where something else came first, and refus
   assert.equal(posts[0].headers['if-none-match'], '*');
 });
 
+test('what is conditional is refused where something else came first and no state shows that could tell', async (t) => {
+  let theirs = ['theirs'];
+  const { client, store, log } = await following(t, {
+    connectTimeoutMs: 500,
+    appends: (log, request, response, url, tell) => {
+      theirs.forEach((data) => tell(log.append({ data: JSON.stringify(data) })));
+      theirs = [];
+      return append(log, request, response, url, tell);
+    },
+  });
+  const refused = [];
+  client.on('refused', ({ intent }) => refused.push(intent.data));
+  const [first, second, whatever] = [store.dispatch(say('mine', true)), store.dispatch(say('on top of mine', true)), store.dispatch(say('whatever'))];
+  store.close();
+  for (const { confirmed } of [first, second]) {
+    await assert.rejects(confirmed, (error) => error instanceof HighwaterError && error.status === 412 && error.problem.revision === 1);
+  }
+  await whatever.confirmed;
+  // The second expected the revision that theirs has, and was meant for another.
+  assert.deepEqual(log.events.map(({ text }) => JSON.parse(text).data), ['theirs', 'whatever']);
+  assert.deepEqual(refused, ['on top of mine', 'mine']);
+});
+
 test('an event settles its intent before the answer comes', async (t) => {
   const answers = [];
   const { store } = await following(t, {

@@ -1,5 +1,5 @@
 /**
- * The tabs of a device, in real Chromium against the real server: one connection for all of them, whoever leads, and what is stored.
+ * The tabs of a device, in real Chromium against the real server: one connection for all of them, whoever leads.
  */
 
 import assert from 'node:assert/strict';
@@ -9,7 +9,7 @@ import { launch, reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
 import { startOrigin } from './lib/origin.mjs';
 import { startServer } from './lib/server.mjs';
-import { openTab } from './lib/tab.mjs';
+import { openLiveTabs, openTab, slowLocks, tabIn } from './lib/tab.mjs';
 
 /** @import { Browser } from './lib/engines.mjs' */
 /** @import { Server } from './lib/server.mjs' */
@@ -39,9 +39,18 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         return tab;
     }
 
+    /**
+     * @template {TabOptions[]} Options
+     * @param {Options} all
+     */
+    async function openLive(...all) {
+        const opened = await openLiveTabs(browser, server.url, ...all);
+        tabs.push(...opened);
+        return opened;
+    }
+
     test('tabs share one connection, and each has its own topics', async () => {
-        const [one, two] = [await open({ name: 'share', topics: ['share:a', 'share:b'] }), await open({ name: 'share', topics: ['share:b', 'share:c'] })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        const [one, two] = await openLive({ name: 'share', topics: ['share:a', 'share:b'] }, { name: 'share', topics: ['share:b', 'share:c'] });
         assert.deepEqual([await one.role(), await two.role()], ['leader', 'follower']);
         for (const stream of ['share:a', 'share:b', 'share:c']) {
             await append(server.url, stream, 1);
@@ -55,24 +64,76 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
 
     test('a tab that comes later reads what it missed, and is live', async () => {
         await append(server.url, 'later:a', 1);
-        const one = await open({ name: 'later', topics: ['later:*'], after: 'earliest' });
-        await one.has({ status: 'live' });
-        const two = await open({ name: 'later', topics: ['later:*'], after: 'earliest' });
-        await two.has({ status: 'live' });
+        /** @type {TabOptions} */
+        const options = { name: 'later', topics: ['later:*'], after: 'earliest' };
+        const [, two] = await openLive(options, options);
         const last = await append(server.url, 'later:b', 1);
         await two.caughtUp(last.position);
         assert.deepEqual(await two.told(), ['later:a 1', 'later:b 1']);
     });
 
-    test('when the leader closes another leads, and nobody loses anything', async () => {
-        const all = [];
-        for (let at = 0; at < 3; at += 1) {
-            all.push(await open({ name: 'close', topics: ['close:*'] }));
+    test('a tab that comes before the leader knows where it is needs no other connection', async () => {
+        let speak = () => {};
+        const origin = await startOrigin(server.url, { speaks: new Promise((resolve) => (speak = () => resolve(undefined))) });
+        try {
+            const options = { name: 'early', topics: ['early:*'] };
+            const page = await browser.open(`${origin.url}/docs`);
+            const leader = await openTab(browser, origin.url, options);
+            await leader.has({ role: 'leader', status: 'replaying' });
+            const other = await tabIn(page, options);
+            tabs.push(leader, other);
+            // So it has been answered.
+            await other.has({ role: 'follower', status: 'replaying' });
+            speak();
+            await Promise.all([leader, other].map((tab) => tab.has({ status: 'live' })));
+            await other.caughtUp((await append(server.url, 'early:a', 1)).position);
+            assert.deepEqual([await other.told(), origin.streams()], [['early:a 1'], 1]);
+        } finally {
+            await origin.stop();
         }
-        await Promise.all(all.map((tab) => tab.has({ status: 'live' })));
+    });
+
+    test('a tab is not live before it is given what is of its topics', async () => {
+        let bringPages = () => {};
+        const origin = await startOrigin(server.url, { pages: new Promise((resolve) => (bringPages = () => resolve(undefined))) });
+        try {
+            const leader = await openTab(browser, origin.url, { name: 'given', topics: ['given:a', 'given:b'] });
+            tabs.push(leader);
+            await leader.has({ role: 'leader', status: 'live' });
+            // It waits for word of the server whether its topics are good.
+            const other = await openTab(browser, origin.url, { name: 'given', topics: ['given:c'] });
+            tabs.push(other);
+            await other.has({ role: 'follower' });
+            await other.listenFor('live');
+            await leader.page.evaluate(() => window.tab.client.remove('given:b'));
+            await other.heard();
+            assert.equal((await other.stats()).status, 'connecting');
+            bringPages();
+            await other.has({ status: 'live' });
+            await other.caughtUp((await append(server.url, 'given:c', 1)).position);
+            assert.deepEqual(await other.told(), ['given:c 1']);
+        } finally {
+            await origin.stop();
+        }
+    });
+
+    test('a tab whose locks are slow is not taken for gone', async () => {
+        const options = { name: 'locks', topics: ['locks:*'] };
+        await openLive(options);
+        const page = await browser.open(`${server.url}/docs`);
+        await slowLocks(page, 300);
+        const other = await tabIn(page, options);
+        tabs.push(other);
+        await other.has({ status: 'live' });
+        await other.caughtUp((await append(server.url, 'locks:a', 1)).position);
+        assert.deepEqual(await other.told(), ['locks:a 1']);
+    });
+
+    test('when the leader closes another leads, and nobody loses anything', async () => {
+        const options = { name: 'close', topics: ['close:*'] };
+        const [leader, ...others] = await openLive(options, options, options);
         await append(server.url, 'close:a', 1);
-        const [leader, ...others] = all;
-        await leader?.page.close();
+        await leader.page.close();
         tabs = others;
         const last = await append(server.url, 'close:a', 2);
         await Promise.all(others.map((tab) => tab.caughtUp(last.position)));
@@ -82,15 +143,13 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a leader that hears nothing any more loses the lock', async () => {
-        const leader = await open({ name: 'frozen', topics: ['frozen:*'] });
-        await leader.has({ status: 'live' });
-        const other = await open({ name: 'frozen', topics: ['frozen:*'] });
-        await other.has({ status: 'live' });
+        const [leader, other] = await openLive({ name: 'frozen', topics: ['frozen:*'] }, { name: 'frozen', topics: ['frozen:*'] });
         // It does nothing, and doesn't let go either.
-        const busy = leader.block(6_000);
+        const busy = leader.block('busy:until');
         await other.has({ role: 'leader' });
         const last = await append(server.url, 'frozen:a', 1);
         await other.caughtUp(last.position);
+        await append(server.url, 'busy:until', 1);
         await busy;
         await leader.has({ role: 'follower' });
         await leader.caughtUp((await append(server.url, 'frozen:a', 2)).position);
@@ -98,10 +157,12 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a leader that is frozen lets another lead, and follows when it is not any more', async () => {
-        const [leader, other] = [await open({ name: 'freeze', topics: ['freeze:*'] }), await open({ name: 'freeze', topics: ['freeze:*'] })];
-        await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
+        const [leader, other] = await openLive({ name: 'freeze', topics: ['freeze:*'] }, { name: 'freeze', topics: ['freeze:*'] });
         await leader.lifecycle('freeze');
         await other.has({ role: 'leader', status: 'live' });
+        const stood = await other.stood();
+        const since = stood.slice(stood.lastIndexOf('follower live') + 1);
+        assert.deepEqual(since, ['follower connecting', 'leader connecting', 'leader replaying', 'leader live'], 'it is live by a connection of its own');
         await append(server.url, 'freeze:a', 1);
         await leader.lifecycle('resume');
         const last = await append(server.url, 'freeze:a', 2);
@@ -111,8 +172,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('what is said under a lower term is not heeded', async () => {
-        const [leader, other] = [await open({ name: 'term', topics: ['term:*'] }), await open({ name: 'term', topics: ['term:*'] })];
-        await Promise.all([leader.has({ status: 'live' }), other.has({ status: 'live' })]);
+        const [leader, other] = await openLive({ name: 'term', topics: ['term:*'] }, { name: 'term', topics: ['term:*'] });
         const { position, sequence } = await append(server.url, 'term:a', 1);
         await other.caughtUp(position);
         const [epoch] = position.split('-');
@@ -126,93 +186,6 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         assert.equal((await other.stats()).duplicate, 0, 'it was heeded once');
     });
 
-    test('a tab that hangs in the middle of a transaction keeps nobody from leading, and from writing', async () => {
-        const options = { name: 'hung', topics: ['hung:*'], stream: 'hung:a' };
-        const [leader, other, hung] = [await open(options), await open(options), await open(options)];
-        await Promise.all([leader, other, hung].map((tab) => tab.has({ status: 'live' })));
-        await hung.holdDatabase();
-        await leader.page.close();
-        tabs = tabs.filter((tab) => tab !== leader);
-        await other.has({ role: 'leader' });
-        await other.dispatch([1]);
-        await Promise.all([other.state([1]), hung.state([1])]);
-        assert.deepEqual(await other.notices(), []);
-    });
-
-    test('what a follower dispatches shows in all tabs, and is recorded once', async () => {
-        const [one, two] = [await open({ name: 'write', topics: ['write:*'], stream: 'write:a' }), await open({ name: 'write', topics: ['write:*'], stream: 'write:a' })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
-        await two.dispatch([1, 2, 3]);
-        await Promise.all([one.state([1, 2, 3]), two.state([1, 2, 3])]);
-        const { events } = await (await fetch(`${server.url}/v1/streams/write:a`)).json();
-        assert.deepEqual(events.map((/** @type {any} */ event) => event.data), [1, 2, 3]);
-        assert.equal(new Set(events.map((/** @type {any} */ event) => event.source)).size, 1, 'the device is one actor');
-    });
-
-    test('a reload without the server shows the last true state, keeps what was dispatched, and goes on from there', async () => {
-        let other = await startServer();
-        const listen = new URL(other.url).host;
-        const origin = await startOrigin(other.url);
-        try {
-            const tab = await openTab(browser, origin.url, { name: 'reload', topics: ['reload:*'], stream: 'reload:a' });
-            tabs.push(tab);
-            await tab.has({ status: 'live' });
-            await tab.dispatch([1, 2]);
-            await tab.state([1, 2]);
-            await tab.stored('reload:a', 2);
-            await other.kill();
-            await tab.has({ status: 'backing_off' });
-            const ids = await tab.dispatch([3, 4]);
-            const shown = { status: 'restored', state: [1, 2, 3, 4], confirmed: [1, 2], stages: ['pending', 'pending'], ids };
-            for (let reload = 0; reload < 2; reload += 1) {
-                await tab.stored('intents', 2);
-                await tab.page.reload();
-                await tab.follow();
-                await tab.stands('restored');
-                const { status, state, confirmed, intents } = await tab.snapshot();
-                assert.deepEqual({ status, state, confirmed, stages: intents.map(({ stage }) => stage), ids: intents.map(({ id }) => id) }, shown);
-            }
-            other = await startServer({ data: other.data, listen });
-            await tab.state([1, 2, 3, 4]);
-            const { events } = await (await fetch(`${other.url}/v1/streams/reload:a`)).json();
-            assert.deepEqual(events.slice(2).map((/** @type {any} */ event) => event.id), ids, 'with the same ids, once');
-            const [epoch] = (await tab.stats()).cursor.split('-');
-            await tab.caughtUp(`${epoch}-${Number(events.at(-1).sequence)}`);
-            assert.deepEqual(await tab.told(), ['reload:a 3', 'reload:a 4'], 'from the cursor that was stored');
-            await tab.stands('current');
-            assert.deepEqual([(await tab.snapshot()).intents, await tab.notices()], [[], []]);
-        } finally {
-            await Promise.all([origin.stop(), other.stop()]);
-        }
-    });
-
-    test('a database that is deleted is told once, and what is known is stored again', async () => {
-        const tab = await open({ name: 'deleted', topics: ['deleted:*'], stream: 'deleted:a' });
-        await tab.has({ status: 'live' });
-        await tab.dispatch([1]);
-        await tab.state([1]);
-        await tab.stored('deleted:a', 1);
-        await tab.deleteDatabase();
-        await tab.dispatch([2]);
-        await tab.state([1, 2]);
-        await tab.stored('deleted:a', 2);
-        assert.deepEqual((await tab.notices()).map(([kind]) => kind), ['storage']);
-        assert.equal((await tab.stats()).status, 'live');
-    });
-
-    test('a database that is broken is one event and a fresh start', async () => {
-        const tab = await open({ name: 'broken', topics: ['broken:*'], stream: 'broken:a' });
-        await tab.has({ status: 'live' });
-        await tab.dispatch([1]);
-        await tab.stored('broken:a', 1);
-        await tab.close();
-        await tab.breakDatabase();
-        await tab.follow();
-        await tab.state([1]);
-        await tab.stored('broken:a', 1);
-        assert.deepEqual((await tab.notices()).map(([kind]) => kind), ['storage']);
-    });
-
     test('a tab whose topics the server refuses fails, and no other', async () => {
         const sound = await open({ name: 'refused', topics: ['refused:*'] });
         await sound.has({ status: 'live' });
@@ -223,8 +196,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('topics that a follower adds and removes cost nobody their place', async () => {
-        const [one, two] = [await open({ name: 'topics', topics: ['topics:a'] }), await open({ name: 'topics', topics: ['topics:b'] })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        const [one, two] = await openLive({ name: 'topics', topics: ['topics:a'] }, { name: 'topics', topics: ['topics:b'] });
         await append(server.url, 'topics:c', 1);
         await two.add('topics:c', 'earliest');
         await append(server.url, 'topics:a', 1);
@@ -236,8 +208,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a tab that missed where a connection begins asks again', async () => {
-        const [one, two] = [await open({ name: 'missed', topics: ['missed:a'] }), await open({ name: 'missed', topics: ['missed:b'] })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
+        const [one, two] = await openLive({ name: 'missed', topics: ['missed:a'] }, { name: 'missed', topics: ['missed:b'] });
         await one.saysNo('began');
         await one.add('missed:c', 'latest');
         await two.caughtUp((await append(server.url, 'missed:b', 1)).position);
@@ -263,55 +234,42 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         await two.state(['mine', 'more']);
     });
 
-    test('a leader that reads nothing keeps nobody waiting', async () => {
-        const [slow, other] = [
-            await open({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }),
-            await open({ name: 'slow', topics: ['slow:*'] }),
-        ];
-        await Promise.all([slow.has({ role: 'leader', status: 'live' }), other.has({ status: 'live' })]);
+    /**
+     * The first of them reads nothing, and the other has all at once.
+     *
+     * @param {Tab} slow
+     * @param {Tab} other
+     * @param {string} stream
+     */
+    async function readSlowly(slow, other, stream) {
         await slow.iterate();
         const lines = [];
-        let last;
         for (let number = 1; number <= 20; number += 1) {
-            last = await append(server.url, 'slow:a', number);
-            await other.caughtUp(last.position);
-            lines.push(`slow:a ${number}`);
+            const { position } = await append(server.url, stream, number);
+            await other.caughtUp(position);
+            lines.push(`${stream} ${number}`);
         }
         assert.deepEqual([await other.told(), await slow.role()], [lines, 'leader']);
+        assert.ok((await slow.told()).length < lines.length);
         assert.deepEqual(await slow.takes(20), lines);
         assert.deepEqual([await slow.told(), (await slow.stats()).held], [lines, 0]);
+    }
+
+    test('a leader that reads nothing keeps nobody waiting', async () => {
+        const [slow, other] = await openLive({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }, { name: 'slow', topics: ['slow:*'] });
+        await readSlowly(slow, other, 'slow:a');
     });
 
-    test('what is dispatched just before a tab closes is not lost', async () => {
-        const [one, two] = [await open({ name: 'last', topics: ['last:*'], stream: 'last:a' }), await open({ name: 'last', topics: ['last:*'], stream: 'last:a' })];
-        await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
-        await two.dispatchAndClose('goodbye');
-        await one.state(['goodbye']);
-    });
-
-    test('what becomes of a stream where something else came first, all tabs are told', async () => {
-        /** @param {string} data */
-        const theirs = (data) =>
-            fetch(`${server.url}/v1/streams/conflict:a`, {
-                method: 'POST',
-                headers: { 'content-type': 'application/cloudevents+json' },
-                body: JSON.stringify({ specversion: '1.0', source: 'somebody', type: 'tab.said.v1', data }),
-            });
-        const origin = await startOrigin(server.url, { before: () => theirs('mine too') });
+    test('a leader that reads nothing keeps nobody waiting, where it has to poll', async () => {
+        const origin = await startOrigin(server.url, { speaks: new Promise(() => {}) });
         try {
-            const options = { name: 'conflict', topics: ['conflict:*'], stream: 'conflict:a' };
-            const [leader, follower] = [await openTab(browser, origin.url, options), await openTab(browser, origin.url, options)];
-            tabs.push(leader, follower);
-            await theirs('first');
-            await Promise.all([leader, follower].map((tab) => tab.has({ status: 'live' })));
-            await Promise.all([leader, follower].map((tab) => tab.state(['first'])));
-            assert.deepEqual(await follower.dispatchIf(['mine', 'mine too', 'more']), ['fulfilled', 'rejected', 'fulfilled']);
-            const all = ['first', 'mine too', 'mine', 'more'];
-            await Promise.all([leader, follower].map((tab) => tab.state(all)));
-            for (const tab of [leader, follower]) {
-                const { state, intents } = await tab.snapshot();
-                assert.deepEqual([state, intents], [all, []]);
-            }
+            const options = { name: 'polls', topics: ['polls:*'], connectTimeoutMs: 500 };
+            const slow = await openTab(browser, origin.url, { ...options, bufferEventsMax: 4 });
+            await slow.has({ status: 'live' });
+            const other = await openTab(browser, origin.url, options);
+            await other.has({ status: 'live' });
+            tabs.push(slow, other);
+            await readSlowly(slow, other, 'polls:a');
         } finally {
             await origin.stop();
         }

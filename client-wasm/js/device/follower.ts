@@ -92,14 +92,10 @@ export class Follower {
     switch (said.kind) {
       case 'began': {
         const isCovered = connection.topics.every((topic) => said.topics.includes(topic));
-        return isCovered && this.#isFit ? this.#attach(`${term} ${said.connection}`, said.after) : this.hello();
+        return isCovered && this.#isFit ? this.#attach(`${term} ${said.connection}`, said.after, this.#status) : this.hello();
       }
       case 'welcome':
-        if (said.to === this.#tab) {
-          this.#attach(`${term} ${said.connection}`, said.position);
-          this.#show(statusOf(said.status));
-        }
-        return;
+        return said.to === this.#tab ? this.#attach(`${term} ${said.connection}`, said.after, statusOf(said.status)) : undefined;
       case 'full':
         return said.to === this.#tab ? this.#leave() : undefined;
       case 'frames':
@@ -146,13 +142,14 @@ export class Follower {
     this.hello();
   }
 
-  #attach(connection: string, after: string): void {
+  #attach(connection: string, after: string, status: StatusChange): void {
     this.#attached = connection;
     this.#isAsking = false;
     this.#isAdrift = false;
     this.#isCrowded = false;
     this.#begins = after.includes('-') ? after : '';
     this.#host.connection.begin(this.#begins);
+    this.#show(status);
   }
 
   /** Whether it takes what a connection brings. What it can't take is fetched later. */
@@ -186,9 +183,17 @@ export class Follower {
     return epoch === ours && Number(sequence) <= Number(reached);
   }
 
+  get #whereLeaderIsLive(): StatusChange {
+    if (this.#attached === undefined && !this.#isCrowded) {
+      return { status: 'connecting' }; // It is given nothing.
+    }
+    return { status: this.#begins !== '' && !this.#hasBegun ? 'replaying' : 'live' };
+  }
+
+  /** Shows how the leader's connection stands. */
   #show(status: StatusChange): void {
     this.#status = status;
-    const shown: StatusChange = status.status === 'live' && this.#begins !== '' && !this.#hasBegun ? { status: 'replaying' } : status;
+    const shown = status.status === 'live' ? this.#whereLeaderIsLive : status;
     if (this.#following && shown.status !== this.#host.status.status) {
       this.#host.changeStatus(shown);
     }

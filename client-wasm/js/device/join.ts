@@ -14,6 +14,7 @@ import type { Device, Host } from './device.js';
 import { Follower } from './follower.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
+import { Life } from './life.js';
 import { type Asked, type Message, type Said, told } from './messages.js';
 import { Saver, topicsKey } from './saver.js';
 import { type Kept, Storage } from './storage.js';
@@ -22,8 +23,6 @@ import { type Kept, Storage } from './storage.js';
 const PING_MS = 1_000;
 /** So many questions without an answer, and the leader is frozen. */
 const UNANSWERED_MAX = 3;
-/** Of a UUID. */
-const ID_LENGTH = 36;
 
 /** Joins the tabs of a device. `undefined` where a browser lacks what that takes, or can store nothing. */
 export async function join(name: string, signal: AbortSignal, host: Host): Promise<Device | undefined> {
@@ -47,15 +46,13 @@ export async function join(name: string, signal: AbortSignal, host: Host): Promi
 
 class Tab implements Device {
   readonly actor: string;
-  readonly #device: string;
   readonly #host: Host;
   readonly #storage: Storage;
   readonly #saver: Saver;
   readonly #channel: BroadcastChannel;
   readonly #leadership: Leadership;
   readonly #follower: Follower;
-  /** The name of this tab, and of the lock that it holds as long as it lives. */
-  readonly #name: string;
+  readonly #life: Life;
   readonly #signal: AbortSignal;
   /** Aborts when it leads no more. */
   #reigning = new AbortController();
@@ -70,24 +67,21 @@ class Tab implements Device {
   /** Whether there was no room for what another tab has dispatched and stored. */
   #hasMissed = false;
   #isClosed = false;
-  /** Lets go of the lock that says it lives. */
-  #leaves: () => void = () => {};
   /** Whether anything was heard of the leader since the last question. */
   #isHeard = false;
 
   constructor(device: string, storage: Storage, kept: Kept, host: Host, signal: AbortSignal) {
     this.actor = kept.actor;
-    this.#device = device;
     this.#host = host;
     this.#storage = storage;
     this.#signal = signal;
-    this.#name = `${device} ${newId(kept.intents.at(-1)?.id)}`;
+    this.#life = new Life(device, newId(kept.intents.at(-1)?.id));
     this.#saver = new Saver(host, storage, () => this.#term);
     this.#channel = new BroadcastChannel(device);
     this.#leadership = new Leadership(device, { begin: () => void this.#lead(), end: () => this.#follow() });
     this.#follower = new Follower(
       host,
-      this.#name,
+      this.#life.tab,
       (asked) => this.#ask(asked),
       () => this.#leave(),
     );
@@ -110,15 +104,13 @@ class Tab implements Device {
     const signal = this.#signal;
     judge.share(connection.topics);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#hear(data);
-    void this.#live();
-    this.#follower.begin();
-    this.#leadership.ask();
+    void this.#begin();
     const pinging = setInterval(() => this.#ping(), PING_MS);
     const { document } = globalThis as Partial<typeof globalThis>;
     const pause = (): void => this.#leadership.pause();
     const resume = async (): Promise<void> => {
       this.#leadership.resume();
-      await this.#live();
+      await this.#life.begin();
       this.#follower.hello(); // It was told nothing meanwhile.
     };
     // What is frozen, or kept for when the user comes back, leads no one.
@@ -204,7 +196,16 @@ class Tab implements Device {
     void this.#saver
       .save()
       .then(() => this.#storage.close())
-      .then(() => this.#leaves());
+      .then(() => this.#life.end());
+  }
+
+  /** Not before it holds its lock: a leader would think it gone. */
+  async #begin(): Promise<void> {
+    await this.#life.begin();
+    if (!this.#isClosed) {
+      this.#follower.begin();
+      this.#leadership.ask();
+    }
   }
 
   async #lead(): Promise<void> {
@@ -216,8 +217,11 @@ class Tab implements Device {
     const reigning = new AbortController();
     this.#reigning = reigning;
     this.#follower.end();
+    if (this.#host.status.status !== 'connecting') {
+      this.#host.changeStatus({ status: 'connecting' }); // What it was given has ended, and there is nothing of its own yet.
+    }
     // At once: the others don't wait for long.
-    const [term, records, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), tabsOf(this.#device)]);
+    const [term, records, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), this.#life.others()]);
     if (reigning.signal.aborted) {
       return;
     }
@@ -225,7 +229,7 @@ class Tab implements Device {
     this.#ownTerm = this.#term;
     const leader = new Leader(
       this.#host,
-      others.filter((tab) => tab !== this.#name),
+      others,
       (said) => this.#say(said),
       () => void this.#takeStored(reigning.signal),
     );
@@ -256,23 +260,6 @@ class Tab implements Device {
     this.#follower.end();
     this.#isAlone = true;
     this.#host.connection.open();
-  }
-
-  /** Holds a lock as long as the tab lives; browsers may take it from pages that they keep. */
-  async #live(): Promise<void> {
-    const { held = [] } = await navigator.locks.query();
-    if (this.#isClosed || held.some(({ name }) => name === this.#name)) {
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      const live = (): Promise<void> => {
-        resolve();
-        return new Promise((leave) => {
-          this.#leaves = leave;
-        });
-      };
-      navigator.locks.request(this.#name, live).catch(() => resolve());
-    });
   }
 
   #hear(message: Message): void {
@@ -385,11 +372,4 @@ class Tab implements Device {
       this.#channel.postMessage(message);
     }
   }
-}
-
-/** The tabs of a device, by the locks that they hold. */
-async function tabsOf(device: string): Promise<string[]> {
-  const { held = [] } = await navigator.locks.query();
-  const prefix = `${device} `;
-  return held.map(({ name = '' }) => name).filter((name) => name.startsWith(prefix) && name.length === prefix.length + ID_LENGTH);
 }

@@ -3,6 +3,7 @@
 import type { Followers } from '../connection.js';
 import { sleep } from '../timing.js';
 import type { Host } from './device.js';
+import { whenGone } from './life.js';
 import { type Said, told } from './messages.js';
 
 /** As many as a request may name. */
@@ -18,9 +19,10 @@ export class Leader implements Followers {
   /** The other tabs, and what they follow, as far as they have said so. */
   readonly #tabs = new Map<string, readonly string[] | undefined>();
   #gathered: () => void = () => {};
-  /** The number of the connection that is there or was there last, and its topics. */
+  /** The number of the connection that is there or was there last, its topics, and where it began. */
   #connection = 0;
   #covered: readonly string[] | undefined;
+  #after = '';
   /** Those of the connection that is being opened. */
   #asked: readonly string[] = [];
   /** The frame that has not come whole. */
@@ -54,6 +56,7 @@ export class Leader implements Followers {
   began(topics: readonly string[], after: string): void {
     this.#connection += 1;
     this.#covered = topics;
+    this.#after = after;
     this.#asked = [];
     this.#rest = new Uint8Array(0);
     this.#say({ kind: 'began', connection: this.#connection, topics, after });
@@ -102,9 +105,10 @@ export class Leader implements Followers {
     if (!this.here(tab, topics) || !covered) {
       return; // It hears when the first connection begins.
     }
-    const position = this.#host.judge.cursor;
-    if (position !== undefined && topics.every((topic) => covered.includes(topic))) {
-      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, position, status: told(this.#host.status) });
+    if (topics.every((topic) => covered.includes(topic))) {
+      // Where there is no cursor yet, what tells it is still to come, to that tab too.
+      const after = this.#host.judge.cursor ?? this.#after;
+      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, after, status: told(this.#host.status) });
     } else if (!topics.every((topic) => this.#asked.includes(topic))) {
       this.restart();
     }
@@ -126,8 +130,7 @@ export class Leader implements Followers {
 
   #know(tab: string, topics?: readonly string[]): void {
     if (!this.#tabs.has(tab)) {
-      // A tab holds a lock of its own as long as it lives.
-      void navigator.locks.request(tab, { mode: 'shared', signal: this.#over.signal }, () => this.#leave(tab)).catch(() => {});
+      whenGone(tab, this.#over.signal, () => this.#leave(tab));
     }
     this.#tabs.set(tab, topics);
     this.#host.connection.joined();

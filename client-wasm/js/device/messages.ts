@@ -12,8 +12,8 @@ export type Said =
   | { readonly kind: 'pong' }
   /** A connection of these topics brings what comes after a place. */
   | { readonly kind: 'began'; readonly connection: number; readonly topics: readonly string[]; readonly after: string }
-  /** The connection that is there brings to a tab what comes after a position. */
-  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly position: string; readonly status: ToldStatus }
+  /** The connection that is there brings to a tab what comes after a place. */
+  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly after: string; readonly status: ToldStatus }
   /** There are too many topics for those of this tab. */
   | { readonly kind: 'full'; readonly to: string }
   /** Whole frames. */

@@ -5,6 +5,8 @@ import type { Storage } from './storage.js';
 
 /** So long a change may wait. */
 const DELAY_MS = 200;
+/** What is of use is stored again now and then, whether or not it moves: else it would be forgotten. */
+const RENEWED_MS = 24 * 3_600_000;
 
 export class Saver {
   readonly #host: Host;
@@ -12,6 +14,7 @@ export class Saver {
   readonly #term: () => number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cursor: string | undefined;
+  #storedAt = 0;
   /** What is stored of each state, by key. */
   #stored = new Map<string, unknown>();
 
@@ -31,11 +34,13 @@ export class Saver {
     const { judge, stores, connection } = this.#host;
     const { cursor } = judge;
     const states = stores.storable().filter(({ key, confirmed }) => this.#stored.get(key) !== confirmed);
-    if (cursor === undefined || (cursor === this.#cursor && states.length === 0)) {
+    const isStored = cursor === this.#cursor && Date.now() - this.#storedAt < RENEWED_MS;
+    if (cursor === undefined || (isStored && states.length === 0)) {
       return;
     }
     if (await this.#storage.commit(this.#term(), topicsKey(connection.topics), cursor, states)) {
       this.#cursor = cursor;
+      this.#storedAt = Date.now();
       states.forEach(({ key, confirmed }) => this.#stored.set(key, confirmed));
     }
   }

@@ -5,7 +5,7 @@ import { type IntentRecord, newId } from '../intent.js';
 import type { StoredState } from '../store.js';
 import { Database, done, STORES } from './database.js';
 
-/** What was not stored again for so long is of a page that is not there any more. */
+/** What was not stored again for so long is of a page that is not there any more, or of topics that nobody follows any more. */
 const FORGOTTEN_MS = 30 * 24 * 3_600_000;
 
 /** What was there when a tab came. */
@@ -15,8 +15,17 @@ export interface Kept {
   readonly intents: IntentRecord[];
 }
 
+interface Stored {
+  readonly storedAt: number;
+}
+
 /** A state, and when it was stored. */
-type Entry = StoredState & { readonly storedAt: number };
+type Entry = StoredState & Stored;
+
+/** How far a set of topics was followed. */
+interface Place extends Stored {
+  readonly cursor: string;
+}
 
 /** No method ever rejects: see `Database`. */
 export class Storage {
@@ -37,11 +46,12 @@ export class Storage {
     return this.#database.run('readwrite', STORES, async (store) => {
       const actor = ((await done(store('meta').get('actor'))) as string | undefined) ?? `device:${newId()}`;
       store('meta').put(actor, 'actor');
-      const states = (await done(store('states').getAll())) as Entry[];
-      for (const { key } of states.filter(({ storedAt }) => storedAt < Date.now() - FORGOTTEN_MS)) {
-        store('states').delete(key);
+      const cursor = await cursorOf(store('meta'), topics);
+      if (cursor !== undefined) {
+        putCursor(store('meta'), topics, cursor);
       }
-      const cursor = (await done(store('meta').get(`cursor ${topics}`))) as string | undefined;
+      await forgetOld(store('states'));
+      await forgetOld(store('meta'), IDBKeyRange.bound(cursorKey(''), cursorKey('\uffff')));
       return { actor, cursor, intents: (await done(store('intents').getAll())) as IntentRecord[] };
     });
   }
@@ -72,9 +82,8 @@ export class Storage {
       if (term !== undefined && term > known) {
         return false;
       }
-      const before = (await done(store('meta').get(`cursor ${topics}`))) as string | undefined;
-      if (!isBehind(cursor, before)) {
-        store('meta').put(cursor, `cursor ${topics}`);
+      if (!isBehind(cursor, await cursorOf(store('meta'), topics))) {
+        putCursor(store('meta'), topics, cursor);
       }
       for (const state of states) {
         const stored = (await done(store('states').get(state.key))) as StoredState | undefined;
@@ -119,6 +128,25 @@ export class Storage {
       }
     }
   }
+}
+
+function cursorKey(topics: string): string {
+  return `cursor ${topics}`;
+}
+
+async function cursorOf(meta: IDBObjectStore, topics: string): Promise<string | undefined> {
+  return ((await done(meta.get(cursorKey(topics)))) as Place | undefined)?.cursor;
+}
+
+function putCursor(meta: IDBObjectStore, topics: string, cursor: string): void {
+  const place: Place = { cursor, storedAt: Date.now() };
+  meta.put(place, cursorKey(topics));
+}
+
+/** Deletes what was not stored again for long. */
+async function forgetOld(store: IDBObjectStore, range?: IDBKeyRange): Promise<void> {
+  const [keys, all] = await Promise.all([done(store.getAllKeys(range)), done(store.getAll(range)) as Promise<Stored[]>]);
+  keys.filter((_, at) => (all[at]?.storedAt ?? 0) < Date.now() - FORGOTTEN_MS).forEach((key) => store.delete(key));
 }
 
 /** Whether a cursor is behind another of the same log. */

@@ -11,12 +11,14 @@ const DIST = new URL('../../../client-wasm/dist/', import.meta.url);
 const TYPES = { js: 'text/javascript', wasm: 'application/wasm', map: 'application/json' };
 
 /**
- * Stands before `target`, the server's URL. The first append waits for what `before` does.
+ * Stands before `target`, the server's URL. The first append waits for what `before` does, pages of the log for `pages`; event streams
+ * are opened at once, and bring nothing until `speaks` resolves.
  *
  * @param {string} target
- * @param {{ before?: () => Promise<unknown> }} [options]
+ * @param {{ before?: () => Promise<unknown>, pages?: Promise<unknown>, speaks?: Promise<unknown> }} [options]
  */
-export async function startOrigin(target, { before } = {}) {
+export async function startOrigin(target, { before, pages, speaks } = {}) {
+    let streams = 0;
     const origin = createServer(async (asked, response) => {
         const path = asked.url ?? '/';
         const file = /^\/highwater\/([\w-]+\.(js|wasm|map))$/.exec(path);
@@ -31,10 +33,17 @@ export async function startOrigin(target, { before } = {}) {
                 before = undefined;
                 await waited();
             }
+            if (asked.headers.accept === 'application/json') {
+                await pages;
+            }
             const { host } = new URL(target);
-            const onward = request(new URL(path, target), { method: asked.method, headers: { ...asked.headers, host } }, (answer) => {
+            const onward = request(new URL(path, target), { method: asked.method, headers: { ...asked.headers, host } }, async (answer) => {
                 response.writeHead(answer.statusCode ?? 502, answer.headers);
                 response.flushHeaders();
+                if (answer.headers['content-type']?.startsWith('text/event-stream')) {
+                    streams += 1;
+                    await speaks;
+                }
                 pipeline(answer, response, () => {});
             });
             onward.on('error', () => response.destroy());
@@ -47,6 +56,8 @@ export async function startOrigin(target, { before } = {}) {
     const address = /** @type {import('node:net').AddressInfo} */ (origin.address());
     return {
         url: `http://127.0.0.1:${address.port}`,
+        /** How many event streams were opened. */
+        streams: () => streams,
         stop: async () => {
             origin.closeAllConnections();
             origin.close();

@@ -29,10 +29,12 @@ interface Window {
         changed: EventTarget;
         told: string[];
         notices: [string, unknown][];
+        stood: string[];
         streams: number;
     };
     lost: Promise<string>;
     heard: Promise<unknown>;
+    refusal: Promise<number>;
 
     // The chaos test.
     tell(told: import('./chaos-tab.mjs').Told): void;

@@ -2,6 +2,8 @@
  * A tab whose page follows topics on a device, driven from a test.
  */
 
+import { ageCursors, breakDatabase, cursors, holdDatabase, stored } from './tab-database.mjs';
+
 /** @import { Browser, Page } from './engines.mjs' */
 
 /**
@@ -10,6 +12,7 @@
  * @property {string[]} topics
  * @property {'earliest' | 'latest'} [after]
  * @property {number} [bufferEventsMax]
+ * @property {number} [connectTimeoutMs]
  * @property {string} [stream]  Whose state it keeps: the list of its events' data.
  *
  * @typedef {Awaited<ReturnType<typeof tabIn>>} Tab
@@ -25,6 +28,24 @@
 export async function openTab(browser, url, options) {
     // One that doesn't follow the server by itself.
     return tabIn(await browser.open(`${url}/docs`), options);
+}
+
+/**
+ * Opens tabs one after the other, each once the one before is live: the first of them leads.
+ *
+ * @template {TabOptions[]} Options
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {Options} all
+ */
+export async function openLiveTabs(browser, url, ...all) {
+    const opened = [];
+    for (const options of all) {
+        const tab = await openTab(browser, url, options);
+        await tab.has({ status: 'live' });
+        opened.push(tab);
+    }
+    return /** @type {{ [At in keyof Options]: Tab }} */ (opened);
 }
 
 /**
@@ -47,6 +68,8 @@ export async function tabIn(page, options) {
         notices: () => page.evaluate(() => window.tab.notices),
         /** How many event streams the page has open. */
         streams: () => page.evaluate(() => window.tab.streams),
+        /** Each role and status that was told. */
+        stood: () => page.evaluate(() => window.tab.stood),
         /** @param {string} position */
         caughtUp: (position) => page.evaluate((position) => window.tab.client.caughtUp(position), position),
         /**
@@ -134,6 +157,19 @@ export async function tabIn(page, options) {
                     }
                 };
             }, kind),
+        /**
+         * From now on it keeps when the leader says something of this kind; `heard` resolves after the client has heard it.
+         *
+         * @param {string} kind  A status, or another kind of word.
+         */
+        listenFor: (kind) =>
+            page.evaluate((kind) => {
+                const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
+                window.heard = new Promise((resolve) => {
+                    channel.onmessage = ({ data }) => kind === (data.status?.status ?? data.kind) && resolve(undefined);
+                });
+            }, kind),
+        heard: () => page.evaluate(() => window.heard),
         /** Iterates over what is told, and takes nothing. */
         iterate: () =>
             page.evaluate(() => {
@@ -153,12 +189,19 @@ export async function tabIn(page, options) {
                 }
                 return lines;
             }, count),
-        /** @param {unknown} data */
-        dispatchAndClose: (data) =>
-            page.evaluate((data) => {
-                window.tab.store?.dispatch({ type: 'tab.said.v1', data });
-                window.tab.client.close();
-            }, data),
+        /**
+         * @param {unknown} data
+         * @param {boolean} [isConditional]
+         */
+        dispatchAndClose: (data, isConditional = false) =>
+            page.evaluate(
+                (data, isConditional) => {
+                    window.tab.store?.dispatch({ type: 'tab.said.v1', data, isConditional });
+                    window.tab.client.close();
+                },
+                data,
+                isConditional,
+            ),
         close: () => page.evaluate(() => window.tab.client.close()),
         /**
          * Resolves once the device's database has a state at this revision; or, for `intents`, so many of them.
@@ -167,6 +210,14 @@ export async function tabIn(page, options) {
          * @param {number} count
          */
         stored: (key, count) => page.evaluate(stored, key, count),
+        /**
+         * Resolves once the cursors of these sets of topics are all that the device's database has.
+         *
+         * @param {string[]} topics
+         */
+        cursors: (...topics) => page.evaluate(cursors, topics),
+        /** Makes all cursors in the database so old as if nobody had come for a year. */
+        ageCursors: () => page.evaluate(ageCursors),
         deleteDatabase: () => page.evaluate(breakDatabase, false),
         /** Leaves one of the same name without any of its stores. */
         breakDatabase: () => page.evaluate(breakDatabase, true),
@@ -197,84 +248,35 @@ export async function tabIn(page, options) {
          */
         lifecycle: (event) => page.evaluate((event) => void document.dispatchEvent(new Event(event)), event),
         /**
-         * Keeps the page busy, so that it hears and does nothing.
+         * Keeps the page busy, so that it hears and does nothing, until a stream has an event.
          *
-         * @param {number} forMs
+         * @param {string} stream
          */
-        block: (forMs) =>
-            page.evaluate((forMs) => {
-                const end = Date.now() + forMs;
-                while (Date.now() < end);
-            }, forMs),
+        block: (stream) =>
+            page.evaluate((stream) => {
+                const request = new XMLHttpRequest();
+                do {
+                    request.open('GET', `/v1/streams/${stream}`, false);
+                    request.send();
+                } while (request.status !== 200 || JSON.parse(request.responseText).events.length === 0);
+            }, stream),
     };
 }
 
 /**
- * Runs in the page: reads the database as anybody could.
+ * Has a page in which locks are asked for late.
  *
- * @param {string} key
- * @param {number} count
+ * @param {Page} page
+ * @param {number} byMs
  */
-async function stored(key, count) {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    /**
-     * @template T
-     * @param {IDBRequest<T>} request
-     * @returns {Promise<T>}
-     */
-    const done = (request) =>
-        new Promise((resolve, reject) => {
-            request.onsuccess = () => resolve(request.result);
-            request.onerror = () => reject(request.error);
-        });
-    for (;;) {
-        const database = await done(indexedDB.open(name));
-        const store = key === 'intents' ? 'intents' : 'states';
-        const objects = database.transaction(store).objectStore(store);
-        const found = key === 'intents' ? await done(objects.count()) : (await done(objects.getAll())).find((state) => state.key.startsWith(`${key} `))?.confirmed.revision;
-        database.close();
-        if (found === count) {
-            return;
-        }
-        await new Promise((resolve) => window.tab.changed.addEventListener('change', resolve, { once: true }));
-    }
-}
-
-/**
- * Runs in the page.
- *
- * @param {boolean} leavesOne
- */
-async function breakDatabase(leavesOne) {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    /** @param {IDBOpenDBRequest} request */
-    const done = (request) =>
-        new Promise((resolve, reject) => {
-            request.onsuccess = resolve;
-            request.onerror = () => reject(request.error);
-        });
-    await done(indexedDB.deleteDatabase(name));
-    if (leavesOne) {
-        const opening = indexedDB.open(name, 1);
-        await done(opening);
-        opening.result.close();
-    }
-}
-
-/** Runs in the page. */
-async function holdDatabase() {
-    const [{ name = '' } = {}] = await indexedDB.databases().then((all) => all.filter(({ name }) => name?.endsWith(window.tab.name)));
-    const opening = indexedDB.open(name);
-    await new Promise((resolve) => (opening.onsuccess = resolve));
-    const all = opening.result.objectStoreNames;
-    const objects = opening.result.transaction(all, 'readwrite').objectStore('meta');
-    await new Promise((resolve) => {
-        const goOn = () => {
-            objects.count().onsuccess = goOn;
-            resolve(undefined);
+export function slowLocks(page, byMs) {
+    return page.evaluate((byMs) => {
+        const { query } = LockManager.prototype;
+        LockManager.prototype.query = async function () {
+            await new Promise((resolve) => setTimeout(resolve, byMs));
+            return query.call(this);
         };
-        goOn();
-    });
+    }, byMs);
 }
 
 /**
@@ -299,12 +301,15 @@ async function follow({ stream, ...options }) {
     };
     window.tab?.client.close();
     const client = connect({ backoffMaxMs: 500, ...options, fetch: counting });
-    window.tab = { name: options.name, client, store: undefined, changed, told: [], notices: [], streams: 0 };
+    window.tab = { name: options.name, client, store: undefined, changed, told: [], notices: [], stood: [], streams: 0 };
     client.on('event', ({ event }) => window.tab.told.push(`${event.subject} ${event.revision}`));
     for (const kind of /** @type {const} */ (['unreadable', 'lost', 'reset', 'refused', 'storage'])) {
         client.on(kind, (told) => window.tab.notices.push([kind, JSON.parse(JSON.stringify(told, (_, value) => (value instanceof Error ? value.message : value)))]));
     }
-    client.on('status', change);
+    client.on('status', ({ status }) => {
+        window.tab.stood.push(`${client.role} ${status}`);
+        change();
+    });
     if (stream !== undefined) {
         const store = client.state(stream, {
             initial: /** @type {unknown[]} */ ([]),
