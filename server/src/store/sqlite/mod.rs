@@ -49,7 +49,7 @@ use self::{
     witness::{Testimony, Witness},
     writer::Writer,
 };
-use super::{Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, StreamPage, Unavailable};
+use super::{At, Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, StreamPage, Unavailable};
 use crate::telemetry::StoreMetrics;
 
 /// How a [`SqliteStore`] is opened.
@@ -247,6 +247,11 @@ impl EventStore for SqliteStore {
     ) -> Result<Option<StreamPage>, Unavailable> {
         let (stream, head) = (stream.clone(), self.visible_head());
         self.readers.read(move |database| read::stream(database, &stream, from, head, limit)).await
+    }
+
+    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
+        let (stream, head) = (stream.clone(), self.visible_head());
+        self.readers.read(move |database| read::revision_at(database, &stream, at, head)).await
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {
