@@ -152,6 +152,9 @@ settings! {
     /// The most bytes of appends under way at a time; at least batch_bytes_max
     append_bytes_max ("HIGHWATER_APPEND_BYTES_MAX"): usize = 64 * 1024 * 1024,
 
+    /// How many events of an entity's stream lie between two snapshots of its state; 100 to 1000
+    snapshot_every_events ("HIGHWATER_SNAPSHOT_EVERY_EVENTS"): u32 = 500,
+
     /// Which log lines are wanted: a level, or targets and levels such as info,highwater_server=debug
     log ("HIGHWATER_LOG"): String = "info".to_owned(),
     /// How log lines are written, to standard error

@@ -20,6 +20,8 @@ use crate::{
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
 };
 
+/// Where snapshots are, in the data folder.
+const SNAPSHOTS_FILE: &str = "snapshots.sqlite";
 /// Open files that are no connections: the log, those to be refused, and what the process itself needs.
 const OTHER_FILES: u64 = 128;
 
@@ -98,13 +100,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
         scheme = "https";
     }
     announce(&format!("listening on {scheme}://{address}"));
+    let snapshots = settings.data.join(SNAPSHOTS_FILE);
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    serve::run(
-        listener,
-        AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities()),
-        shutdown,
-    )
-    .await;
+    let state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
+    serve::run(listener, state.with_snapshots(&snapshots), shutdown).await;
     logging.end().await;
     Ok(())
 }

@@ -14,6 +14,7 @@ mod query;
 mod read;
 mod session;
 mod socket;
+mod state;
 mod stream;
 mod subscribe;
 
@@ -38,6 +39,8 @@ pub(crate) fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
         .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count)))
+        .route("/v1/streams/{stream}/state", get(state::read))
+        .route("/v1/streams/{stream}/snapshot", post(state::store))
         .route("/v1/ws", get(socket::upgrade))
         .route("/metrics", get(metrics::read))
         .route("/v1/session", post(session::begin))
