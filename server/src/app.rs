@@ -1,6 +1,6 @@
 //! How the server is put together: [`app`] makes a router of what [`AppState`] holds.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, path::Path, sync::Arc};
 
 use axum::Router;
 use highwater_core::{
@@ -86,6 +86,10 @@ impl AppState {
     #[must_use]
     pub fn with_entities(self, entities: Entities) -> Self {
         let states = States::new(Arc::clone(&self.store), entities);
+        self.with_states(states)
+    }
+
+    fn with_states(self, states: States) -> Self {
         Self { commands: Commands::new(self.broker.clone(), states.clone()), states, ..self }
     }
 
@@ -105,6 +109,18 @@ impl AppState {
     #[must_use]
     pub fn commands(&self) -> &Commands {
         &self.commands
+    }
+
+    /// Keeps snapshots of the states of long streams in this file, which is made where it is missing. The entities have to be known already.
+    #[must_use]
+    pub fn with_snapshots(self, file: &Path) -> Self {
+        match NonZeroU32::new(self.settings.snapshot_every_events) {
+            Some(every) => {
+                let states = self.states.clone().with_snapshots(file, every);
+                self.with_states(states)
+            }
+            None => self,
+        }
     }
 
     /// Where programs that mount the routes append and subscribe themselves.

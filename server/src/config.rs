@@ -155,6 +155,9 @@ settings! {
     /// File with the secret of Telegram's webhook, as `setWebhook` was told it; without it there is no webhook
     telegram_secret_file ("HIGHWATER_TELEGRAM_SECRET_FILE"): PathBuf = PathBuf::new(),
 
+    /// How many events of an entity's stream lie between two snapshots of its state; 100 to 1000
+    snapshot_every_events ("HIGHWATER_SNAPSHOT_EVERY_EVENTS"): u32 = 500,
+
     /// Which log lines are wanted: a level, or targets and levels such as info,highwater_server=debug
     log ("HIGHWATER_LOG"): String = "info".to_owned(),
     /// How log lines are written, to standard error

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::store::{
-    CommandIdentity, Commit, CommitError, Committed, LogPage, RecordedCommand, StreamPage, Unavailable,
+    At, CommandIdentity, Commit, CommitError, Committed, LogPage, RecordedCommand, StreamPage, Unavailable,
     sqlite::{SqliteStore, StoreOptions},
 };
 use crate::telemetry::StoreMetrics;
@@ -388,6 +388,10 @@ impl EventStore for Log {
 
     async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
         self.store.command(identity).await
+    }
+
+    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
+        self.store.revision_at(stream, at).await
     }
 
     fn metrics(&self) -> StoreMetrics {
