@@ -16,6 +16,7 @@ pub mod feed;
 pub mod guard;
 mod openapi;
 mod page;
+pub mod projection;
 #[cfg(feature = "cli")]
 mod remote;
 mod routes;

@@ -14,6 +14,9 @@ use tokio::time::Instant;
 use super::Unauthorized;
 use crate::error::Problem;
 
+/// What the names of the server's own streams begin with.
+const SERVERS_SEGMENT: &str = "highwater";
+
 /// Who asks: a token's subject. Cloning is cheap.
 pub type Principal = Arc<str>;
 
@@ -123,13 +126,16 @@ impl Access {
         self.0.read.as_ref().is_some_and(|granted| granted.matches(stream.as_str()))
     }
 
-    /// Whether these events may be appended: each to its stream, as its source.
+    /// Whether these events may be appended: each to its stream, as its source. What is appended to the server's own streams, operators ask
+    /// of it.
     ///
     /// # Errors
     /// [`Forbidden`] names the first that may not.
     pub fn append(&self, events: &[Proposed]) -> Result<(), Forbidden> {
         for (index, Proposed { event, .. }) in events.iter().enumerate() {
-            if !self.0.append.as_ref().is_some_and(|granted| granted.matches(event.stream.as_str())) {
+            let is_granted = self.0.append.as_ref().is_some_and(|granted| granted.matches(event.stream.as_str()));
+            let is_servers = event.stream.segments().next() == Some(SERVERS_SEGMENT);
+            if !is_granted || is_servers && !self.0.operate {
                 return Err(Forbidden::Append { index, stream: event.stream.clone() });
             }
             if !self.0.sources.contain(&event.source) {
@@ -137,6 +143,17 @@ impl Access {
             }
         }
         Ok(())
+    }
+
+    /// Whether something may be asked for in an actor's name.
+    ///
+    /// # Errors
+    /// [`Forbidden`] where the token does not name that actor among its sources.
+    pub fn act_as(&self, actor: &Actor) -> Result<(), Forbidden> {
+        match self.0.sources.contain(actor) {
+            true => Ok(()),
+            false => Err(Forbidden::Source { index: 0, actor: actor.clone() }),
+        }
     }
 
     /// Whether what is told to operators may be seen.

@@ -16,12 +16,16 @@ use crate::{
     auth::{Auth, InvalidKeys},
     broker::EventBroker,
     config::{InvalidSetting, Overrides, Settings},
+    projection,
     serve::{self, Listener, Tls, TlsError},
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
 };
 
 /// Open files that are no connections: the log, those to be refused, and what the process itself needs.
 const OTHER_FILES: u64 = 128;
+
+/// In the data folder. All in it is derived from the log: it may be deleted at any time.
+const LISTS_FILE: &str = "lists.sqlite";
 
 /// Flags win over environment variables, those over the file, and that over the defaults.
 #[derive(clap::Args)]
@@ -51,6 +55,8 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
+    Lists(#[from] projection::OpenError),
+    #[error(transparent)]
     Logging(#[from] LoggingError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -66,7 +72,7 @@ impl ServeError {
             | Self::Tls(_)
             | Self::Keys(_) => 2,
             Self::Listen { .. } => 3,
-            Self::Open(_) => 4,
+            Self::Open(_) | Self::Lists(_) => 4,
             Self::Signals(_) => 1,
         }
     }
@@ -99,12 +105,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     }
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    serve::run(
-        listener,
-        AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities()),
-        shutdown,
-    )
-    .await;
+    let lists = settings.data.join(LISTS_FILE);
+    let state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
+    serve::run(listener, state.with_lists(&lists)?, shutdown).await;
     logging.end().await;
     Ok(())
 }

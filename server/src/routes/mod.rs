@@ -6,10 +6,12 @@ mod append;
 mod body;
 mod health;
 mod intake;
+mod lists;
 mod log;
 mod metrics;
 mod openapi;
 mod precondition;
+mod projections;
 mod query;
 mod read;
 mod session;
@@ -39,6 +41,11 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
         .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count)))
         .route("/v1/ws", get(socket::upgrade))
+        .route("/v1/entities/{entity}", get(lists::read))
+        .route("/v1/projections", get(projections::read))
+        .route("/v1/projections/{name}/rebuild", post(projections::rebuild))
+        .route("/v1/projections/{name}/set-aside/{sequence}/retry", post(projections::retry))
+        .route("/v1/projections/{name}/set-aside/{sequence}/discard", post(projections::discard))
         .route("/metrics", get(metrics::read))
         .route("/v1/session", post(session::begin))
         // Only what stands above asks who may.

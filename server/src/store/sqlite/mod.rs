@@ -45,10 +45,10 @@ use self::{
     append::Tail,
     lock::FolderLock,
     queue::{Failing, Queue},
-    reader::Readers,
     witness::{Testimony, Witness},
     writer::Writer,
 };
+pub(crate) use self::{reader::Readers, schema::connect};
 use super::{Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, StreamPage, Unavailable};
 use crate::telemetry::StoreMetrics;
 
