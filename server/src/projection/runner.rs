@@ -228,6 +228,7 @@ impl Runner {
                 Some(Ok(outcome)) if !self.told.contains(&pending.sequence) => {
                     self.record(&pending, &outcome).await?;
                     self.told.insert(pending.sequence);
+                    is_busy = true;
                 }
                 Some(_) => {}
                 None => is_busy |= self.act(&pending).await?,
