@@ -16,6 +16,7 @@ use crate::{
     auth::{Auth, InvalidKeys},
     broker::EventBroker,
     config::{InvalidSetting, Overrides, Settings},
+    projection,
     serve::{self, Listener, Tls, TlsError},
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
 };
@@ -27,6 +28,9 @@ const OTHER_FILES: u64 = 128;
 
 /// Where in the data folder it stands how far work has come.
 const WORK_OFFSET_FILE: &str = "work.offset";
+
+/// In the data folder. All in it is derived from the log: it may be deleted at any time.
+const LISTS_FILE: &str = "lists.sqlite";
 
 /// Flags win over environment variables, those over the file, and that over the defaults.
 #[derive(clap::Args)]
@@ -58,6 +62,8 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
+    Lists(#[from] projection::OpenError),
+    #[error(transparent)]
     Logging(#[from] LoggingError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -74,7 +80,7 @@ impl ServeError {
             | Self::Keys(_)
             | Self::TelegramSecret { .. } => 2,
             Self::Listen { .. } => 3,
-            Self::Open(_) => 4,
+            Self::Open(_) | Self::Lists(_) => 4,
             Self::Signals(_) => 1,
         }
     }
@@ -109,9 +115,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     announce(&format!("listening on {scheme}://{address}"));
     let snapshots = settings.data.join(SNAPSHOTS_FILE);
     let broker = EventBroker::connect(Arc::new(store), &settings);
+    let lists = settings.data.join(LISTS_FILE);
     let offset = settings.data.join(WORK_OFFSET_FILE);
     let mut state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
-    state = state.with_snapshots(&snapshots);
+    state = state.with_snapshots(&snapshots).with_lists(&lists)?;
     if let Some(secret) = telegram_secret {
         state = state.with_telegram_secret(&secret);
     }
