@@ -24,7 +24,7 @@ use tokio::{runtime::Runtime, sync::watch};
 use super::*;
 use crate::{
     store::{
-        Commit, CommitError, Committed, LogPage, StreamPage,
+        CommandIdentity, Commit, CommitError, Committed, LogPage, RecordedCommand, StreamPage,
         sqlite::{SqliteStore, StoreOptions},
     },
     telemetry::StoreMetrics,
@@ -64,6 +64,10 @@ impl EventStore for Counted {
         let page = self.store.read_stream(stream, from, limit).await?;
         self.read.fetch_add(page.as_ref().map_or(0, |page| page.events.len()), Relaxed);
         Ok(page)
+    }
+
+    async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
+        self.store.command(identity).await
     }
 
     async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
