@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
+use highwater_core::decider::Entities;
 use highwater_server::{
     app::AppState,
     auth::Auth,
     broker::EventBroker,
+    commands::Commands,
     config::Settings,
     serve::{self, Connections, Listener, Tls},
     store::sqlite::{SqliteStore, StoreOptions},
@@ -34,6 +36,7 @@ pub struct Server {
     url: String,
     data: TempDir,
     broker: EventBroker,
+    commands: Commands,
     connections: Connections,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
@@ -52,15 +55,20 @@ impl Server {
 
     /// Starts one on the log of an earlier one.
     pub async fn start_on(data: TempDir, settings: Settings) -> Self {
-        Self::begin(data, settings, None).await
+        Self::begin(data, settings, Entities::new(), None).await
+    }
+
+    /// Starts one with an empty log that serves these entities.
+    pub async fn start_serving(entities: Entities, settings: Settings) -> Self {
+        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, entities, None).await
     }
 
     /// Starts one with an empty log that speaks TLS.
     pub async fn start_tls(settings: Settings, tls: Tls) -> Self {
-        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls)).await
+        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Entities::new(), Some(tls)).await
     }
 
-    async fn begin(data: TempDir, settings: Settings, tls: Option<Tls>) -> Self {
+    async fn begin(data: TempDir, settings: Settings, entities: Entities, tls: Option<Tls>) -> Self {
         let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
         let store = Arc::new(SqliteStore::open(data.path(), options).expect("the log opens"));
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -74,9 +82,10 @@ impl Server {
         let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
         let broker = EventBroker::connect(store, &settings);
         let auth = Auth::load(&settings).expect("good keys");
-        let state = AppState::new(broker.clone(), settings).with_auth(auth);
+        let state = AppState::new(broker.clone(), settings).with_auth(auth).with_entities(entities);
+        let commands = state.commands().clone();
         let running = tokio::spawn(serve::run(listener, state, shutdown.clone()));
-        Self { url, data, broker, connections, shutdown, running }
+        Self { url, data, broker, commands, connections, shutdown, running }
     }
 
     /// The URL of a path on it.
@@ -95,6 +104,12 @@ impl Server {
     #[must_use]
     pub fn broker(&self) -> &EventBroker {
         &self.broker
+    }
+
+    /// What carries its commands out.
+    #[must_use]
+    pub fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     /// The connections that are open.

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use highwater_core::{decider::Entities, domain};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -99,12 +100,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     }
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    serve::run(
-        listener,
-        AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities()),
-        shutdown,
-    )
-    .await;
+    let entities = if settings.entities { domain::entities() } else { Entities::new() };
+    serve::run(listener, AppState::new(broker, settings).with_auth(auth).with_entities(entities), shutdown).await;
     logging.end().await;
     Ok(())
 }

@@ -24,7 +24,8 @@ use crate::{
     now::now,
     states::States,
     store::{
-        Commit, CommandKey, CommitError, Committed, Expectation, Expected, ReadLimit, RecordedCommand, RecordedEvent, Unavailable,
+        CommandKey, Commit, CommitError, Committed, Expectation, Expected, ReadLimit, RecordedCommand, RecordedEvent,
+        Unavailable,
     },
 };
 
@@ -152,7 +153,9 @@ impl Commands {
         match self.broker.publish(commit).await {
             Ok(committed) if committed.all_known => {
                 let outcome = self.recorded(request, key).await?;
-                outcome.map(Attempt::Done).ok_or_else(|| unavailable("a command that is recorded is not to be found").into())
+                outcome
+                    .map(Attempt::Done)
+                    .ok_or_else(|| unavailable("a command that is recorded is not to be found").into())
             }
             Ok(committed) => Ok(Attempt::Done(self.outcome(request, streams, committed, own))),
             Err(CommitError::RevisionConflict { stream, .. })

@@ -56,9 +56,7 @@ impl Request {
     pub(super) fn check_expected(&self, current: Revision) -> Result<(), CommitError> {
         match self.expected.iter().find(|expected| **expected != Expected::At(current)) {
             None => Ok(()),
-            Some(&expected) => {
-                Err(CommitError::RevisionConflict { stream: self.stream.clone(), expected, current })
-            }
+            Some(&expected) => Err(CommitError::RevisionConflict { stream: self.stream.clone(), expected, current }),
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::store::{
-    Commit, CommitError, Committed, LogPage, StreamPage, Unavailable,
+    CommandIdentity, Commit, CommitError, Committed, LogPage, RecordedCommand, StreamPage, Unavailable,
     sqlite::{SqliteStore, StoreOptions},
 };
 use crate::telemetry::StoreMetrics;
@@ -384,6 +384,10 @@ impl EventStore for Log {
         limit: ReadLimit,
     ) -> Result<Option<StreamPage>, Unavailable> {
         self.store.read_stream(stream, from, limit).await
+    }
+
+    async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
+        self.store.command(identity).await
     }
 
     fn metrics(&self) -> StoreMetrics {

@@ -70,9 +70,10 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path((entity, stream)) = Path::<(String, String)>::from_request_parts(parts, state).await.map_err(
-            |rejection| Problem::InvalidRequest(format!("the path must name an entity and a stream: {rejection}")),
-        )?;
+        let Path((entity, stream)) =
+            Path::<(String, String)>::from_request_parts(parts, state).await.map_err(|rejection| {
+                Problem::InvalidRequest(format!("the path must name an entity and a stream: {rejection}"))
+            })?;
         let stream = StreamName::new(&stream).map_err(Problem::InvalidStream)?;
         Ok(Self { entity, stream })
     }

@@ -28,10 +28,7 @@ impl CommandKey {
     /// Of a command by this actor, with an id that is unique to that actor, which asks for all of these parts.
     #[must_use]
     pub fn new<'a>(actor: &Actor, id: &EventId, asked: impl IntoIterator<Item = &'a str>) -> Self {
-        Self {
-            identity: CommandIdentity(hash([actor.as_str(), id.as_str()])),
-            digest: CommandDigest(hash(asked)),
-        }
+        Self { identity: CommandIdentity(hash([actor.as_str(), id.as_str()])), digest: CommandDigest(hash(asked)) }
     }
 }
 

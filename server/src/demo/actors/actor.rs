@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{GaveUp, dossier::Dossier};
 use crate::{
     demo::{facts::Fact, pace::Pace},
-    remote::{Backoff, Failure, Follower, Form, Remote, Told},
+    remote::{Backoff, Failure, Follower, Remote, Told},
 };
 
 /// The most messages that wait to be read while an actor thinks; more wait at the server.
@@ -189,7 +189,7 @@ impl Voice {
     async fn send(&self, body: Bytes, monotonic: bool) -> Result<(), Failure> {
         let mut backoff = Backoff::default();
         loop {
-            match self.identity.remote.append(body.clone(), Form::Event, monotonic).await {
+            match self.identity.remote.append(body.clone(), monotonic).await {
                 Err(failure) if failure.may_pass() && backoff.attempts() < SEND_RETRIES_MAX => {
                     tracing::info!("{}: {failure}", self.identity.name);
                     sleep(backoff.next_wait().max(failure.retry_after())).await;

@@ -50,7 +50,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Commit, CommandIdentity, CommitError, Committed, EventStore, LogPage, ReadLimit, RecordedCommand, StreamPage, Unavailable,
+    CommandIdentity, Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, RecordedCommand, StreamPage,
+    Unavailable,
 };
 use crate::telemetry::StoreMetrics;
 

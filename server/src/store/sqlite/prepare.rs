@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::{Uuid, Version};
 
 use crate::{
-    store::{Commit, CommandKey, CommitError, Expectation, command::half},
+    store::{CommandKey, Commit, CommitError, Expectation, command::half},
     telemetry::TraceParent,
 };
 
