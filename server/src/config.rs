@@ -62,6 +62,9 @@ settings! {
     /// Folder that holds the log; it is made if it is missing
     data ("HIGHWATER_DATA"): PathBuf = PathBuf::from("highwater-data"),
 
+    /// Whether the entities are served, so that their streams take commands: tasks and what the seeds have beside them
+    entities ("HIGHWATER_ENTITIES"): bool = true,
+
     /// The most data of one event
     data_bytes_max ("HIGHWATER_DATA_BYTES_MAX"): usize = Limits::default().data_bytes_max,
     /// The most that one append may carry

@@ -77,6 +77,15 @@ pub async fn post(client: &Client, url: &str, media_type: &str, body: &Value) ->
     Answer::of(request.send().await.expect("an answer")).await
 }
 
+/// Gives a command, under a key if there is one, as whoever its `source` says.
+pub async fn command(client: &Client, url: &str, key: Option<&str>, command: &Value) -> Answer {
+    let mut request = client.post(url).header("content-type", "application/json").body(command.to_string());
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    Answer::of(request.send().await.expect("an answer")).await
+}
+
 /// Gets a URL.
 pub async fn get(client: &Client, url: &str) -> Answer {
     Answer::of(client.get(url).send().await.expect("an answer")).await

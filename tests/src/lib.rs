@@ -1,6 +1,7 @@
 //! Shared helpers of the tests.
 
 pub mod command;
+pub mod counter;
 pub mod data;
 pub mod exposition;
 pub mod http;

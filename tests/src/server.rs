@@ -13,6 +13,7 @@ use highwater_server::{
     app::AppState,
     auth::Auth,
     broker::EventBroker,
+    commands::Commands,
     config::Settings,
     serve::{self, Connections, Listener, Tls},
     store::sqlite::{SqliteStore, StoreOptions},
@@ -35,6 +36,7 @@ pub struct Server {
     url: String,
     data: TempDir,
     broker: EventBroker,
+    commands: Commands,
     connections: Connections,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
@@ -89,8 +91,9 @@ impl Server {
         if entities.iter().next().is_some() {
             state = state.with_entities(entities).with_snapshots(&data.path().join("snapshots.sqlite"));
         }
+        let commands = state.commands().clone();
         let running = tokio::spawn(serve::run(listener, state, shutdown.clone()));
-        Self { url, data, broker, connections, shutdown, running }
+        Self { url, data, broker, commands, connections, shutdown, running }
     }
 
     /// The URL of a path on it.
@@ -109,6 +112,12 @@ impl Server {
     #[must_use]
     pub fn broker(&self) -> &EventBroker {
         &self.broker
+    }
+
+    /// What carries its commands out.
+    #[must_use]
+    pub fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     /// The connections that are open.

@@ -48,6 +48,13 @@ mod sqlite {
             a_counter_is_used_once
             a_clock_has_an_end
         }
+        commands {
+            a_command_is_answered_as_the_first_time
+            a_command_without_events_is_known
+            another_command_under_the_same_id_is_a_conflict
+            a_refused_command_is_not_known
+            events_of_a_command_are_new
+        }
         several_streams {
             all_or_nothing
             expectations_hold_for_streams_without_events

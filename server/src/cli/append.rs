@@ -19,7 +19,6 @@ use super::{
     ServerArgs,
     output::{print_line, say},
 };
-use crate::remote::Form;
 
 /// More data than any server takes is not read.
 const DATA_BYTES_READ_MAX: u64 = 64 * 1024 * 1024;
@@ -92,7 +91,7 @@ pub(super) async fn run(args: Arguments) -> anyhow::Result<()> {
     }
     let body = Bytes::from(body);
     let tell = |message: &str| say(message);
-    let appended = remote.persist(tell, async || remote.append(body.clone(), Form::Event, monotonic).await).await?;
+    let appended = remote.persist(tell, async || remote.append(body.clone(), monotonic).await).await?;
     print_line(&appended.position)
 }
 

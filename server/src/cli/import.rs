@@ -27,7 +27,7 @@ use super::{
     ServerArgs,
     output::{print_line, say},
 };
-use crate::remote::{Appended, Failure, Form, Remote};
+use crate::remote::{Appended, Failure, Remote};
 
 const BATCH_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).expect("this is not zero");
 
@@ -174,7 +174,7 @@ impl Import {
         let body = batch.body();
         // What a smaller batch may mend is not tried again as it is.
         let divisible = batch.len() > 1;
-        let request = async || match self.remote.append(body.clone(), Form::Batch, false).await {
+        let request = async || match self.remote.import(body.clone()).await {
             Err(failure) if divisible && failure.asks_for_less() => Ok(Err(failure)),
             answer => answer.map(Ok),
         };

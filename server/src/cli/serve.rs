@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use highwater_core::{decider::Entities, domain};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -117,7 +118,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     let broker = EventBroker::connect(Arc::new(store), &settings);
     let lists = settings.data.join(LISTS_FILE);
     let offset = settings.data.join(WORK_OFFSET_FILE);
-    let mut state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
+    let entities = if settings.entities { domain::entities() } else { Entities::new() };
+    let mut state = AppState::new(broker, settings).with_auth(auth).with_entities(entities);
     state = state.with_snapshots(&snapshots).with_lists(&lists)?;
     if let Some(secret) = telegram_secret {
         state = state.with_telegram_secret(&secret);

@@ -64,6 +64,7 @@ pub(crate) fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
         },
         "servers": [{ "url": "/" }],
         "tags": [
+            { "name": "command", "description": "Ask something of an entity, which decides what happens." },
             { "name": "append", "description": "Put events into the log." },
             { "name": "read", "description": "Take events out of it." },
             { "name": "session", "description": "A cookie for a browser's own `EventSource`." },
@@ -136,12 +137,17 @@ fn problem_responses(problems: Vec<Kind>) -> impl Iterator<Item = (String, Value
 fn problem_response(status: u16, kinds: &[Kind]) -> Value {
     let described: Vec<_> = kinds.iter().map(|kind| format!("`{}`: {}", kind.code, kind.title)).collect();
     let codes: Vec<_> = kinds.iter().map(|kind| kind.code).collect();
+    // An entity refuses with codes of its own, which are not known here.
+    let (code, others) = match kinds.iter().any(|kind| kind::REFUSALS.contains(kind)) {
+        true => (json!({ "type": "string", "pattern": "^[a-z_]+$" }), " Or a code of the entity's own."),
+        false => (json!({ "enum": codes }), ""),
+    };
     let mut response = json!({
-        "description": described.join(". ") + ".",
+        "description": described.join(". ") + "." + others,
         "content": { "application/problem+json": { "schema": {
             "allOf": [
                 { "$ref": "#/components/schemas/Problem" },
-                { "properties": { "status": { "const": status }, "code": { "enum": codes } } },
+                { "properties": { "status": { "const": status }, "code": code } },
             ],
         } } },
     });

@@ -83,6 +83,28 @@ pub(super) fn all(settings: &Settings) -> Value {
             },
             "additionalProperties": false,
         },
+        "Command": command(),
+        "CarriedOut": {
+            "type": "object",
+            "description": "What the command has done; the same, however often it is given.",
+            "required": ["position", "events"],
+            "properties": {
+                "position": named("Position"),
+                "events": { "type": "array", "items": {
+                    "type": "object",
+                    "required": ["id", "stream", "sequence", "revision"],
+                    "properties": {
+                        "id": { "type": "string" },
+                        "stream": named("StreamName"),
+                        "sequence": named("Sequence"),
+                        "revision": named("Revision"),
+                    },
+                    "additionalProperties": false,
+                } },
+                "id": { "type": "string", "description": "Of what it has created: the last segment of its stream." },
+            },
+            "additionalProperties": false,
+        },
         "LogPage": {
             "type": "object",
             "required": ["events", "prev", "next", "head"],
@@ -229,8 +251,28 @@ fn new_event() -> Value {
         "required": ["specversion", "source", "type"],
         "properties": properties,
         "additionalProperties": extension(),
-        "examples": [{ "specversion": "1.0", "source": "generator", "type": "task.code_generated.v1",
-            "subject": "space:42:tasks:task-abc", "version": 1, "data": { "code": "…" } }],
+        "examples": [{ "specversion": "1.0", "source": "tester", "type": "note.taken.v1", "subject": "space:42:notes:note-1",
+            "data": { "text": "…" } }],
+    })
+}
+
+fn command() -> Value {
+    let mut said = attributes();
+    said.retain(|name, _| {
+        ["source", "time", "version", "clock", "causationid", "correlationid"].contains(&name.as_str())
+    });
+    let mut properties = Map::from_iter([
+        ("type".to_owned(), json!({ "type": "string", "description": "What is asked, as the entity names it." })),
+        ("data".to_owned(), json!({ "description": "All that the entity has to know for it." })),
+    ]);
+    properties.extend(said);
+    json!({
+        "type": "object",
+        "description": "What is asked of an entity, and what its events are to say of where it comes from.",
+        "required": ["type"],
+        "properties": properties,
+        "additionalProperties": false,
+        "examples": [{ "type": "report_bug", "data": { "bug": "…" }, "source": "tester", "version": 1 }],
     })
 }
 

@@ -29,6 +29,8 @@ pub(crate) use self::{
 
 /// The most bytes of an answer that are taken into memory; no server sends as much unless its settings are extreme.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+const EVENT: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may take. An append that takes longer is sent again: it is stored once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -85,13 +87,6 @@ pub(crate) struct Placed {
     pub(crate) sequence: u64,
 }
 
-/// What an append carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Event,
-    Batch,
-}
-
 /// Reads the URL of a server.
 pub(crate) fn parse_url(text: &str) -> anyhow::Result<Url> {
     let url: Url = text.parse().context("must be a URL such as http://127.0.0.1:4848")?;
@@ -141,17 +136,23 @@ impl Remote {
         }
     }
 
-    /// Appends events, all or none.
-    pub(crate) async fn append(&self, body: Bytes, form: Form, monotonic: bool) -> Result<Appended, Failure> {
-        let media_type = match form {
-            Form::Event => "application/cloudevents+json",
-            Form::Batch => "application/cloudevents-batch+json",
-        };
-        let mut request = self.http.post(self.url(["v1", "events"])).header(header::CONTENT_TYPE, media_type);
+    /// Appends an event.
+    pub(crate) async fn append(&self, body: Bytes, monotonic: bool) -> Result<Appended, Failure> {
+        let mut request = self.http.post(self.url(["v1", "events"])).header(header::CONTENT_TYPE, EVENT);
         if monotonic {
             request = request.header("Highwater-Require", "monotonic");
         }
-        let answer = self.text(request.body(body)).await?;
+        self.appended(request.body(body)).await
+    }
+
+    /// Appends a batch of events, all or none: also to streams that take commands, for who may.
+    pub(crate) async fn import(&self, body: Bytes) -> Result<Appended, Failure> {
+        let request = self.http.post(self.url(["v1", "events"])).header(header::CONTENT_TYPE, BATCH);
+        self.appended(request.header("Highwater-Import", "true").body(body)).await
+    }
+
+    async fn appended(&self, request: RequestBuilder) -> Result<Appended, Failure> {
+        let answer = self.text(request).await?;
         serde_json::from_str(&answer).map_err(|error| self.unintelligible(error))
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod append;
 pub(crate) mod clocks;
+pub(crate) mod commands;
 pub(crate) mod concurrency;
 pub(crate) mod identity;
 pub(crate) mod model;

@@ -9,7 +9,7 @@ use highwater_core::{
     version::Epoch,
 };
 use highwater_server::store::{
-    Commit, CommitError, EventStore,
+    CommandKey, Commit, CommitError, EventStore,
     sqlite::{OpenError, SqliteStore, StoreOptions},
 };
 use proptest::{collection::vec, option, prelude::*};
@@ -169,6 +169,29 @@ async fn what_is_no_log_is_refused_by_name() {
 
     fs::write(&log, good).unwrap();
     assert_eq!(head(&open(folder.path())), 3, "a refusal changes nothing");
+}
+
+#[tokio::test]
+async fn a_log_of_an_older_schema_is_served_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let epoch = served(folder.path(), 3).await;
+    // Version 2 knew no commands.
+    let older = "DROP TABLE commands; PRAGMA user_version = 2;";
+    rusqlite::Connection::open(folder.path().join("log.db")).unwrap().execute_batch(older).unwrap();
+
+    let reading = SqliteStore::open_read_only(folder.path(), StoreOptions::default()).unwrap();
+    assert_eq!((head(&reading), read(&reading, &["a:1"]).await.len()), (3, 3));
+    reading.close().await;
+
+    let command = Some(CommandKey::new(&"p".parse().unwrap(), &"k".parse().unwrap(), ["this"]));
+    let commit = Commit { events: vec![event("a:1", "p").into()], command, ..Commit::default() };
+    for all_known in [false, true] {
+        let store = open(folder.path());
+        assert_eq!(store.epoch(), epoch);
+        let committed = store.commit(commit.clone()).await.unwrap();
+        assert_eq!((places(&committed), committed.all_known), (vec![(4, 4)], all_known));
+        store.close().await;
+    }
 }
 
 #[tokio::test]
