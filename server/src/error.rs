@@ -101,6 +101,9 @@ pub enum Problem {
     /// It is not known who asks.
     #[error("{0}")]
     Unauthorized(Unauthorized),
+    /// Who asks does not show the secret that was agreed on.
+    #[error("the header {0} must say what the webhook was set up with")]
+    WebhookSecret(&'static str),
     /// Who asks may not.
     #[error("{0}")]
     Forbidden(#[from] Forbidden),
@@ -200,7 +203,7 @@ impl Problem {
             Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => kind::UNAVAILABLE,
             Self::UnknownStream(_) => kind::UNKNOWN_STREAM,
             Self::NoEntity(_) => kind::NO_ENTITY,
-            Self::Unauthorized(_) => kind::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::WebhookSecret(_) => kind::UNAUTHORIZED,
             Self::Forbidden(_) => kind::FORBIDDEN,
             Self::ForeignOrigin(_) => kind::FOREIGN_ORIGIN,
             Self::Misdirected(_) => kind::MISDIRECTED,

@@ -1,6 +1,7 @@
 //! What `/openapi.json` says: the HTTP surface as an OpenAPI 3.1 document, made of the settings that the server runs with
 //! and of the table of problems that it answers from.
 
+mod api;
 mod lists;
 mod operations;
 mod schemas;
@@ -44,7 +45,8 @@ enum Need {
 #[must_use]
 pub(crate) fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in operations::all(settings).into_iter().chain(lists::operations(settings)) {
+    let others = lists::operations(settings).into_iter().chain(api::operations(settings));
+    for operation in operations::all(settings).into_iter().chain(others) {
         let path = paths.entry(operation.path).or_default();
         path.insert(operation.method.to_owned(), operation.value(asks_for_tokens));
     }
@@ -65,6 +67,7 @@ pub(crate) fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
         "servers": [{ "url": "/" }],
         "tags": [
             { "name": "command", "description": "Ask something of an entity, which decides what happens." },
+            { "name": "seeds", "description": "The commands of the entities that come with the server, each a path." },
             { "name": "append", "description": "Put events into the log." },
             { "name": "read", "description": "Take events out of it." },
             { "name": "session", "description": "A cookie for a browser's own `EventSource`." },

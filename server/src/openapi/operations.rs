@@ -273,7 +273,7 @@ fn append(path: &'static str, settings: &Settings) -> Operation {
     }
 }
 
-fn command(settings: &Settings) -> Operation {
+pub(super) fn command(settings: &Settings) -> Operation {
     let mut parameters = vec![
         json!({ "name": "entity", "in": "path", "required": true, "schema": { "type": "string" }, "example": "task" }),
         json!({ "name": "stream", "in": "path", "required": true, "schema": named("StreamName"),

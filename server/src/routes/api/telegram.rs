@@ -16,7 +16,6 @@ use ring::{digest, hmac};
 use super::given::stream;
 use crate::{
     app::AppState,
-    auth::Unauthorized,
     commands::Request,
     error::Problem,
     routes::{body, command, query::Query},
@@ -38,9 +37,9 @@ pub(super) async fn update(
 ) -> Result<Response, Problem> {
     let mut place = state.intake.enter()?;
     let secret = state.telegram_secret.as_deref().ok_or_else(|| Problem::NotFound(uri.path().to_owned()))?;
-    let given = command::one(&headers, &SECRET)?.ok_or(Problem::Unauthorized(Unauthorized::Missing))?;
-    if !is_same(secret, given) {
-        return Err(Problem::Unauthorized(Unauthorized::Missing));
+    let given = command::one(&headers, &SECRET)?;
+    if !given.is_some_and(|given| is_same(secret, given)) {
+        return Err(Problem::WebhookSecret(SECRET.as_str()));
     }
     let mut query = Query::parse(&uri)?;
     let space: String = query.one("space")?.unwrap_or_else(|| SPACE.to_owned());
