@@ -202,8 +202,8 @@ export interface Intent<Data = unknown> {
   readonly version?: number;
   /**
    * Whether it is meant only for the state that shows. Where something else comes first, the intent is predicted anew on top of that: if
-   * `reduce` throws there it is refused, else it is sent again with the same id. Where no state of its stream shows any
-   * more that could tell, it is refused with the server's conflict, after `connectTimeoutMs`. Default: it is meant whatever comes first.
+   * `reduce` throws there it is refused, else it is sent again with the same id. Where no state of its stream shows any more that could tell, it
+   * is refused with the server's conflict, after `connectTimeoutMs`. Default: it is meant whatever comes first.
    */
   readonly isConditional?: boolean;
 }
