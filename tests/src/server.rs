@@ -52,15 +52,29 @@ impl Server {
 
     /// Starts one on the log of an earlier one.
     pub async fn start_on(data: TempDir, settings: Settings) -> Self {
-        Self::begin(data, settings, None).await
+        Self::begin(data, settings, None, |state, _| state).await
+    }
+
+    /// Starts one that serves more, by what is made of its state and its folder.
+    pub async fn start_as(
+        data: TempDir,
+        settings: Settings,
+        prepare: impl FnOnce(AppState, &Path) -> AppState,
+    ) -> Self {
+        Self::begin(data, settings, None, prepare).await
     }
 
     /// Starts one with an empty log that speaks TLS.
     pub async fn start_tls(settings: Settings, tls: Tls) -> Self {
-        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls)).await
+        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls), |state, _| state).await
     }
 
-    async fn begin(data: TempDir, settings: Settings, tls: Option<Tls>) -> Self {
+    async fn begin(
+        data: TempDir,
+        settings: Settings,
+        tls: Option<Tls>,
+        prepare: impl FnOnce(AppState, &Path) -> AppState,
+    ) -> Self {
         let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
         let store = Arc::new(SqliteStore::open(data.path(), options).expect("the log opens"));
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -74,7 +88,7 @@ impl Server {
         let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
         let broker = EventBroker::connect(store, &settings);
         let auth = Auth::load(&settings).expect("good keys");
-        let state = AppState::new(broker.clone(), settings).with_auth(auth);
+        let state = prepare(AppState::new(broker.clone(), settings).with_auth(auth), data.path());
         let running = tokio::spawn(serve::run(listener, state, shutdown.clone()));
         Self { url, data, broker, connections, shutdown, running }
     }
