@@ -55,7 +55,16 @@ impl Server {
 
     /// Starts one on the log of an earlier one.
     pub async fn start_on(data: TempDir, settings: Settings) -> Self {
-        Self::begin(data, settings, None, Entities::new()).await
+        Self::begin(data, settings, None, |state, _| state).await
+    }
+
+    /// Starts one that serves more, by what is made of its state and its folder.
+    pub async fn start_as(
+        data: TempDir,
+        settings: Settings,
+        prepare: impl FnOnce(AppState, &Path) -> AppState,
+    ) -> Self {
+        Self::begin(data, settings, None, prepare).await
     }
 
     /// Starts one with an empty log that serves these entities and keeps snapshots of their states beside the log.
@@ -65,15 +74,23 @@ impl Server {
 
     /// Starts such a one on the log of an earlier one.
     pub async fn start_of_on(data: TempDir, entities: Entities, settings: Settings) -> Self {
-        Self::begin(data, settings, None, entities).await
+        let prepare = |state: AppState, folder: &Path| {
+            state.with_entities(entities).with_snapshots(&folder.join("snapshots.sqlite"))
+        };
+        Self::begin(data, settings, None, prepare).await
     }
 
     /// Starts one with an empty log that speaks TLS.
     pub async fn start_tls(settings: Settings, tls: Tls) -> Self {
-        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls), Entities::new()).await
+        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls), |state, _| state).await
     }
 
-    async fn begin(data: TempDir, settings: Settings, tls: Option<Tls>, entities: Entities) -> Self {
+    async fn begin(
+        data: TempDir,
+        settings: Settings,
+        tls: Option<Tls>,
+        prepare: impl FnOnce(AppState, &Path) -> AppState,
+    ) -> Self {
         let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
         let store = Arc::new(SqliteStore::open(data.path(), options).expect("the log opens"));
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -87,10 +104,7 @@ impl Server {
         let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
         let broker = EventBroker::connect(store, &settings);
         let auth = Auth::load(&settings).expect("good keys");
-        let mut state = AppState::new(broker.clone(), settings).with_auth(auth);
-        if entities.iter().next().is_some() {
-            state = state.with_entities(entities).with_snapshots(&data.path().join("snapshots.sqlite"));
-        }
+        let state = prepare(AppState::new(broker.clone(), settings).with_auth(auth), data.path());
         let commands = state.commands().clone();
         let running = tokio::spawn(serve::run(listener, state, shutdown.clone()));
         Self { url, data, broker, commands, connections, shutdown, running }

@@ -18,7 +18,7 @@ use highwater_core::{
     topic::Topics,
     version::{Position, Sequence, Version},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -49,7 +49,27 @@ enum Fragile<const SCHEMA: u32> {}
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct FragileState {
     sum: i64,
+    #[serde(serialize_with = "written", deserialize_with = "read_again")]
     status: Option<String>,
+}
+
+/// A state that its author did not think of.
+const UNWRITABLE: &str = "can't be written";
+const UNRESTORABLE: &str = "can't be read again";
+
+fn written<S: Serializer>(status: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match status.as_deref() {
+        Some(UNWRITABLE) => Err(serde::ser::Error::custom(UNWRITABLE)),
+        status => status.serialize(serializer),
+    }
+}
+
+fn read_again<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let status = Option::<String>::deserialize(deserializer)?;
+    match status.as_deref() {
+        Some(UNRESTORABLE) => Err(serde::de::Error::custom(UNRESTORABLE)),
+        _ => Ok(status),
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -234,6 +254,10 @@ fn about(version: u64, event: NewEvent) -> NewEvent {
 
 fn added(id: &str, number: i64) -> NewEvent {
     event(&format!("space:1:fragile:{id}"), "fragile.added.v1", &json!({ "number": number }))
+}
+
+fn with_status(id: &str, status: &str) -> NewEvent {
+    event(&format!("space:1:fragile:{id}"), "fragile.added.v1", &json!({ "number": 1, "status": status }))
 }
 
 fn fused(id: &str, fuse: &str) -> NewEvent {

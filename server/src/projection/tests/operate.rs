@@ -141,3 +141,27 @@ async fn what_is_no_event_is_set_aside_where_it_lies() {
     world.settle().await;
     assert_eq!(world.status().await.set_aside[1].tries, 2);
 }
+
+#[tokio::test]
+async fn a_state_that_can_not_be_kept_stops_nothing_but_its_own_stream() {
+    let mut world = World::begin(fragile::<1>(), options());
+    let unwritable = [added("a", 1), with_status("a", UNWRITABLE), added("a", 2), added("b", 1)];
+    world.append(unwritable.into()).await;
+    world.settle().await;
+    assert_eq!(world.sums().await, sums([("a", 3), ("b", 1)]), "the event that makes such a state is left out");
+    let status = world.status().await;
+    assert_eq!((status.set_aside_count, status.set_aside[0].sequence.get()), (1, 2));
+    assert!(status.set_aside[0].reason.contains(UNWRITABLE), "{status:?}");
+
+    world.append(vec![with_status("c", UNRESTORABLE), added("d", 1)]).await;
+    world.settle().await;
+    let late = world.append(vec![added("c", 1), added("d", 1)]).await.previous().unwrap();
+    world.settle().await;
+    let is_late = |event: &&super::super::SetAsideEvent| event.sequence == late;
+    assert!(world.status().await.set_aside.iter().any(|event| is_late(&event)));
+    assert_eq!(world.sums().await, sums([("a", 3), ("b", 1), ("c", 1), ("d", 2)]));
+    world.ask(Request::Retry(world.position(late))).await;
+    world.settle().await;
+    assert_eq!(world.sums().await["c"], 2, "from the log it can be told");
+    assert!(!world.status().await.set_aside.iter().any(|event| is_late(&event)));
+}
