@@ -50,7 +50,7 @@ async fn every_answer_is_one_that_is_documented_where_tokens_are_asked_for() {
     std::fs::write(keys.path(), issuer.key_file()).expect("the secret is written");
     let token = issuer.token(json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true }));
     let settings = Settings { auth_keys: keys.path().to_owned(), ..settings() };
-    let server = Server::start_of(domain::entities(), settings).await;
+    let server = Server::start_of(entities(), settings).await;
     let authorization = format!("Authorization: Bearer {token}");
     fuzz(&program, &server, &[&EVERYTHING[..], &["--header", &authorization]].concat()).await;
     holds_events(&client_with(&token), &server).await;

@@ -39,7 +39,7 @@ pub(super) async fn update(
     let secret = state.telegram_secret.as_deref().ok_or_else(|| Problem::NotFound(uri.path().to_owned()))?;
     let given = command::one(&headers, &SECRET)?;
     if !given.is_some_and(|given| is_same(secret, given)) {
-        return Err(Problem::WebhookSecret(SECRET.as_str()));
+        return Err(Problem::WebhookSecret("X-Telegram-Bot-Api-Secret-Token"));
     }
     let mut query = Query::parse(&uri)?;
     let space: String = query.one("space")?.unwrap_or_else(|| SPACE.to_owned());
