@@ -2,6 +2,11 @@
 //!
 //! [`app`] puts a [store](store::EventStore) behind the protocol's routes, [`serve`] puts them on a socket.
 
+/// The examples of the README, which are compiled with those of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub mod analysis;
 pub mod app;
 pub mod auth;

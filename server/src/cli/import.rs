@@ -40,6 +40,8 @@ const BATCH_EVENTS: NonZeroUsize = NonZeroUsize::new(1_000).expect("this is not 
 /// Without --id an event's id is a hash of its line and of the line's number among equal lines, so that the same file
 /// can be imported again: what is there already is not stored twice. Numbering equal lines takes up to 20 bytes of
 /// memory for each line of the file.
+///
+/// Streams that take commands only take what is imported, too; a token needs the right to `import` for that.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The file, packed with gzip or not; - for standard input
