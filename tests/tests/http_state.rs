@@ -193,7 +193,8 @@ async fn snapshots_are_of_use_to_the_next_server() {
 
     let server = Server::start_of_on(folder, entities(), Settings::default()).await;
     assert_eq!(get(&client, &server.url(STATE)).await.json, before);
-    post(&client, &server.url(TASK), EVENT, &task_event("7", "user_intervened.v1", 2, &json!({ "note": "stop" }))).await;
+    post(&client, &server.url(TASK), EVENT, &task_event("7", "user_intervened.v1", 2, &json!({ "note": "stop" })))
+        .await;
     let after = get(&client, &server.url(STATE)).await.json;
     assert_eq!((&after["revision"], &after["state"]["interventions"]), (&json!(7), &json!(1)));
     assert_eq!(after["set_aside"], before["set_aside"]);

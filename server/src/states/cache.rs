@@ -240,7 +240,11 @@ mod tests {
         }
         let confirmed = Reached { head: Sequence::new(9).unwrap(), ..reached(&stream(1), 5) };
         cache.put(&stream(1), &confirmed);
-        assert_eq!(cache.get(&stream(1)).unwrap().copy().head.get(), 9, "the same state, known to be current for longer");
+        assert_eq!(
+            cache.get(&stream(1)).unwrap().copy().head.get(),
+            9,
+            "the same state, known to be current for longer"
+        );
     }
 
     #[test]

@@ -6,13 +6,7 @@
 mod cache;
 mod snapshots;
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
-    num::NonZeroU32,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::hash_map::RandomState, hash::BuildHasher, num::NonZeroU32, path::Path, sync::Arc};
 
 use highwater_core::{
     decider::{Entities, Entity, Folded},

@@ -130,7 +130,10 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path(), StoreOptions::default()).unwrap();
-        Self { log: Arc::new(Counted { store, read: AtomicUsize::new(0), is_other_log: AtomicBool::new(false) }), folder }
+        Self {
+            log: Arc::new(Counted { store, read: AtomicUsize::new(0), is_other_log: AtomicBool::new(false) }),
+            folder,
+        }
     }
 
     fn file(&self) -> PathBuf {
@@ -326,7 +329,8 @@ async fn a_snapshot_that_is_damaged_gives_way_to_the_one_before() {
     world.tally(250).await;
     world.written(&world.tallies(100), &stream).await;
     let database = rusqlite::Connection::open(world.file()).unwrap();
-    let spoil = "UPDATE snapshots SET snapshot = replace(snapshot, '\"events\":2', '\"events\":3') WHERE revision >= 200";
+    let spoil =
+        "UPDATE snapshots SET snapshot = replace(snapshot, '\"events\":2', '\"events\":3') WHERE revision >= 200";
     assert_eq!(database.execute(spoil, []).unwrap(), 2);
     database.close().unwrap();
     let states = world.tallies(100);
@@ -409,7 +413,11 @@ fn a_snapshot_and_the_tail_are_a_full_replay() {
     const STREAM: &str = "space:1:tasks:a";
     let runtime = Runtime::new().unwrap();
     let config = ProptestConfig { cases: 16, ..ProptestConfig::default() };
-    let streams = (prop::collection::vec(task_event(), 1..120), 1..20_u32, prop::collection::vec(any::<prop::sample::Index>(), 12));
+    let streams = (
+        prop::collection::vec(task_event(), 1..120),
+        1..20_u32,
+        prop::collection::vec(any::<prop::sample::Index>(), 12),
+    );
     proptest!(config, |((events, every, asked) in streams)| {
         runtime.block_on(async {
             let (world, stream) = (World::new(), STREAM.parse().unwrap());

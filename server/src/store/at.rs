@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused() {
-        for bad in ["", "Now", "-1", "1.5", "version:", "version:-1", "version:now", "v2", "2026-11-20", "k3x9q7ma-42"] {
+        for bad in ["", "Now", "-1", "1.5", "version:", "version:-1", "version:now", "v2", "2026-11-20", "k3x9q7ma-42"]
+        {
             assert_eq!(bad.parse::<At>(), Err(InvalidAt), "{bad}");
         }
         assert_eq!("9007199254740992".parse::<At>(), Err(InvalidAt), "above every sequence");

@@ -111,10 +111,13 @@ pub(crate) async fn a_stream_is_found_at_any_moment(store: &dyn EventStore) {
     let found = async |at: At| store.revision_at(&name("a:x"), at).await.unwrap().map(Revision::get);
 
     assert_eq!(found(At::Now).await, Some(5));
-    for (at, revision) in [(0, None), (1, None), (2, Some(1)), (3, Some(1)), (4, Some(2)), (10, Some(5)), (99, Some(5))] {
+    for (at, revision) in [(0, None), (1, None), (2, Some(1)), (3, Some(1)), (4, Some(2)), (10, Some(5)), (99, Some(5))]
+    {
         assert_eq!(found(At::Sequence(sequence(at))).await, revision, "at sequence {at}");
     }
-    for (at, revision) in [(0, None), (1, Some(1)), (2, Some(1)), (3, Some(4)), (5, Some(4)), (6, Some(5)), (7, Some(5))] {
+    for (at, revision) in
+        [(0, None), (1, Some(1)), (2, Some(1)), (3, Some(4)), (5, Some(4)), (6, Some(5)), (7, Some(5))]
+    {
         assert_eq!(found(At::Version(version(at))).await, revision, "at version {at}");
     }
     let events = read(store, &["a:x"]).await;

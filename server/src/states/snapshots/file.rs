@@ -91,12 +91,7 @@ impl File {
     }
 
     /// The latest snapshot of a stream up to a revision.
-    pub(super) fn latest(
-        &mut self,
-        (entity, schema): (&str, u32),
-        stream: &StreamName,
-        to: Revision,
-    ) -> Option<Found> {
+    pub(super) fn latest(&mut self, (entity, schema): (&str, u32), stream: &StreamName, to: Revision) -> Option<Found> {
         self.attempt(|database| {
             let mut find = database.prepare_cached(
                 "SELECT revision, sequence, digest, snapshot FROM snapshots
@@ -123,15 +118,17 @@ impl File {
             for snapshot in snapshots {
                 let last = snapshot.last.get().cast_signed();
                 newest = last.max(newest);
-                transaction.prepare_cached("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute((
-                    snapshot.entity,
-                    snapshot.schema,
-                    snapshot.stream.as_str(),
-                    snapshot.revision.get(),
-                    last,
-                    digest(&snapshot.json),
-                    &snapshot.json,
-                ))?;
+                transaction.prepare_cached("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(
+                    (
+                        snapshot.entity,
+                        snapshot.schema,
+                        snapshot.stream.as_str(),
+                        snapshot.revision.get(),
+                        last,
+                        digest(&snapshot.json),
+                        &snapshot.json,
+                    ),
+                )?;
             }
             transaction.execute("UPDATE log SET newest = max(newest, ?)", [newest])?;
             transaction.commit()
