@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod report;
 mod scale;
+mod seeds;
 mod server;
 
 use std::{
@@ -42,6 +43,8 @@ enum Command {
     Fanout(Measure),
     /// Measure appending: over HTTP, and to long streams
     Append(Measure),
+    /// Count what the first seed asks of events and versions, over generated races
+    Seeds(seeds::Arguments),
     /// Serve as a bare loop that writes each frame to each socket
     #[command(hide = true)]
     Floor,
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::All(measure) => measured(all_figures, &measure),
         Command::Fanout(measure) => measured(fanout::figures, &measure),
         Command::Append(measure) => measured(append::figures, &measure),
+        Command::Seeds(arguments) => seeds::run(&arguments),
         Command::Floor => contender::run_floor(),
         Command::PlainAxum => parallel(contender::run_plain_axum()),
         Command::Load(arguments) => load::run(&arguments),

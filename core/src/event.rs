@@ -11,6 +11,7 @@ pub use attribute::{Actor, EventId, EventType, ExtensionName, ExtensionValue, In
 
 use crate::{
     clock::{ACTORS_MAX, VectorClock},
+    find::find_either,
     stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence, Version},
@@ -66,8 +67,15 @@ impl Data {
     /// [`InvalidEvent`] where the text is not JSON or deeper than [`DATA_DEPTH_MAX`].
     pub fn json(text: &str) -> Result<Self, InvalidEvent> {
         let valid: Result<&RawValue, _> = serde_json::from_str(text);
-        valid.map_err(|error| InvalidEvent::attribute("data", format_args!("is not JSON: {error}")))?;
-        let compact = compact_json(text).ok_or_else(|| {
+        Self::raw(valid.map_err(|error| InvalidEvent::attribute("data", format_args!("is not JSON: {error}")))?)
+    }
+
+    /// As [`Data::json`], of what has been read as JSON already.
+    pub(crate) fn raw(json: &RawValue) -> Result<Self, InvalidEvent> {
+        if is_compact_json(json.get()) {
+            return Ok(Self::Json(json.to_owned()));
+        }
+        let compact = compact_json(json.get()).ok_or_else(|| {
             InvalidEvent::attribute("data", format_args!("is nested deeper than {DATA_DEPTH_MAX} levels"))
         })?;
         Ok(Self::Json(RawValue::from_string(compact).expect("JSON without its white space is JSON")))
@@ -278,6 +286,33 @@ impl From<Event> for NewEvent {
             data: event.data,
         }
     }
+}
+
+/// Whether JSON has no white space between its tokens, and is not nested too deep.
+pub(crate) fn is_compact_json(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => return false,
+            b'"' => loop {
+                let Some(found) = find_either(b'"', b'\\', &bytes[at.min(bytes.len())..]) else { return false };
+                at += found + 1;
+                if bytes[at - 1] == b'"' {
+                    break;
+                }
+                at += 1;
+            },
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DATA_DEPTH_MAX {
+            return false;
+        }
+    }
+    true
 }
 
 /// The text without white space between its tokens, or nothing where it is nested too deep.

@@ -23,4 +23,7 @@ pub mod version;
 
 /// For [`events!`].
 #[doc(hidden)]
+pub use serde;
+/// For [`events!`].
+#[doc(hidden)]
 pub use serde_json as json;

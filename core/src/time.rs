@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset, format_description::well_known::Rfc3339};
 
 /// An instant to the nanosecond, in UTC, in the years 0 to 9999.
 ///
@@ -60,8 +60,35 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(instant) = read_own(text.as_bytes()) {
+            return Ok(Self(instant));
+        }
         Self::in_range(OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?)
     }
+}
+
+/// Reads the form in which instants are written here. What is of another form, or wrong, is for the full parser to judge.
+fn read_own(text: &[u8]) -> Option<OffsetDateTime> {
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to)?.iter();
+        digits
+            .copied()
+            .try_fold(0_u32, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u32::from(digit - b'0')))
+    };
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if text.last() != Some(&b'Z') || separators.iter().any(|(at, separator)| text.get(*at) != Some(separator)) {
+        return None;
+    }
+    let nanos = match text.len().checked_sub(b"0000-00-00T00:00:00Z".len())? {
+        0 => 0,
+        length @ (4 | 7 | 10) if text[19] == b'.' => number(20, 19 + length)? * 10_u32.pow(10 - length as u32),
+        _ => return None,
+    };
+    let small = |from: usize| u8::try_from(number(from, from + 2)?).ok();
+    let year = i32::try_from(number(0, 4)?).ok()?;
+    let date = Date::from_calendar_date(year, Month::try_from(small(5)?).ok()?, small(8)?).ok()?;
+    let time = Time::from_hms_nano(small(11)?, small(14)?, small(17)?, nanos).ok()?;
+    Some(OffsetDateTime::new_utc(date, time))
 }
 
 impl TryFrom<String> for Timestamp {
@@ -124,6 +151,26 @@ mod tests {
         assert_eq!(at("2026-11-20T12:23:40.5Z").plus_ms(1_500), at("2026-11-20T12:23:42Z"));
         assert_eq!(Timestamp::MAX, at("9999-12-31T23:59:59.999999999Z"));
         assert_eq!(at("9999-12-31T23:59:58Z").plus_ms(2_000), Timestamp::MAX);
+    }
+
+    #[test]
+    fn what_is_written_here_is_read_as_the_full_parser_reads_it() {
+        for text in [
+            "2026-11-20T12:23:40Z",
+            "2026-11-20T12:23:40.199Z",
+            "2026-11-20T12:23:40.199775Z",
+            "2026-11-20T12:23:40.000000001Z",
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999999Z",
+        ] {
+            let full = OffsetDateTime::parse(text, &Rfc3339).unwrap();
+            assert_eq!(read_own(text.as_bytes()), Some(full), "{text}");
+        }
+        for other in
+            ["", "Z", "2026-11-20T12:23:40.1Z", "2026-11-20T12:23:60Z", "2026-02-30T12:23:40Z", "2026-11-20t12:23:40Z"]
+        {
+            assert_eq!(read_own(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn is_granted(granted: &[String], asked: &str) -> bool {
 }
 
 /// In the data and in the id of what the log holds from the beginning.
-const SECRET: &str = "first of";
+const SECRET: &str = "sealed for";
 
 struct World {
     issuer: Issuer,

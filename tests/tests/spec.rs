@@ -7,7 +7,7 @@ fn every_invariant_is_enforced_by_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let spec = fs::read_to_string(root.join("core/SPEC.md")).expect("core/SPEC.md");
     let mut sources = String::new();
-    for folder in ["core", "server", "client-wasm", "tests"] {
+    for folder in ["core", "server", "client-wasm", "tests", "bench"] {
         read_sources(&root.join(folder), &mut sources);
     }
     let missing: Vec<_> = invariants(&spec)

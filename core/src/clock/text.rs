@@ -37,7 +37,8 @@ impl FromStr for VectorClock {
         let mut at = 0;
         for pair in text.split(',') {
             let wrong = |reason| ClockError::Text { at, reason };
-            let (actor, counter) = pair.split_once('=').ok_or_else(|| wrong("a pair is actor=counter"))?;
+            let between = pair.bytes().position(|byte| byte == b'=').ok_or_else(|| wrong("a pair is actor=counter"))?;
+            let (actor, counter) = (&pair[..between], &pair[between + 1..]);
             let actor = read_actor(actor).map_err(wrong)?;
             let counter = read_counter(counter).map_err(wrong)?;
             if clock.get(&actor) != 0 {
@@ -92,6 +93,9 @@ fn write_actor(f: &mut fmt::Formatter<'_>, actor: &str) -> fmt::Result {
 }
 
 fn read_actor(text: &str) -> Result<Cow<'_, str>, &'static str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%') {
+        return Ok(Cow::Borrowed(text));
+    }
     if text.contains(char::is_control) {
         return Err("control characters must be percent-encoded");
     }

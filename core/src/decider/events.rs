@@ -1,5 +1,6 @@
 //! [`DomainEvent`] and the macro that writes it.
 
+use serde::Deserializer;
 use serde_json::value::RawValue;
 
 /// What may happen to an entity: an enum with a variant for each type of event, written by [`events!`](crate::events).
@@ -10,8 +11,15 @@ pub trait DomainEvent: Sized {
     /// The event's type.
     fn kind(&self) -> &'static str;
 
-    /// Reads an event's data. `None` for a type that is not among [`DomainEvent::TYPES`].
-    fn read(kind: &str, data: &str) -> Option<Result<Self, serde_json::Error>>;
+    /// Makes an event of its data, in whatever form that comes. `None` for a type that is not among [`DomainEvent::TYPES`].
+    fn deserialize<'de, S: Deserializer<'de>>(kind: &str, data: S) -> Option<Result<Self, S::Error>>;
+
+    /// Reads an event's data, which is JSON. `None` for a type that is not among [`DomainEvent::TYPES`].
+    fn read(kind: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
+        let mut json = serde_json::Deserializer::from_str(data);
+        let event = Self::deserialize(kind, &mut json)?;
+        Some(event.and_then(|event| json.end().map(|()| event)))
+    }
 
     /// The event's data.
     ///
@@ -61,9 +69,12 @@ macro_rules! events {
                 }
             }
 
-            fn read(kind: &str, data: &str) -> Option<Result<Self, $crate::json::Error>> {
+            fn deserialize<'de, S>(kind: &str, data: S) -> Option<Result<Self, S::Error>>
+            where
+                S: $crate::serde::Deserializer<'de>,
+            {
                 match kind {
-                    $($kind => Some($crate::json::from_str(data).map(Self::$variant)),)+
+                    $($kind => Some($crate::serde::Deserialize::deserialize(data).map(Self::$variant)),)+
                     _ => None,
                 }
             }

@@ -144,6 +144,10 @@ impl<'de> Deserialize<'de> for Fields<'de> {
     }
 }
 
+/// A member's name, borrowed where it has no escapes: serde copies a `Cow` unless it is told not to.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
@@ -155,7 +159,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut fields = Fields::default();
-        while let Some((name, json)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+        while let Some((Name(name), json)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
             if fields.0.contains_key(&name) {
                 return Err(M::Error::custom(format_args!("'{name}' is there twice")));
             }

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::value::RawValue;
 
-use super::fields::Fields;
+use super::{fields::Fields, own::read_own};
 use crate::{
     clock::{ClockError, VectorClock},
     event::{Data, Event, InvalidEvent, Limits, NewEvent},
@@ -110,6 +110,11 @@ pub fn proposed_from_text<'a>(
 /// # Errors
 /// [`InvalidEvent`] where it is none.
 pub fn parse_event(json: &[u8]) -> Result<Event, InvalidEvent> {
+    read_own(json).map_or_else(|| parse_any(json), Ok)
+}
+
+/// Reads a recorded event, whoever wrote it.
+pub(super) fn parse_any(json: &[u8]) -> Result<Event, InvalidEvent> {
     let mut fields = Fields::from_json(json)?;
     check_spec_version(&mut fields)?;
     let missing = |name: &'static str| move || InvalidEvent::attribute(name, "is missing");
@@ -207,7 +212,7 @@ fn parse_data(fields: &mut Fields<'_>) -> Result<Data, InvalidEvent> {
     let binary = fields.text("data_base64")?;
     match (json, binary) {
         (Some(_), Some(_)) => Err(InvalidEvent::attribute("data_base64", "must not stand beside 'data'")),
-        (Some(json), None) => Data::json(json.get()),
+        (Some(json), None) => Data::raw(json),
         (None, Some(text)) => {
             let bytes = BASE64.decode(&*text);
             bytes.map(Data::Binary).map_err(|_| InvalidEvent::attribute("data_base64", "must be base64 (RFC 4648)"))

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{own::read_own, parse::parse_any, *};
 use crate::{
-    event::{DATA_DEPTH_MAX, Data, Event, InvalidEvent, Limits},
+    event::{DATA_DEPTH_MAX, Data, Event, ExtensionValue, InvalidEvent, Limits},
     stream::StreamName,
 };
 
@@ -258,6 +258,32 @@ proptest! {
                 prop_assert!(!line.contains('\n') && !line.contains('\r'));
                 prop_assert_eq!(&written(&parse_event(line.as_bytes()).unwrap()), &line);
             }
+        }
+    }
+
+    #[test]
+    fn the_quick_way_says_what_the_full_parse_says(
+        data in any_json(),
+        extension in "[ -~é\n]{0,20}",
+        at in any::<prop::sample::Index>(),
+        put in prop::option::of(any::<u8>()),
+    ) {
+        let mut event = parse_event(EXAMPLE.as_bytes()).unwrap();
+        event.data = Data::json(&data).unwrap();
+        event.extensions.insert("traceparent".parse().unwrap(), ExtensionValue::String(extension.as_str().into()));
+        let mut line = written(&event).into_bytes();
+        let is_plain = !extension.contains(['"', '\\', '\n']);
+        prop_assert_eq!(read_own(&line), is_plain.then_some(event));
+
+        // Whatever one byte more, less or other makes of it.
+        let at = at.index(line.len());
+        match put {
+            Some(byte) if byte % 2 == 0 => line[at] = byte,
+            Some(byte) => line.insert(at, byte),
+            None => drop(line.remove(at)),
+        }
+        if let Some(event) = read_own(&line) {
+            prop_assert_eq!(parse_any(&line), Ok(event), "{}", String::from_utf8_lossy(&line));
         }
     }
 

@@ -102,13 +102,19 @@ macro_rules! checked_text {
 checked_text! {
     /// One sequential process that makes events; CloudEvents calls it `source`.
     Actor,
-    |text| (1..=ACTOR_BYTES_MAX).contains(&text.len()) && fluent_uri::UriRef::parse(text).is_ok(),
+    |text| {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'));
+        (1..=ACTOR_BYTES_MAX).contains(&text.len()) && (is_plain || fluent_uri::UriRef::parse(text).is_ok())
+    },
     "must be a URI reference (RFC 3986) of 1 to 255 bytes: percent-encode other characters"
 }
 checked_text! {
     /// What names an event within its source; also a causation, a correlation or a command.
     EventId,
-    |text| (1..=ID_BYTES_MAX).contains(&text.len()) && !text.contains(char::is_control),
+    |text| {
+        let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'));
+        (1..=ID_BYTES_MAX).contains(&text.len()) && (is_plain || !text.contains(char::is_control))
+    },
     "must be 1 to 255 bytes without control characters"
 }
 checked_text! {
@@ -137,10 +143,11 @@ impl EventType {
 }
 
 fn schema_version(kind: &str) -> Option<u32> {
-    let (name, number) = kind.rsplit_once(".v")?;
-    let canonical = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
+    let digits = kind.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (name, number) = kind.split_at(kind.len() - digits);
+    let name = name.strip_suffix(".v")?;
     let visible = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    if canonical && visible { number.parse().ok() } else { None }
+    if visible && !number.starts_with('0') { number.parse().ok() } else { None }
 }
 
 /// The value of an extension attribute: CloudEvents knows scalars only.

@@ -195,9 +195,28 @@ impl Commands {
                     return Ok(Decided::Decision(decision, own));
                 }
                 Err(Rejection::Needs(stream)) => needed = Some(stream),
-                Err(Rejection::Refused(refusal)) => return Err(refusal.into()),
+                Err(Rejection::Refused(refusal)) => {
+                    return match self.moved(&streams).await? {
+                        Some(stream) => Ok(Decided::InTheWay(stream)),
+                        None => Err(refusal.into()),
+                    };
+                }
             }
         }
+    }
+
+    /// A stream that is not where it was when it was loaded. States that are loaded one after the other may never have been so at one moment;
+    /// no commit finds that out for a refusal.
+    async fn moved(&self, streams: &Streams) -> Result<Option<StreamName>, Unavailable> {
+        if streams.iter().count() > 1 {
+            for (stream, state) in streams.iter() {
+                let now = self.states.current(stream).await?;
+                if now.is_some_and(|now| now.mark().revision != state.mark().revision) {
+                    return Ok(Some(stream.clone()));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// What the command has done, where it was carried out before.

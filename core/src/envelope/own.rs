@@ -1,0 +1,118 @@
+//! The quick way to read a recorded event: as [`write_event`](super::write_event) has written it, which is what a log holds. What has other
+//! white space, another order, or anything else that is not quite so is left to the full parse, and so is saying what is wrong.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use serde_json::value::RawValue;
+
+use crate::{
+    event::{Data, Event, ExtensionName, ExtensionValue, TEXT_BYTES_MAX, is_compact_json},
+    find::find_either,
+};
+
+/// Reads an event that was written here. `None` says nothing of it.
+pub(super) fn read_own(json: &[u8]) -> Option<Event> {
+    // All bytes are looked at, as that is quicker than to stop at the first: no JSON of one line has a bare control character.
+    let is_one_line = json.iter().fold(true, |is_one_line, byte| is_one_line & (*byte >= b' '));
+    let text = str::from_utf8(json).ok().filter(|_| is_one_line)?;
+    let mut members = Members { rest: text.strip_prefix(r#"{"specversion":"1.0""#)? };
+    Some(Event {
+        id: members.parsed(r#","id":"#)?,
+        source: members.parsed(r#","source":"#)?,
+        kind: members.parsed(r#","type":"#)?,
+        stream: members.parsed(r#","subject":"#)?,
+        time: members.parsed(r#","time":"#)?,
+        recorded_time: members.parsed(r#","recordedtime":"#)?,
+        data_content_type: members.short_text(r#","datacontenttype":"#)?,
+        data_schema: members.short_text(r#","dataschema":"#)?,
+        sequence: members.text(r#","sequence":"#).filter(|digits| digits.len() == 16)?.parse().ok()?,
+        revision: members.number(r#","revision":"#)?,
+        version: members.number(r#","version":"#)?,
+        clock: members.parsed(r#","clock":"#)?,
+        causation_id: members.optional(r#","causationid":"#)?,
+        correlation_id: members.optional(r#","correlationid":"#)?,
+        command_id: members.optional(r#","commandid":"#)?,
+        extensions: members.extensions()?,
+        data: members.data()?,
+    })
+}
+
+const DATA: &str = r#","data":"#;
+
+/// What is left of an object, from the comma before its next member on.
+struct Members<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Members<'a> {
+    /// What stands behind a member's name, if that is the next one. The name has its comma, quotes and colon around it.
+    fn behind(&self, name: &str) -> Option<&'a str> {
+        self.rest.strip_prefix(name)
+    }
+
+    /// A string without escapes.
+    fn text(&mut self, name: &str) -> Option<&'a str> {
+        self.rest = self.behind(name)?;
+        self.string()
+    }
+
+    fn string(&mut self) -> Option<&'a str> {
+        let text = self.rest.strip_prefix('"')?;
+        let end = find_either(b'"', b'\\', text.as_bytes())?;
+        self.rest = text.get(end..)?.strip_prefix('"')?;
+        text.get(..end)
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        self.text(name)?.parse().ok()
+    }
+
+    /// As [`Self::parsed`], where it is there.
+    fn optional<T: FromStr>(&mut self, name: &str) -> Option<Option<T>> {
+        if self.behind(name).is_some() { self.parsed(name).map(Some) } else { Some(None) }
+    }
+
+    fn short_text(&mut self, name: &str) -> Option<Option<Box<str>>> {
+        if self.behind(name).is_none() {
+            return Some(None);
+        }
+        let text = self.text(name)?;
+        (1..=TEXT_BYTES_MAX).contains(&text.len()).then(|| Some(text.into()))
+    }
+
+    fn number<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        let text = self.behind(name)?;
+        let end = text.bytes().position(|byte| !byte.is_ascii_digit())?;
+        let digits = text.get(..end)?;
+        self.rest = text.get(end..)?;
+        if digits.len() > 1 && digits.starts_with('0') { None } else { digits.parse().ok() }
+    }
+
+    /// All that stands before the data, as long as it is text.
+    fn extensions(&mut self) -> Option<BTreeMap<ExtensionName, ExtensionValue>> {
+        let mut extensions = BTreeMap::new();
+        while self.rest != "}" && self.behind(DATA).is_none() {
+            let (name, rest) = self.rest.strip_prefix(",\"")?.split_once("\":")?;
+            self.rest = rest;
+            let text = self.string()?;
+            let value = ExtensionValue::String((text.len() <= TEXT_BYTES_MAX).then_some(text)?.into());
+            if extensions.insert(ExtensionName::new(name).ok()?, value).is_some() {
+                return None;
+            }
+        }
+        Some(extensions)
+    }
+
+    /// The data, which is all that is left.
+    fn data(&self) -> Option<Data> {
+        if self.rest == "}" {
+            return Some(Data::None);
+        }
+        let json = self.behind(DATA)?.strip_suffix('}')?;
+        if !is_compact_json(json) {
+            return None;
+        }
+        let json: &RawValue = serde_json::from_str(json).ok()?;
+        Some(Data::Json(json.to_owned()))
+    }
+}
