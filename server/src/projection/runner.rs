@@ -120,15 +120,23 @@ impl Runner {
     /// Follows the log until this is cancelled.
     pub(super) async fn run(mut self, closing: CancellationToken) {
         let mut head = self.broker.store().head();
+        let mut told = None;
         while !closing.is_cancelled() {
             let stepped = self.step().await;
             self.tell(stepped.as_ref().err());
+            let failure = stepped.as_ref().err().map(ToString::to_string);
+            if failure != told {
+                match &failure {
+                    Some(failure) => tracing::warn!("the lists come no further, and try again: {failure}"),
+                    None => tracing::info!("the lists go on"),
+                }
+                told = failure;
+            }
             let waiting = async {
                 match stepped {
                     Ok(true) => true,
                     Ok(false) => head.wait_for(|head| *head > self.serving.generation.position).await.is_ok(),
-                    Err(failure) => {
-                        tracing::warn!("the lists are behind: {failure}");
+                    Err(_) => {
                         sleep(RETRY).await;
                         true
                     }
