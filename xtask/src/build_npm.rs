@@ -65,11 +65,16 @@ fn decoder() -> Result<()> {
     step.run(|| make_glue(&compiled, &folder, "decoder"))
 }
 
-/// Somebody's own entities in `client-wasm/pkg/test/`, as cargo makes them: whoever has such a crate needs no other tool.
+/// Somebody's own entities in `client-wasm/pkg/test/`, as `wasm-bindgen` leaves them: whoever has such a crate needs no other tool.
 fn own_domain() -> Result<()> {
+    let folder = project::client().join("pkg/test");
     let compiled = compile(OWN_DOMAIN, &["--lib"])?.join("own_entity.wasm");
-    let copy = project::client().join("pkg/test/own-entity.wasm");
-    fs::copy(&compiled, &copy).map(drop).with_context(|| format!("cannot write {}", copy.display()))
+    let step = Step {
+        stamp: folder.join(".bound-own"),
+        inputs: &[compiled.clone(), project::root().join("xtask/src/build_npm.rs")],
+        outputs: &[folder.join("own_entity_bg.wasm")],
+    };
+    step.run(|| make_glue(&compiled, &folder, "own_entity"))
 }
 
 /// The crate's own tests in a browser, with the crate as frontends in Rust have it, in `client-wasm/pkg/browser-test/`.
