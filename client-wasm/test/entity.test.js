@@ -6,7 +6,7 @@ import test from 'node:test';
 import { HighwaterError } from 'highwater';
 import { domain } from 'highwater/domain';
 import { load } from 'highwater/domain/url';
-import { append, CommandServer } from './command_server.js';
+import { CommandServer } from './command_server.js';
 import { position } from './log_server.js';
 import { until } from './watch.js';
 
@@ -138,7 +138,7 @@ test('a conditional command is meant for the state that shows', async (t) => {
   assert.equal(store.getSnapshot().state.phase, 'in_correction');
   await first.acknowledged;
   await assert.rejects(second.confirmed, ({ code }) => code === 'in_correction');
-  assert.deepEqual(server.commands.map(({ headers }) => headers['if-match']).slice(0, 2), ['"k3x9q7ma.1"', '"k3x9q7ma.2"']);
+  assert.deepEqual(server.commands.map(({ headers }) => headers['if-match']).slice(1, 3), ['"k3x9q7ma.1"', '"k3x9q7ma.2"']);
   assert.equal(store.getSnapshot().confirmed.interventions, 1);
 });
 
@@ -179,10 +179,71 @@ test('a burst of events is folded without being read', async (t) => {
   assert.equal(confirmed.interventions, 2_000);
 });
 
+/** A house whose lamps may follow each other, and a client of it. */
+async function house(t, topics) {
+  const wasm = new URL('../pkg/test/own_entity_bg.wasm', import.meta.url);
+  const server = await CommandServer.start(t, { wasm });
+  const light = (lamp) => server.record({ stream: `house:1:lamps:${lamp}`, type: 'lamp.turned_on.v1', data: {} });
+  ['porch', 'porch', 'hall'].forEach(light);
+  server.record({ stream: 'house:1:lamps:hall', type: 'lamp.turned_off.v1', data: {} });
+  const client = server.connect({ domain: await load(wasm), topics });
+  const hall = client.entity('lamp', 'house:1:lamps:hall');
+  await until(hall, ({ status }) => status === 'current');
+  await server.isLive(client);
+  server.hold();
+  return { server, client, hall };
+}
+
+test('what a decision depends on is taken from the store that shows it', async (t) => {
+  const { server, client, hall } = await house(t, ['house:**']);
+  const porch = client.entity('lamp', 'house:1:lamps:porch');
+  await until(porch, ({ status }) => status === 'current');
+  const dispatched = hall.dispatch({ type: 'follow', data: { lamp: 'porch' } });
+  assert.equal(hall.getSnapshot().state.is_on, true);
+  server.record({ stream: 'house:1:lamps:porch', type: 'lamp.turned_off.v1', data: {} });
+  const { intents } = await until(hall, ({ state }) => !state.is_on);
+  assert.equal(intents.length, 1, 'it is decided again on what it depends on');
+  server.release();
+  await dispatched.confirmed;
+});
+
+test('what a decision depends on is read where no store shows it, and predicted then', async (t) => {
+  const { server, hall } = await house(t, ['house:**']);
+  const dispatched = hall.dispatch({ type: 'follow', data: { lamp: 'porch' } });
+  const { state, intents } = hall.getSnapshot();
+  assert.deepEqual([state.is_on, intents.length], [false, 1]);
+  await until(hall, ({ state }) => state.is_on);
+  server.release();
+  await dispatched.confirmed;
+  assert.equal(hall.getSnapshot().confirmed.is_on, true);
+});
+
+test('what depends on what can’t be had shows nothing, and is sent', async (t) => {
+  const { server, hall } = await house(t, ['house:1:lamps:hall']);
+  const dispatched = hall.dispatch({ type: 'follow', data: { lamp: 'porch' } });
+  assert.deepEqual([hall.getSnapshot().state.is_on, hall.getSnapshot().intents.length], [false, 1]);
+  server.release();
+  await dispatched.confirmed;
+  assert.equal(hall.getSnapshot().confirmed.is_on, true);
+});
+
+test('a store that is closed gives back what it holds, and still says what it showed last', async (t) => {
+  const { client, hall } = await house(t, ['house:**']);
+  hall.dispatch({ type: 'follow', data: { lamp: 'porch' } });
+  await until(hall, ({ state }) => state.is_on);
+  const last = hall.getSnapshot();
+  hall.close();
+  hall.close();
+  assert.equal(hall.getSnapshot(), last);
+  const again = client.entity('lamp', 'house:1:lamps:hall');
+  await until(again, ({ state }) => state.is_on);
+});
+
 test('somebody’s own entities are folded and decided as they were compiled', async (t) => {
-  const own = await load(new URL('../pkg/test/own_entity_bg.wasm', import.meta.url));
+  const wasm = new URL('../pkg/test/own_entity_bg.wasm', import.meta.url);
+  const own = await load(wasm);
   assert.ok(['lamp', 'task'].every((name) => own.entities.some((entity) => entity.name === name)));
-  const server = await CommandServer.start(t, { domain: own });
+  const server = await CommandServer.start(t, { wasm });
   const store = server.connect({ domain: own, topics: ['house:**'] }).entity('lamp', 'house:1:lamps:hall');
   await until(store, ({ status }) => status === 'current');
   const lit = store.dispatch({ type: 'turn_on' });
@@ -196,5 +257,3 @@ test('the file of Highwater’s own entities is the one that stands inline', asy
   const loaded = await load();
   assert.deepEqual(loaded.entities, domain.entities);
 });
-
-void append;

@@ -198,11 +198,8 @@ fn bind(client: &Path, module: &str, compiled: PathBuf) -> Result<()> {
 fn bundle(client: &Path) -> Result<()> {
     let mut inputs = vec![client.to_owned()];
     inputs.extend(MODULES.iter().flat_map(|module| [wasm(module), types(module)]));
-    let step = Step {
-        stamp: client.join("pkg/.bundled"),
-        inputs: &inputs,
-        outputs: &[client.join("dist"), bundle_notes()],
-    };
+    let step =
+        Step { stamp: client.join("pkg/.bundled"), inputs: &inputs, outputs: &[client.join("dist"), bundle_notes()] };
     step.run(|| process::run(setup::npm_command(client).args(["run", "build"])))
 }
 

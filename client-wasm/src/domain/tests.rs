@@ -78,7 +78,8 @@ fn a_command_moves_the_state_that_is_given_and_no_other() {
     let (mut domain, task) = opened();
     domain.apply(task, &json!([code(1, 1)]).to_string());
     let (before, copy) = (domain.snapshot(task), domain.copy(task).unwrap());
-    let told = read(&domain.decide(copy, &request(&json!({ "type": "report_bug", "data": { "bug": "…" } })).to_string()));
+    let told =
+        read(&domain.decide(copy, &request(&json!({ "type": "report_bug", "data": { "bug": "…" } })).to_string()));
     assert_eq!((&told["events"][0]["id"], &told["events"][0]["commandid"]), (&json!("command-1"), &json!("command-1")));
     assert_eq!(read(&domain.snapshot(copy))["state"]["pending_bugs"][0]["report"], "command-1");
     assert_eq!(read(&domain.snapshot(copy))["mark"]["revision"], 2);

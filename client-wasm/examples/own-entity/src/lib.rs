@@ -42,6 +42,13 @@ pub struct BulbChanged {
     pub watts: u32,
 }
 
+/// Be as another lamp of the house is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Follow {
+    /// The other lamp's id.
+    pub lamp: String,
+}
+
 /// What may be asked of a lamp.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
@@ -52,6 +59,8 @@ pub enum LampCommand {
     TurnOff(TurnedOff),
     /// Put another bulb in.
     ChangeBulb(BulbChanged),
+    /// Be as another one is.
+    Follow(Follow),
 }
 
 highwater_core::events! {
@@ -77,17 +86,19 @@ impl Decider for Lamp {
 
     fn decide(command: LampCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let lamp = context.own::<Self>()?.state();
-        let event: LampEvent = match command {
-            LampCommand::TurnOn(_) if lamp.is_on => return Ok(Vec::new()),
-            LampCommand::TurnOff(_) if !lamp.is_on => return Ok(Vec::new()),
+        match command {
+            LampCommand::TurnOn(_) => Ok(switch(lamp, true, context)),
+            LampCommand::TurnOff(_) => Ok(switch(lamp, false, context)),
             LampCommand::ChangeBulb(_) if lamp.is_on => {
-                return Err(Refusal::conflict("is_hot", "the lamp is on: turn it off first").into());
+                Err(Refusal::conflict("is_hot", "the lamp is on: turn it off first").into())
             }
-            LampCommand::TurnOn(data) => data.into(),
-            LampCommand::TurnOff(data) => data.into(),
-            LampCommand::ChangeBulb(data) => data.into(),
-        };
-        Ok(vec![context.event(event)])
+            LampCommand::ChangeBulb(data) => Ok(vec![context.event(LampEvent::from(data))]),
+            LampCommand::Follow(Follow { lamp: other }) => {
+                // Another stream: it is loaded, and has to be where it was when the event is recorded.
+                let other = context.of::<Self>(&context.beside("lamps", &other)?)?;
+                Ok(switch(lamp, other.state().is_on, context))
+            }
+        }
     }
 
     fn evolve(mut lamp: LampState, event: LampEvent, _: &Event) -> LampState {
@@ -100,6 +111,15 @@ impl Decider for Lamp {
             LampEvent::BulbChanged(_) => lamp.times = 0,
         }
         lamp
+    }
+}
+
+/// Nothing happens to a lamp that is so already.
+fn switch(lamp: &LampState, on: bool, context: &Context<'_>) -> Vec<NewEvent> {
+    match (lamp.is_on, on) {
+        (false, true) => vec![context.event(LampEvent::from(TurnedOn {}))],
+        (true, false) => vec![context.event(LampEvent::from(TurnedOff {}))],
+        _ => Vec::new(),
     }
 }
 
