@@ -11,6 +11,7 @@ pub mod domain;
 pub mod envelope;
 pub mod event;
 mod find;
+pub mod json;
 pub mod overlay;
 pub mod reconcile;
 pub mod sse;
@@ -20,7 +21,3 @@ pub mod time;
 pub mod topic;
 pub mod upcast;
 pub mod version;
-
-/// For [`events!`].
-#[doc(hidden)]
-pub use serde_json as json;

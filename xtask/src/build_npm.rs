@@ -121,19 +121,24 @@ fn types(module: &str) -> PathBuf {
 /// Compiles what `selection` says of a crate, and answers where cargo puts it; cargo knows what changed.
 fn compile(package: &str, selection: &[&str]) -> Result<PathBuf> {
     process::run(&mut cargo("build", package, selection)?)?;
-    Ok(wasm_target().join(WASM_TARGET).join("wasm"))
+    Ok(wasm_target().join(WASM_TARGET).join(profile(package)))
 }
 
 /// One of cargo's commands for what `selection` says of a crate.
 fn cargo(subcommand: &str, package: &str, selection: &[&str]) -> Result<Command> {
     let mut cargo = WasmToolchain::find_or_install()?.cargo(subcommand);
     cargo
-        .args(["--locked", "--profile", "wasm", "--package", package])
+        .args(["--locked", "--profile", profile(package), "--package", package])
         .args(selection)
         .arg("--target-dir")
         .arg(wasm_target())
         .env("CARGO_ENCODED_RUSTFLAGS", rustc_flags().join("\x1f"));
     Ok(cargo)
+}
+
+/// What the crate is compiled with.
+fn profile(package: &str) -> &'static str {
+    if package == CLIENT { "wasm" } else { "wasm-entities" }
 }
 
 /// Cargo's target folder for wasm: its flags are others than everybody else's.

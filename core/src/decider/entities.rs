@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
 use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
 use crate::{
     event::{EventId, NewEvent},
+    json::{self, Node},
     stream::StreamName,
     topic::{Topic, matches},
     version::{Revision, Version},
@@ -92,20 +90,19 @@ impl<D: Decider> Entity for Of<D> {
     }
 }
 
-/// Reads a command; one without data has none to give.
+/// Reads a command; one without data has none to give. Its type comes first, as then its data need not be kept until that is known.
 fn read_command<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Refusal> {
-    #[derive(Deserialize, Serialize)]
-    struct Command<'a> {
-        r#type: String,
-        #[serde(borrow, default)]
-        data: Option<&'a RawValue>,
-    }
     let invalid =
-        |error: serde_json::Error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}"));
-    let mut command: Command<'_> = serde_json::from_str(json).map_err(invalid)?;
-    command.data = command.data.or_else(|| serde_json::from_str("{}").ok());
-    let json = serde_json::to_string(&command).map_err(invalid)?;
-    serde_json::from_str(&json).map_err(invalid)
+        |error: json::Error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}"));
+    let Node::Object(mut members) = Node::read(json).map_err(invalid)? else {
+        return Err(Refusal::invalid("invalid_command", "the command can't be read: it is no object"));
+    };
+    if !members.iter().any(|(name, data)| name == "data" && *data != Node::Null) {
+        members.retain(|(name, _)| name != "data");
+        members.push(("data".into(), Node::Object(Vec::new())));
+    }
+    members.sort_by_key(|(name, _)| name != "type");
+    C::deserialize(&Node::Object(members)).map_err(invalid)
 }
 
 /// The entities that a program knows. Cloning is cheap.
