@@ -134,13 +134,13 @@ impl Domain {
 
     fn run(&mut self, number: usize, request: &Request) -> Result<Vec<NewEvent>, Rejection> {
         let mut streams = Streams::default();
-        for (stream, loaded) in request.loaded.iter().chain([(&request.stream, &number)]) {
+        for (stream, loaded) in request.loaded.iter().chain([&(request.stream.clone(), number)]) {
             if let Some(folded) = self.at(*loaded) {
                 streams.insert(stream.clone(), folded.boxed());
             }
         }
         let context = Context { stream: &request.stream, origin: &request.origin, now: request.now, streams: &streams };
-        let Decision { events, .. } = self.entities.decide(&request.entity, request.command.get(), &context)?;
+        let Decision { events, .. } = self.entities.decide(&request.entity, &request.command, &context)?;
         if let Some(folded) = self.at(number) {
             let own = events.iter().filter(|event| event.stream == request.stream);
             own.for_each(|event| predict(folded.as_mut(), event, request.now));

@@ -123,14 +123,14 @@ export class CommandServer {
   }
 
   #decide(entity, stream, id, { type, data, source, time, version, clock, causationid, correlationid }) {
-    const loaded = {};
+    const loaded = [];
     for (;;) {
-      const request = { entity, stream, command: { type, data }, id, source, time, version, clock, causationid, correlationid, now: time, loaded };
+      const request = { entity, stream, command: JSON.stringify({ type, data }), id, source, time, version, clock, causationid, correlationid, now: time, loaded };
       const decided = this.#domain.decide(this.number(stream), request);
       if (!decided.needs) {
         return decided;
       }
-      loaded[decided.needs] = this.number(decided.needs);
+      loaded.push([decided.needs, this.number(decided.needs)]);
     }
   }
 

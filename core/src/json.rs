@@ -6,6 +6,8 @@
 
 use std::{borrow::Cow, fmt, slice};
 
+#[cfg(target_family = "wasm")]
+use serde::de::Expected;
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -14,7 +16,62 @@ use serde::{
     },
     forward_to_deserialize_any,
 };
-pub use serde_json::{Error, value};
+/// Why a value is not written.
+pub use serde_json::Error as WriteError;
+pub use serde_json::value;
+
+#[cfg(target_family = "wasm")]
+const WRONG: &str = "it has a value that can't be";
+
+/// Why something is not read. In a browser it says less: what says more would have to be downloaded for every type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}{1}")]
+pub struct Error(Cow<'static, str>, &'static str);
+
+impl serde::de::Error for Error {
+    #[cfg(not(target_family = "wasm"))]
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string().into(), "")
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self(WRONG.into(), "")
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Self {
+        Self(WRONG.into(), "")
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Self {
+        Self(WRONG.into(), "")
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn invalid_length(_: usize, _: &dyn Expected) -> Self {
+        Self(WRONG.into(), "")
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
+        Self(WRONG.into(), "")
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
+        Self(WRONG.into(), "")
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self("it lacks ".into(), field)
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self("it has twice ".into(), field)
+    }
+}
 
 /// Reads a value.
 ///
@@ -51,7 +108,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// Where the text is none.
     pub fn read(text: &'a str) -> Result<Self, Error> {
-        serde_json::from_str(text)
+        serde_json::from_str(text).map_err(Error::custom)
     }
 
     /// A member of an object.

@@ -181,15 +181,16 @@ export class EntityFold implements Fold<unknown> {
   /** Decides on a state, which moves. What else that takes is loaded as far as it is there. */
   #decideOn(number: number, { id, stream, actor, time, intent }: IntentRecord): Decided {
     const { type, data, version, clock, causationId: causationid, correlationId: correlationid } = intent;
-    const loaded: Record<string, number> = {};
+    const loaded: [string, number][] = [];
+    const command = JSON.stringify({ type, data });
     for (;;) {
       const origin = { id, source: actor, time, version, clock, causationid, correlationid };
-      const decided = this.#module.decide(number, { entity: this.entity, stream, command: { type, data }, ...origin, now: time, loaded });
-      const other = 'needs' in decided && Object.keys(loaded).length < NEEDS_MAX ? this.#owner.other(decided.needs) : undefined;
-      if (!('needs' in decided) || other === undefined || decided.needs in loaded) {
+      const decided = this.#module.decide(number, { entity: this.entity, stream, command, ...origin, now: time, loaded });
+      const other = 'needs' in decided && loaded.length < NEEDS_MAX ? this.#owner.other(decided.needs) : undefined;
+      if (!('needs' in decided) || other === undefined) {
         return decided;
       }
-      loaded[decided.needs] = other;
+      loaded.push([decided.needs, other]);
     }
   }
 

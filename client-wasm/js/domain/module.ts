@@ -20,7 +20,8 @@ interface Exports {
 export interface Request {
   readonly entity: string;
   readonly stream: string;
-  readonly command: { readonly type: string; readonly data?: unknown };
+  /** As a text of its own. */
+  readonly command: string;
   readonly id: string;
   readonly source: string;
   readonly time?: string;
@@ -30,7 +31,7 @@ export interface Request {
   readonly correlationid?: string | undefined;
   readonly now: string;
   /** The numbers of other streams' states. */
-  readonly loaded: { readonly [stream: string]: number };
+  readonly loaded: readonly (readonly [stream: string, number: number])[];
 }
 
 export type Decided =

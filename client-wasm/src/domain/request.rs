@@ -1,28 +1,26 @@
 //! What JavaScript asks to have decided.
 
-use std::collections::BTreeMap;
-
 use highwater_core::{
     clock::VectorClock,
     decider::{Origin, Refusal, RefusalKind},
     event::{Actor, EventId},
+    json,
     stream::StreamName,
     time::Timestamp,
     version::Version,
 };
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 /// A command, checked.
 pub(super) struct Request {
     pub(super) entity: String,
     pub(super) stream: StreamName,
     /// `{"type":"…","data":{…}}`.
-    pub(super) command: Box<RawValue>,
+    pub(super) command: String,
     pub(super) origin: Origin,
     pub(super) now: Timestamp,
     /// The numbers of the states of other streams.
-    pub(super) loaded: BTreeMap<StreamName, usize>,
+    pub(super) loaded: Vec<(StreamName, usize)>,
 }
 
 /// The same as JSON; the origin's names are those of the event's attributes.
@@ -30,7 +28,8 @@ pub(super) struct Request {
 struct Text {
     entity: String,
     stream: StreamName,
-    command: Box<RawValue>,
+    /// As a text of its own.
+    command: String,
     id: EventId,
     source: String,
     time: Option<Timestamp>,
@@ -40,12 +39,12 @@ struct Text {
     correlationid: Option<EventId>,
     now: Timestamp,
     #[serde(default)]
-    loaded: BTreeMap<StreamName, usize>,
+    loaded: Vec<(StreamName, usize)>,
 }
 
 impl Request {
     pub(super) fn read(json: &str) -> Result<Self, Refusal> {
-        let text: Text = serde_json::from_str(json).map_err(invalid)?;
+        let text: Text = json::from_str(json).map_err(invalid)?;
         let clock = text.clock.map(|clock| clock.parse::<VectorClock>().map_err(invalid)).transpose()?;
         let origin = Origin {
             command_id: text.id,

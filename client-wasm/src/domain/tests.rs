@@ -22,7 +22,7 @@ fn code(revision: u32, version: u32) -> Value {
 
 fn request(command: &Value) -> Value {
     json!({
-        "entity": "task", "stream": STREAM, "command": command,
+        "entity": "task", "stream": STREAM, "command": command.to_string(),
         "id": "command-1", "source": "corrector", "now": "2026-11-21T10:00:01Z",
     })
 }

@@ -11,13 +11,13 @@ pub trait DomainEvent: Sized {
     fn kind(&self) -> &'static str;
 
     /// Reads an event's data. `None` for a type that is not among [`DomainEvent::TYPES`].
-    fn read(kind: &str, data: &str) -> Option<Result<Self, serde_json::Error>>;
+    fn read(kind: &str, data: &str) -> Option<Result<Self, crate::json::Error>>;
 
     /// The event's data.
     ///
     /// # Errors
     /// Where a value is no JSON, such as a map whose keys are no texts.
-    fn data(&self) -> Result<Box<RawValue>, serde_json::Error>;
+    fn data(&self) -> Result<Box<RawValue>, crate::json::WriteError>;
 }
 
 /// Writes the enum of an entity's events and how they are read and written.
@@ -68,7 +68,7 @@ macro_rules! events {
                 }
             }
 
-            fn data(&self) -> Result<Box<$crate::json::value::RawValue>, $crate::json::Error> {
+            fn data(&self) -> Result<Box<$crate::json::value::RawValue>, $crate::json::WriteError> {
                 match self {
                     $(Self::$variant(data) => $crate::json::value::to_raw_value(data)),+
                 }
