@@ -11,6 +11,7 @@ pub mod domain;
 pub mod envelope;
 pub mod event;
 mod find;
+pub mod json;
 pub mod overlay;
 pub mod reconcile;
 pub mod sse;
@@ -24,6 +25,3 @@ pub mod version;
 /// For [`events!`].
 #[doc(hidden)]
 pub use serde;
-/// For [`events!`].
-#[doc(hidden)]
-pub use serde_json as json;

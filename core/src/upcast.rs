@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     decider::{Decider, DomainEvent},
     event::{Data, Event},
+    json,
 };
 
 /// One step: from one schema version of an event type to the next.
@@ -47,7 +48,7 @@ pub fn read<D: Decider>(event: &Event) -> Read<D::Event> {
     if steps.peek().is_none() {
         return Read::Unknown;
     }
-    let mut data = match serde_json::from_str(data) {
+    let mut data = match json::from_str(data) {
         Ok(data) => data,
         Err(error) => return unreadable(error),
     };
@@ -73,7 +74,7 @@ fn steps<D: Decider>(kind: &str) -> impl Iterator<Item = &'static Upcast> {
     })
 }
 
-fn unreadable<E>(error: serde_json::Error) -> Read<E> {
+fn unreadable<E>(error: json::Error) -> Read<E> {
     Read::Unreadable(error.to_string())
 }
 

@@ -1,7 +1,5 @@
 //! [`Context`]: all that a decision may depend on.
 
-use std::collections::BTreeMap;
-
 use super::{Decider, DomainEvent, Folded, Projection, Refusal, Rejection};
 use crate::{
     clock::VectorClock,
@@ -38,25 +36,32 @@ impl Origin {
     }
 }
 
-/// The states that are loaded, by stream.
+/// The states that are loaded, in the order of their streams. They are few.
 #[derive(Default)]
-pub struct Streams(BTreeMap<StreamName, Box<dyn Folded>>);
+pub struct Streams(Vec<(StreamName, Box<dyn Folded>)>);
 
 impl Streams {
     /// Adds a state.
     pub fn insert(&mut self, stream: StreamName, state: Box<dyn Folded>) {
-        self.0.insert(stream, state);
+        match self.find(&stream) {
+            Ok(at) => self.0[at].1 = state,
+            Err(at) => self.0.insert(at, (stream, state)),
+        }
     }
 
     /// The state of a stream, if it is loaded.
     #[must_use]
     pub fn get(&self, stream: &StreamName) -> Option<&dyn Folded> {
-        self.0.get(stream).map(AsRef::as_ref)
+        self.find(stream).ok().map(|at| self.0[at].1.as_ref())
     }
 
     /// All of them, in the order of their streams.
     pub fn iter(&self) -> impl Iterator<Item = (&StreamName, &dyn Folded)> {
         self.0.iter().map(|(stream, state)| (stream, state.as_ref()))
+    }
+
+    fn find(&self, stream: &StreamName) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.cmp(stream))
     }
 }
 
@@ -87,7 +92,7 @@ impl<'a> Context<'a> {
     /// # Errors
     /// [`Rejection::Needs`] where it is not loaded, [`Rejection::Refused`] where it is no stream of that entity.
     pub fn of<D: Decider>(&self, stream: &StreamName) -> Result<&'a Projection<D>, Rejection> {
-        let folded = self.streams.0.get(stream).ok_or_else(|| Rejection::Needs(stream.clone()))?;
+        let folded = self.streams.get(stream).ok_or_else(|| Rejection::Needs(stream.clone()))?;
         folded.as_any().downcast_ref().ok_or_else(|| {
             let detail = format!("'{stream}' is no stream of the entity {}: those are {}", D::ENTITY, D::STREAMS);
             Refusal::invalid("wrong_stream", detail).into()

@@ -1,13 +1,11 @@
 //! [`Entities`]: those that a program knows, by name and by stream.
 
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
-
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use std::{marker::PhantomData, sync::Arc};
 
 use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
 use crate::{
     event::{EventId, NewEvent},
+    json::{self, Node},
     stream::StreamName,
     topic::{Topic, matches},
     version::{Revision, Version},
@@ -92,25 +90,24 @@ impl<D: Decider> Entity for Of<D> {
     }
 }
 
-/// Reads a command; one without data has none to give.
+/// Reads a command; one without data has none to give. Its type comes first, as then its data need not be kept until that is known.
 fn read_command<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Refusal> {
-    #[derive(Deserialize, Serialize)]
-    struct Command<'a> {
-        r#type: String,
-        #[serde(borrow, default)]
-        data: Option<&'a RawValue>,
-    }
     let invalid =
-        |error: serde_json::Error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}"));
-    let mut command: Command<'_> = serde_json::from_str(json).map_err(invalid)?;
-    command.data = command.data.or_else(|| serde_json::from_str("{}").ok());
-    let json = serde_json::to_string(&command).map_err(invalid)?;
-    serde_json::from_str(&json).map_err(invalid)
+        |error: json::Error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}"));
+    let Node::Object(mut members) = Node::read(json).map_err(invalid)? else {
+        return Err(Refusal::invalid("invalid_command", "the command can't be read: it is no object"));
+    };
+    if !members.iter().any(|(name, data)| name == "data" && *data != Node::Null) {
+        members.retain(|(name, _)| name != "data");
+        members.push(("data".into(), Node::Object(Vec::new())));
+    }
+    members.sort_by_key(|(name, _)| name != "type");
+    C::deserialize(&Node::Object(members)).map_err(invalid)
 }
 
-/// The entities that a program knows. Cloning is cheap.
+/// The entities that a program knows, by name. Cloning is cheap.
 #[derive(Clone, Default)]
-pub struct Entities(Arc<BTreeMap<&'static str, Arc<dyn Entity>>>);
+pub struct Entities(Arc<Vec<Arc<dyn Entity>>>);
 
 impl Entities {
     /// None.
@@ -132,15 +129,16 @@ impl Entities {
             let overlap = Topic::new(other.streams()).is_ok_and(|other| overlap(&other, &topic));
             assert!(!overlap, "{} and {} may match the same stream", D::ENTITY, other.name());
         }
-        let mut all = BTreeMap::clone(&self.0);
-        all.insert(D::ENTITY, Arc::new(Of::<D>(PhantomData)));
+        let mut all = Vec::clone(&self.0);
+        let at = all.partition_point(|other| other.name() < D::ENTITY);
+        all.insert(at, Arc::new(Of::<D>(PhantomData)));
         Self(Arc::new(all))
     }
 
     /// The entity of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&dyn Entity> {
-        self.0.get(name).map(AsRef::as_ref)
+        self.iter().find(|entity| entity.name() == name)
     }
 
     /// The entity that a stream is of.
@@ -151,7 +149,7 @@ impl Entities {
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Entity> {
-        self.0.values().map(AsRef::as_ref)
+        self.0.iter().map(AsRef::as_ref)
     }
 
     /// Decides a command for a stream of an entity, and gives its events their ids: the first has the command's own.
@@ -189,11 +187,12 @@ impl Entities {
 
     /// A version rises by one, and by an event whose entity lets it.
     fn check_versions(&self, events: &[NewEvent], context: &Context<'_>) -> Result<(), Refusal> {
-        let mut raised: BTreeMap<&StreamName, Version> = BTreeMap::new();
+        let mut raised: Vec<(&StreamName, Version)> = Vec::new();
         for event in events {
             let Some(version) = event.version else { continue };
             let loaded = || context.streams.get(&event.stream).map_or(Version::ZERO, |state| state.mark().version);
-            let current = raised.get(&event.stream).copied().unwrap_or_else(loaded);
+            let last = raised.iter().rev().find(|(stream, _)| **stream == event.stream);
+            let current = last.map_or_else(loaded, |(_, version)| *version);
             if version <= current {
                 continue;
             }
@@ -202,13 +201,13 @@ impl Entities {
                 let detail = format!("version {version} of '{}' is not there yet: it is {current}", event.stream);
                 return Err(Refusal::conflict("unknown_version", detail));
             }
-            raised.insert(&event.stream, version);
+            raised.push((&event.stream, version));
         }
         Ok(())
     }
 
     fn names(&self) -> String {
-        self.0.keys().copied().collect::<Vec<_>>().join(", ")
+        self.iter().map(Entity::name).collect::<Vec<_>>().join(", ")
     }
 }
 

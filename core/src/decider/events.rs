@@ -3,6 +3,8 @@
 use serde::Deserializer;
 use serde_json::value::RawValue;
 
+use crate::json::{self, Node};
+
 /// What may happen to an entity: an enum with a variant for each type of event, written by [`events!`](crate::events).
 pub trait DomainEvent: Sized {
     /// The types, with their schema versions, such as `task.planned.v1`.
@@ -15,17 +17,18 @@ pub trait DomainEvent: Sized {
     fn deserialize<'de, S: Deserializer<'de>>(kind: &str, data: S) -> Option<Result<Self, S::Error>>;
 
     /// Reads an event's data, which is JSON. `None` for a type that is not among [`DomainEvent::TYPES`].
-    fn read(kind: &str, data: &str) -> Option<Result<Self, serde_json::Error>> {
-        let mut json = serde_json::Deserializer::from_str(data);
-        let event = Self::deserialize(kind, &mut json)?;
-        Some(event.and_then(|event| json.end().map(|()| event)))
+    fn read(kind: &str, data: &str) -> Option<Result<Self, json::Error>> {
+        if !Self::TYPES.contains(&kind) {
+            return None;
+        }
+        Node::read(data).map_or_else(|error| Some(Err(error)), |data| Self::deserialize(kind, &data))
     }
 
     /// The event's data.
     ///
     /// # Errors
     /// Where a value is no JSON, such as a map whose keys are no texts.
-    fn data(&self) -> Result<Box<RawValue>, serde_json::Error>;
+    fn data(&self) -> Result<Box<RawValue>, crate::json::WriteError>;
 }
 
 /// Writes the enum of an entity's events and how they are read and written.
@@ -79,7 +82,7 @@ macro_rules! events {
                 }
             }
 
-            fn data(&self) -> Result<Box<$crate::json::value::RawValue>, $crate::json::Error> {
+            fn data(&self) -> Result<Box<$crate::json::value::RawValue>, $crate::json::WriteError> {
                 match self {
                     $(Self::$variant(data) => $crate::json::value::to_raw_value(data)),+
                 }

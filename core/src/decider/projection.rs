@@ -8,12 +8,13 @@ use serde_json::value::RawValue;
 use super::Decider;
 use crate::{
     event::Event,
+    json::{self, Node},
     upcast::{self, Read},
     version::{HighWater, Revision},
 };
 
 /// The state of a stream, and how far it has come. As JSON it is a snapshot.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 #[serde(bound = "")]
 pub struct Projection<D: Decider> {
     /// [`Decider::SCHEMA`] when it was made.
@@ -88,16 +89,19 @@ impl<D: Decider> Projection<D> {
     /// # Errors
     /// [`InvalidSnapshot`]: then all events have to be read again.
     pub fn restore(json: &str) -> Result<Self, InvalidSnapshot> {
-        #[derive(Deserialize)]
-        struct Head {
-            schema: u32,
-        }
-        let unreadable = |error: serde_json::Error| InvalidSnapshot::Unreadable(error.to_string());
-        let Head { schema } = serde_json::from_str(json).map_err(unreadable)?;
+        let unreadable = |error: json::Error| InvalidSnapshot::Unreadable(error.to_string());
+        let snapshot = Node::read(json).map_err(unreadable)?;
+        let member = |name| snapshot.get(name).unwrap_or(&Node::Null);
+        let schema = u32::deserialize(member("schema")).map_err(unreadable)?;
         if schema != D::SCHEMA {
             return Err(InvalidSnapshot::Schema { found: schema, current: D::SCHEMA });
         }
-        serde_json::from_str(json).map_err(unreadable)
+        Ok(Self {
+            schema,
+            mark: HighWater::deserialize(member("mark")).map_err(unreadable)?,
+            set_aside: SetAside::deserialize(member("set_aside")).map_err(unreadable)?,
+            state: D::State::deserialize(member("state")).map_err(unreadable)?,
+        })
     }
 
     /// What is so.
