@@ -1,6 +1,6 @@
 //! How the server is put together: [`app`] makes a router of what [`AppState`] holds.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use axum::Router;
 use highwater_core::{
@@ -15,6 +15,7 @@ use crate::{
     broker::EventBroker,
     commands::Commands,
     config::Settings,
+    projection::{Lists, ListsOptions, OpenError},
     routes::{self, Intake},
     serve::Caps,
     states::States,
@@ -29,6 +30,8 @@ pub struct AppState {
     /// For reading pages. What is appended or followed goes through the broker.
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) broker: EventBroker,
+    /// What entities' streams come to, to be listed; `None` where none are kept.
+    pub(crate) lists: Option<Lists>,
     /// Of the entities whose streams take commands only.
     pub(crate) states: States,
     pub(crate) commands: Commands,
@@ -62,6 +65,7 @@ impl AppState {
             store: Arc::clone(broker.store()),
             commands: Commands::new(broker.clone(), states.clone()),
             states,
+            lists: None,
             broker,
             limits: settings.limits(),
             draining: shutdown.clone(),
@@ -105,6 +109,24 @@ impl AppState {
     #[must_use]
     pub fn commands(&self) -> &Commands {
         &self.commands
+    }
+
+    /// Keeps lists of its entities' streams in this file, which is made where it is missing. To be called after
+    /// [`with_entities`](Self::with_entities), on the runtime that is running. Whoever serves by other means than
+    /// [`serve::run`](crate::serve::run) closes the [lists](Self::lists) before the broker.
+    ///
+    /// # Errors
+    /// [`OpenError`] where the file can't be used.
+    pub fn with_lists(self, path: &Path) -> Result<Self, OpenError> {
+        let options = ListsOptions::from(&*self.settings);
+        let lists = Lists::start(&self.broker, self.states.entities().clone(), path, &options)?;
+        Ok(Self { lists: Some(lists), ..self })
+    }
+
+    /// The lists, where they are kept.
+    #[must_use]
+    pub fn lists(&self) -> Option<&Lists> {
+        self.lists.as_ref()
     }
 
     /// Where programs that mount the routes append and subscribe themselves.

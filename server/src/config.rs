@@ -154,6 +154,10 @@ settings! {
 
     /// File with the secret of Telegram's webhook, as `setWebhook` was told it; without it there is no webhook
     telegram_secret_file ("HIGHWATER_TELEGRAM_SECRET_FILE"): PathBuf = PathBuf::new(),
+    /// The most events that the lists take into one transaction
+    lists_batch_events_max ("HIGHWATER_LISTS_BATCH_EVENTS_MAX"): usize = 500,
+    /// The most events that the lists set aside by name because they can't be folded
+    lists_set_aside_max ("HIGHWATER_LISTS_SET_ASIDE_MAX"): usize = 1_000,
 
     /// Which log lines are wanted: a level, or targets and levels such as info,highwater_server=debug
     log ("HIGHWATER_LOG"): String = "info".to_owned(),

@@ -19,6 +19,7 @@ pub mod guard;
 mod now;
 mod openapi;
 mod page;
+pub mod projection;
 #[cfg(feature = "cli")]
 mod remote;
 mod routes;

@@ -126,16 +126,11 @@ impl<D: Decider> Projection<D> {
 
     /// Takes the next event of the stream: events have to be handed in by revision, without a hole.
     pub fn apply(&mut self, event: &Event) -> Applied {
-        let (mark, set_aside) = (&mut self.mark, &mut self.set_aside);
-        if event.revision <= mark.revision {
-            return Applied::Duplicate;
+        let place = HighWater { revision: event.revision, version: event.version, sequence: event.sequence };
+        if let Some(unmoved) = self.gate(place) {
+            return unmoved;
         }
-        mark.revision = event.revision;
-        if event.version < mark.version {
-            set_aside.stale = set_aside.stale.saturating_add(1);
-            return Applied::Stale;
-        }
-        (mark.version, mark.sequence) = (event.version, event.sequence);
+        let set_aside = &mut self.set_aside;
         match upcast::read::<D>(event) {
             Read::Event(happened) => {
                 self.state = D::evolve(std::mem::take(&mut self.state), happened, event);
@@ -151,12 +146,38 @@ impl<D: Decider> Projection<D> {
             }
         }
     }
+
+    /// Goes past an event at this place that can't be handed in, as past one whose data can't be read: the mark moves, the state does not.
+    pub fn pass(&mut self, place: HighWater, reason: &str) -> Applied {
+        self.gate(place).unwrap_or_else(|| {
+            self.set_aside.unreadable = self.set_aside.unreadable.saturating_add(1);
+            Applied::Unreadable(reason.to_owned())
+        })
+    }
+
+    /// Moves the mark. What is not to move the state is told.
+    fn gate(&mut self, place: HighWater) -> Option<Applied> {
+        let (mark, set_aside) = (&mut self.mark, &mut self.set_aside);
+        if place.revision <= mark.revision {
+            return Some(Applied::Duplicate);
+        }
+        mark.revision = place.revision;
+        if place.version < mark.version {
+            set_aside.stale = set_aside.stale.saturating_add(1);
+            return Some(Applied::Stale);
+        }
+        (mark.version, mark.sequence) = (place.version, place.sequence);
+        None
+    }
 }
 
 /// A [`Projection`] of any entity.
 pub trait Folded: Any + Send + Sync {
     /// See [`Projection::apply`].
     fn apply(&mut self, event: &Event) -> Applied;
+
+    /// See [`Projection::pass`].
+    fn pass(&mut self, place: HighWater, reason: &str) -> Applied;
 
     /// See [`Projection::mark`].
     fn mark(&self) -> HighWater;
@@ -180,6 +201,10 @@ pub trait Folded: Any + Send + Sync {
 impl<D: Decider> Folded for Projection<D> {
     fn apply(&mut self, event: &Event) -> Applied {
         self.apply(event)
+    }
+
+    fn pass(&mut self, place: HighWater, reason: &str) -> Applied {
+        self.pass(place, reason)
     }
 
     fn mark(&self) -> HighWater {

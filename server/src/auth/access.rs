@@ -14,6 +14,9 @@ use tokio::time::Instant;
 use super::Unauthorized;
 use crate::error::Problem;
 
+/// What the names of the server's own streams begin with.
+const SERVERS_SEGMENT: &str = "highwater";
+
 /// Who asks: a token's subject. Cloning is cheap.
 pub type Principal = Arc<str>;
 
@@ -133,7 +136,8 @@ impl Access {
         self.0.read.as_ref().is_some_and(|granted| granted.matches(stream.as_str()))
     }
 
-    /// Whether these events may be appended: each to its stream, as its source.
+    /// Whether these events may be appended: each to its stream, as its source. What is appended to the server's own streams, operators ask
+    /// of it.
     ///
     /// # Errors
     /// [`Forbidden`] names the first that may not.
@@ -149,7 +153,9 @@ impl Access {
     /// # Errors
     /// [`Forbidden`] says what may not be.
     pub fn append_to(&self, stream: &StreamName, source: &Actor, index: usize) -> Result<(), Forbidden> {
-        if !self.0.append.as_ref().is_some_and(|granted| granted.matches(stream.as_str())) {
+        let is_granted = self.0.append.as_ref().is_some_and(|granted| granted.matches(stream.as_str()));
+        let is_servers = stream.segments().next() == Some(SERVERS_SEGMENT);
+        if !is_granted || is_servers && !self.0.operate {
             return Err(Forbidden::Append { index, stream: stream.clone() });
         }
         if !self.0.sources.contain(source) {
@@ -162,6 +168,17 @@ impl Access {
     #[must_use]
     pub fn may_import(&self) -> bool {
         self.0.import
+    }
+
+    /// Whether something may be asked for in an actor's name.
+    ///
+    /// # Errors
+    /// [`Forbidden`] where the token does not name that actor among its sources.
+    pub fn act_as(&self, actor: &Actor) -> Result<(), Forbidden> {
+        match self.0.sources.contain(actor) {
+            true => Ok(()),
+            false => Err(Forbidden::Source { index: 0, actor: actor.clone() }),
+        }
     }
 
     /// Whether what is told to operators may be seen.

@@ -16,6 +16,7 @@ use crate::{
     auth::{Auth, InvalidKeys},
     broker::EventBroker,
     config::{InvalidSetting, Overrides, Settings},
+    projection,
     serve::{self, Listener, Tls, TlsError},
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
 };
@@ -25,6 +26,8 @@ const OTHER_FILES: u64 = 128;
 
 /// Where in the data folder it stands how far work has come.
 const WORK_OFFSET_FILE: &str = "work.offset";
+/// In the data folder. All in it is derived from the log: it may be deleted at any time.
+const LISTS_FILE: &str = "lists.sqlite";
 
 /// Flags win over environment variables, those over the file, and that over the defaults.
 #[derive(clap::Args)]
@@ -56,6 +59,8 @@ pub(super) enum ServeError {
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
+    Lists(#[from] projection::OpenError),
+    #[error(transparent)]
     Logging(#[from] LoggingError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -72,7 +77,7 @@ impl ServeError {
             | Self::Keys(_)
             | Self::TelegramSecret { .. } => 2,
             Self::Listen { .. } => 3,
-            Self::Open(_) => 4,
+            Self::Open(_) | Self::Lists(_) => 4,
             Self::Signals(_) => 1,
         }
     }
@@ -106,13 +111,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
     }
     announce(&format!("listening on {scheme}://{address}"));
     let broker = EventBroker::connect(Arc::new(store), &settings);
-    let offset = settings.data.join(WORK_OFFSET_FILE);
+    let (lists, offset) = (settings.data.join(LISTS_FILE), settings.data.join(WORK_OFFSET_FILE));
     let mut state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
     if let Some(secret) = telegram_secret {
         state = state.with_telegram_secret(&secret);
     }
     let work = tokio::spawn(state.work().with_offset(offset).run());
-    serve::run(listener, state, shutdown).await;
+    serve::run(listener, state.with_lists(&lists)?, shutdown).await;
     let _ = work.await; // It ends with the broker.
     logging.end().await;
     Ok(())

@@ -65,6 +65,8 @@ impl Settings {
             ("stall_timeout_ms", self.stall_timeout_ms),
             ("http2_streams_max", self.http2_streams_max.into()),
             ("http2_ping_ms", self.http2_ping_ms),
+            ("lists_batch_events_max", self.lists_batch_events_max as u64),
+            ("lists_set_aside_max", self.lists_set_aside_max as u64),
             ("socket_subscriptions_max", self.socket_subscriptions_max as u64),
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {

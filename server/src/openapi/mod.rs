@@ -1,6 +1,7 @@
 //! What `/openapi.json` says: the HTTP surface as an OpenAPI 3.1 document, made of the settings that the server runs with
 //! and of the table of problems that it answers from.
 
+mod lists;
 mod operations;
 mod schemas;
 
@@ -43,9 +44,13 @@ enum Need {
 #[must_use]
 pub(crate) fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in operations::all(settings) {
+    for operation in operations::all(settings).into_iter().chain(lists::operations(settings)) {
         let path = paths.entry(operation.path).or_default();
         path.insert(operation.method.to_owned(), operation.value(asks_for_tokens));
+    }
+    let mut schemas = schemas::all(settings);
+    if let (Value::Object(all), Value::Object(lists)) = (&mut schemas, lists::schemas()) {
+        all.extend(lists);
     }
     json!({
         "openapi": "3.1.0",
@@ -66,7 +71,7 @@ pub(crate) fn document(settings: &Settings, asks_for_tokens: bool) -> Value {
         ],
         "paths": paths,
         "components": {
-            "schemas": schemas::all(settings),
+            "schemas": schemas,
             "securitySchemes": {
                 "token": {
                     "type": "http",

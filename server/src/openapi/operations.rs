@@ -10,7 +10,7 @@ use crate::{
     telemetry,
 };
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// How an append fails, wherever it goes.
 const APPEND_PROBLEMS: [Kind; 14] = [
     kind::INVALID_REQUEST,
@@ -111,7 +111,7 @@ fn read_log(settings: &Settings) -> Operation {
 }
 
 /// How a read fails, whatever it reads.
-const READ_PROBLEMS: [Kind; 5] =
+pub(super) const READ_PROBLEMS: [Kind; 5] =
     [kind::INVALID_REQUEST, kind::EPOCH_CHANGED, kind::OVERLOADED, kind::UNAVAILABLE, kind::BEHIND];
 
 fn read_stream(settings: &Settings) -> Operation {
@@ -288,13 +288,13 @@ fn stream() -> Value {
         "example": "space:42:tasks:task-abc" })
 }
 
-fn limit(settings: &Settings) -> Value {
+pub(super) fn limit(settings: &Settings) -> Value {
     let description =
         format!("The most events of the page. What is above {} is lowered to it.", settings.page_events_max);
     query("limit", &description, json!({ "type": "integer", "minimum": 1, "default": settings.page_events_default }))
 }
 
-fn min_position() -> Value {
+pub(super) fn min_position() -> Value {
     header_parameter(
         "Highwater-Min-Position",
         "What the answer must have seen: a server that is behind it waits a while, then answers 503.",
@@ -306,11 +306,11 @@ fn if_none_match() -> Value {
     header_parameter("If-None-Match", "ETags that the reader has.", json!({ "type": "string" }))
 }
 
-fn query(name: &str, description: &str, schema: Value) -> Value {
+pub(super) fn query(name: &str, description: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "query", "description": description, "schema": schema })
 }
 
-fn header_parameter(name: &str, description: &str, schema: Value) -> Value {
+pub(super) fn header_parameter(name: &str, description: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "header", "description": description, "schema": schema })
 }
 
@@ -318,6 +318,6 @@ fn header(description: &str) -> Value {
     json!({ "description": description, "schema": { "type": "string" } })
 }
 
-fn required(description: &str) -> Value {
+pub(super) fn required(description: &str) -> Value {
     json!({ "description": description, "required": true, "schema": { "type": "string" } })
 }

@@ -8,10 +8,12 @@ mod body;
 mod command;
 mod health;
 mod intake;
+mod lists;
 mod log;
 mod metrics;
 mod openapi;
 mod precondition;
+mod projections;
 mod query;
 mod read;
 mod session;
@@ -43,6 +45,11 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v1/commands/{entity}/{stream}", post(command::give).layer(count.clone()))
         .merge(api::commands().layer(count))
         .route("/v1/ws", get(socket::upgrade))
+        .route("/v1/entities/{entity}", get(lists::read))
+        .route("/v1/projections", get(projections::read))
+        .route("/v1/projections/{name}/rebuild", post(projections::rebuild))
+        .route("/v1/projections/{name}/set-aside/{sequence}/retry", post(projections::retry))
+        .route("/v1/projections/{name}/set-aside/{sequence}/discard", post(projections::discard))
         .route("/metrics", get(metrics::read))
         .route("/v1/session", post(session::begin))
         // Only what stands above asks who may.

@@ -15,6 +15,7 @@ use crate::{
     app::AppState,
     error::Problem,
     feed::Lost,
+    projection::Lists,
     store::{ReadLimit, Stored},
 };
 
@@ -32,8 +33,38 @@ pub(super) fn page_limit(state: &AppState, query: &mut Query) -> Result<ReadLimi
 
 /// Waits until this server has what the reader insists on (`Highwater-Min-Position`), but not long.
 pub(super) async fn reach_min_position(state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(wanted) = min_position(state, headers)? else { return Ok(()) };
+    let mut head = state.store.head();
+    let reached = async { head.wait_for(|head| *head >= wanted).await.is_ok() };
+    patiently(state, reached, || state.head()).await
+}
+
+/// Waits until the lists have come to what the reader insists on, but not long.
+pub(super) async fn reach_min_position_of(lists: &Lists, state: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(wanted) = min_position(state, headers)? else { return Ok(()) };
+    let reached = async { lists.wait_for(wanted).await.is_ok() };
+    patiently(state, reached, || lists.position()).await
+}
+
+async fn patiently(
+    state: &AppState,
+    reached: impl Future<Output = bool>,
+    at: impl Fn() -> Sequence,
+) -> Result<(), Problem> {
+    let patience = Duration::from_millis(state.settings.min_position_wait_ms);
+    tokio::select! {
+        reached = timeout(patience, reached) => match reached {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Problem::Behind { head: state.position(at()) }),
+        },
+        () = state.shutdown.cancelled() => Err(Problem::ShuttingDown),
+    }
+}
+
+/// What the reader insists on.
+fn min_position(state: &AppState, headers: &HeaderMap) -> Result<Option<Sequence>, Problem> {
     let mut given = headers.get_all(MIN_POSITION).iter();
-    let Some(value) = given.next() else { return Ok(()) };
+    let Some(value) = given.next() else { return Ok(None) };
     let wanted: Option<Position> = value.to_str().ok().and_then(|text| text.parse().ok());
     let (Some(wanted), None) = (wanted, given.next()) else {
         return Err(Problem::InvalidRequest("Highwater-Min-Position must be a position, such as k3x9q7ma-42".into()));
@@ -41,16 +72,7 @@ pub(super) async fn reach_min_position(state: &AppState, headers: &HeaderMap) ->
     if wanted.epoch != state.store.epoch() {
         return Err(lost(state, Lost { reason: ResetReason::EpochChanged, resume: Sequence::ZERO }));
     }
-    let mut head = state.store.head();
-    let reached = head.wait_for(|head| *head >= wanted.sequence);
-    let patience = Duration::from_millis(state.settings.min_position_wait_ms);
-    tokio::select! {
-        reached = timeout(patience, reached) => match reached {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Problem::Behind { head: state.position(state.head()) }),
-        },
-        () = state.shutdown.cancelled() => Err(Problem::ShuttingDown),
-    }
+    Ok(Some(wanted.sequence))
 }
 
 /// The problem of a cursor that is of no use.

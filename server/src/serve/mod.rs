@@ -41,6 +41,7 @@ use crate::{
 /// subscribers, finishes the requests under way as long as `shutdown_grace_ms` allows, and closes its broker.
 pub async fn run(listener: Listener, mut state: AppState, shutdown: CancellationToken) {
     let (broker, ending) = (state.broker.clone(), state.shutdown.clone());
+    let lists = state.lists.clone();
     let drain_delay = Duration::from_millis(state.settings.drain_delay_ms);
     state.draining = shutdown.clone();
     state.on_loopback = listener.is_on_loopback();
@@ -51,6 +52,9 @@ pub async fn run(listener: Listener, mut state: AppState, shutdown: Cancellation
     };
     let served = Served { sockets: broker.sockets(), metrics: state.metrics.http.clone(), router: app(state) };
     tokio::join!(serve(listener, served, ending.clone()), delayed);
+    if let Some(lists) = lists {
+        lists.close().await;
+    }
     broker.close().await;
 }
 

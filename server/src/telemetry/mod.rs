@@ -12,6 +12,7 @@ mod gauge;
 mod http;
 mod intake;
 mod label;
+mod lists;
 mod process;
 mod store;
 mod trace;
@@ -29,6 +30,7 @@ pub use self::{
     gauge::Held,
     http::{ConnectionId, HttpMetrics, Refused, Wire},
     intake::IntakeMetrics,
+    lists::ListsMetrics,
     store::StoreMetrics,
     trace::TraceParent,
 };
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub feed: FeedMetrics,
     /// What carries events between servers.
     pub broker: BrokerMetrics,
+    /// The lists that are kept of entities' streams.
+    pub lists: ListsMetrics,
     /// Requests and connections.
     pub http: HttpMetrics,
     registry: Registry,
@@ -58,6 +62,7 @@ impl Metrics {
     pub fn new(store: StoreMetrics) -> Self {
         let (intake, feed) = (IntakeMetrics::default(), FeedMetrics::default());
         let (broker, http) = (BrokerMetrics::default(), HttpMetrics::default());
+        let lists = ListsMetrics::default();
         let mut registry = Registry::default();
         process::register(&mut registry);
         let ours = registry.sub_registry_with_prefix("highwater");
@@ -66,8 +71,9 @@ impl Metrics {
         intake.register(ours);
         feed.register(ours.sub_registry_with_prefix("feed"));
         broker.register(ours.sub_registry_with_prefix("broker"));
+        lists.register(ours.sub_registry_with_prefix("lists"));
         http.register(ours.sub_registry_with_prefix("http"));
-        Self { store, intake, feed, broker, http, registry }
+        Self { store, intake, feed, broker, lists, http, registry }
     }
 
     /// All of it in Prometheus' text format, version 0.0.4, which every scraper reads.

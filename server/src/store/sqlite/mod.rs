@@ -45,10 +45,10 @@ use self::{
     append::Tail,
     lock::FolderLock,
     queue::{Failing, Queue},
-    reader::Readers,
     witness::{Testimony, Witness},
     writer::Writer,
 };
+pub(crate) use self::{reader::Readers, schema::connect};
 use super::{
     CommandIdentity, Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, RecordedCommand, StreamPage,
     Unavailable,

@@ -15,7 +15,7 @@ use crate::store::Unavailable;
 const READERS_MAX: u32 = 4;
 
 /// The pool.
-pub(super) struct Readers {
+pub(crate) struct Readers {
     database: PathBuf,
     idle: Mutex<Vec<Connection>>,
     turns: Arc<Semaphore>,
@@ -23,7 +23,7 @@ pub(super) struct Readers {
 
 impl Readers {
     /// A pool for this database; connections are opened when they are needed.
-    pub(super) fn new(database: PathBuf) -> Self {
+    pub(crate) fn new(database: PathBuf) -> Self {
         Self { database, idle: Mutex::default(), turns: Arc::new(Semaphore::new(READERS_MAX as usize)) }
     }
 
@@ -31,7 +31,7 @@ impl Readers {
     ///
     /// # Errors
     /// [`Unavailable`] where the read fails or the pool is closed.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Unavailable> {
@@ -56,7 +56,7 @@ impl Readers {
     }
 
     /// Waits for the reads under way, refuses later ones and closes every connection.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         let all = self.turns.acquire_many(READERS_MAX).await;
         self.turns.close();
         drop(all);

@@ -130,7 +130,8 @@ pub(super) fn set_epoch(database: &Connection, epoch: Epoch) -> Result<()> {
     database.execute("UPDATE log SET epoch = ?", [epoch.as_str()]).map(|_| ())
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
+/// A connection, set up as all of them are.
+pub(crate) fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
     let database = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Without this, SQLite plans a statement anew when other values are bound to it, in case that would pay.
