@@ -1,6 +1,6 @@
 //! How the server is put together: [`app`] makes a router of what [`AppState`] holds.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZeroU32, path::Path, sync::Arc};
 
 use axum::Router;
 use highwater_core::{
@@ -127,6 +127,18 @@ impl AppState {
     #[must_use]
     pub fn lists(&self) -> Option<&Lists> {
         self.lists.as_ref()
+    }
+
+    /// Keeps snapshots of the states of long streams in this file, which is made where it is missing. The entities have to be known already.
+    #[must_use]
+    pub fn with_snapshots(self, file: &Path) -> Self {
+        match NonZeroU32::new(self.settings.snapshot_every_events) {
+            Some(every) => {
+                let states = self.states.with_snapshots(file, every);
+                Self { commands: Commands::new(self.broker.clone(), states.clone()), states, ..self }
+            }
+            None => self,
+        }
     }
 
     /// Where programs that mount the routes append and subscribe themselves.

@@ -158,6 +158,8 @@ settings! {
     lists_batch_events_max ("HIGHWATER_LISTS_BATCH_EVENTS_MAX"): usize = 500,
     /// The most events that the lists set aside by name because they can't be folded
     lists_set_aside_max ("HIGHWATER_LISTS_SET_ASIDE_MAX"): usize = 1_000,
+    /// How many events of an entity's stream lie between two snapshots of its state; 100 to 1000
+    snapshot_every_events ("HIGHWATER_SNAPSHOT_EVERY_EVENTS"): u32 = 500,
 
     /// Which log lines are wanted: a level, or targets and levels such as info,highwater_server=debug
     log ("HIGHWATER_LOG"): String = "info".to_owned(),

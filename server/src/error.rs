@@ -95,6 +95,9 @@ pub enum Problem {
     /// The stream has no event, or none that may be read: who may not read it is told no more.
     #[error("stream '{0}' has no event, or none for you to read")]
     UnknownStream(StreamName),
+    /// The stream is of no entity, so its events come to nothing that could be told.
+    #[error("stream '{0}' is of no entity that this server knows, so there is no state of it: read its events")]
+    NoEntity(StreamName),
     /// It is not known who asks.
     #[error("{0}")]
     Unauthorized(Unauthorized),
@@ -196,6 +199,7 @@ impl Problem {
             Self::Commit(C::Overloaded) | Self::Contended(_) | Self::Full(_) => kind::OVERLOADED,
             Self::Commit(C::Unavailable(_)) | Self::Unavailable(_) | Self::ShuttingDown => kind::UNAVAILABLE,
             Self::UnknownStream(_) => kind::UNKNOWN_STREAM,
+            Self::NoEntity(_) => kind::NO_ENTITY,
             Self::Unauthorized(_) => kind::UNAUTHORIZED,
             Self::Forbidden(_) => kind::FORBIDDEN,
             Self::ForeignOrigin(_) => kind::FOREIGN_ORIGIN,

@@ -144,12 +144,9 @@ mod tests {
             assert_eq!(find(path).map(|asset| asset.path), Some(*path));
             assert_ne!(content_type(path), "application/octet-stream", "{path}");
         }
-        for (short, path) in [
-            ("/", "/index.html"),
-            ("/docs", "/docs.html"),
-            ("/runs", "/runs.html"),
-            ("/task", "/task.html"),
-        ] {
+        for (short, path) in
+            [("/", "/index.html"), ("/docs", "/docs.html"), ("/runs", "/runs.html"), ("/task", "/task.html")]
+        {
             assert_eq!(find(short).map(|asset| asset.path), Some(path));
         }
         for outside in ["/../Cargo.toml", "//index.html", "/highwater", "/docs/", "/index", "/nothing/", ""] {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use highwater_core::decider::Entities;
 use highwater_server::{
     app::AppState,
     auth::Auth,
@@ -52,15 +53,25 @@ impl Server {
 
     /// Starts one on the log of an earlier one.
     pub async fn start_on(data: TempDir, settings: Settings) -> Self {
-        Self::begin(data, settings, None).await
+        Self::begin(data, settings, None, Entities::new()).await
+    }
+
+    /// Starts one with an empty log that serves these entities and keeps snapshots of their states beside the log.
+    pub async fn start_of(entities: Entities, settings: Settings) -> Self {
+        Self::start_of_on(tempfile::tempdir().expect("a folder for the log"), entities, settings).await
+    }
+
+    /// Starts such a one on the log of an earlier one.
+    pub async fn start_of_on(data: TempDir, entities: Entities, settings: Settings) -> Self {
+        Self::begin(data, settings, None, entities).await
     }
 
     /// Starts one with an empty log that speaks TLS.
     pub async fn start_tls(settings: Settings, tls: Tls) -> Self {
-        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls)).await
+        Self::begin(tempfile::tempdir().expect("a folder for the log"), settings, Some(tls), Entities::new()).await
     }
 
-    async fn begin(data: TempDir, settings: Settings, tls: Option<Tls>) -> Self {
+    async fn begin(data: TempDir, settings: Settings, tls: Option<Tls>, entities: Entities) -> Self {
         let options = StoreOptions { limits: settings.limits(), ..StoreOptions::default() };
         let store = Arc::new(SqliteStore::open(data.path(), options).expect("the log opens"));
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -74,7 +85,10 @@ impl Server {
         let (connections, shutdown) = (listener.connections().clone(), CancellationToken::new());
         let broker = EventBroker::connect(store, &settings);
         let auth = Auth::load(&settings).expect("good keys");
-        let state = AppState::new(broker.clone(), settings).with_auth(auth);
+        let mut state = AppState::new(broker.clone(), settings).with_auth(auth);
+        if entities.iter().next().is_some() {
+            state = state.with_entities(entities).with_snapshots(&data.path().join("snapshots.sqlite"));
+        }
         let running = tokio::spawn(serve::run(listener, state, shutdown.clone()));
         Self { url, data, broker, connections, shutdown, running }
     }

@@ -285,7 +285,15 @@ fn assert_forbidden(answer: &Answer) {
 /// new one has to be added to either.
 #[test]
 fn no_route_is_left_out() {
-    let held = ["/v1/events", "/v1/streams/{stream}", "/v1/ws", "/v1/session", "/metrics"];
+    let held = [
+        "/v1/events",
+        "/v1/streams/{stream}",
+        "/v1/streams/{stream}/state",
+        "/v1/streams/{stream}/snapshot",
+        "/v1/ws",
+        "/v1/session",
+        "/metrics",
+    ];
     let showing_nothing = ["/healthz", "/readyz", "/openapi.json"];
     let known: BTreeSet<_> = held.iter().chain(&showing_nothing).map(|route| (*route).to_owned()).collect();
     assert_eq!(routes(), known);

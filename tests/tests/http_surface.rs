@@ -7,6 +7,7 @@ use std::{
     process::Stdio,
 };
 
+use highwater_core::domain::entities;
 use highwater_server::config::Settings;
 use highwater_tests::{
     http::{EVENT, client, client_with, event, get, post},
@@ -37,7 +38,7 @@ const EVENT_STREAMS: [&str; 8] = [
 #[tokio::test]
 async fn every_answer_is_one_that_is_documented() {
     let Some(program) = program() else { return };
-    let server = Server::start_with(settings()).await;
+    let server = Server::start_of(entities(), settings()).await;
     fuzz(&program, &server, &EVERYTHING).await;
     holds_events(&client(), &server).await;
 }

@@ -59,6 +59,7 @@ mod sqlite {
             a_page_may_be_empty_and_go_on
             a_stream_is_read_by_revision
             a_cursor_above_the_head_brings_nothing
+            a_stream_is_found_at_any_moment
         }
         concurrency {
             many_producers_leave_no_hole

@@ -21,6 +21,8 @@ use crate::{
     store::sqlite::{OpenError, SqliteStore, StoreOptions},
 };
 
+/// Where snapshots are, in the data folder.
+const SNAPSHOTS_FILE: &str = "snapshots.sqlite";
 /// Open files that are no connections: the log, those to be refused, and what the process itself needs.
 const OTHER_FILES: u64 = 128;
 
@@ -110,9 +112,11 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
         scheme = "https";
     }
     announce(&format!("listening on {scheme}://{address}"));
+    let snapshots = settings.data.join(SNAPSHOTS_FILE);
     let broker = EventBroker::connect(Arc::new(store), &settings);
     let (lists, offset) = (settings.data.join(LISTS_FILE), settings.data.join(WORK_OFFSET_FILE));
     let mut state = AppState::new(broker, settings).with_auth(auth).with_entities(highwater_core::domain::entities());
+    state = state.with_snapshots(&snapshots);
     if let Some(secret) = telegram_secret {
         state = state.with_telegram_secret(&secret);
     }

@@ -29,6 +29,9 @@ const GOODBYE_RETRY_MS_CEILING: u64 = 60_000;
 /// Room for a browser's usual head at least, and a bound that is one.
 const HEADER_BYTES_RANGE: RangeInclusive<usize> = 1024..=1024 * 1024;
 
+/// More seldom, and a state of the past takes long to come to; more often, and the snapshots are larger than the log.
+const SNAPSHOT_EVENTS_RANGE: RangeInclusive<u32> = 100..=1_000;
+
 /// A setting has a value that it can't have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name} must be {rule}")]
@@ -119,6 +122,9 @@ impl Settings {
         if !HEADER_BYTES_RANGE.contains(&self.header_bytes_max) {
             return Err(InvalidSetting { name: "header_bytes_max", rule: "1024 to 1048576" });
         }
+        if !SNAPSHOT_EVENTS_RANGE.contains(&self.snapshot_every_events) {
+            return Err(InvalidSetting { name: "snapshot_every_events", rule: "100 to 1000" });
+        }
         match (self.tls_cert.as_os_str().is_empty(), self.tls_key.as_os_str().is_empty()) {
             (false, true) => return Err(InvalidSetting { name: "tls_key", rule: "given with tls_cert" }),
             (true, false) => return Err(InvalidSetting { name: "tls_cert", rule: "given with tls_key" }),
@@ -204,6 +210,10 @@ mod tests {
         for bytes in [HEADER_BYTES_RANGE.start() - 1, HEADER_BYTES_RANGE.end() + 1] {
             let head = Settings { header_bytes_max: bytes, ..Settings::default() };
             assert_eq!(head.check().unwrap_err().name, "header_bytes_max");
+        }
+        for events in [SNAPSHOT_EVENTS_RANGE.start() - 1, SNAPSHOT_EVENTS_RANGE.end() + 1] {
+            let snapshots = Settings { snapshot_every_events: events, ..Settings::default() };
+            assert_eq!(snapshots.check().unwrap_err().to_string(), "snapshot_every_events must be 100 to 1000");
         }
         let narrow = Settings { append_bytes_max: 1024, ..Settings::default() };
         assert_eq!(narrow.check().unwrap_err().name, "append_bytes_max");

@@ -36,6 +36,7 @@ kinds! {
     FOREIGN_ORIGIN: FORBIDDEN, "foreign_origin", "Not for another site's pages";
     UNKNOWN_STREAM: NOT_FOUND, "unknown_stream", "No such stream";
     UNKNOWN_ENTITY: NOT_FOUND, "unknown_entity", "No such thing";
+    NO_ENTITY: NOT_FOUND, "no_entity", "Not a stream of an entity";
     NOT_FOUND: NOT_FOUND, "not_found", "Nothing here";
     METHOD_NOT_ALLOWED: METHOD_NOT_ALLOWED, "method_not_allowed", "Not a method of this path";
     BODY_TIMEOUT: REQUEST_TIMEOUT, "body_timeout", "The body took too long";

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::store::{
-    Commit, CommitError, Committed, LogPage, StreamPage, Unavailable,
+    At, Commit, CommitError, Committed, LogPage, StreamPage, Unavailable,
     sqlite::{SqliteStore, StoreOptions},
 };
 use crate::telemetry::StoreMetrics;
@@ -384,6 +384,10 @@ impl EventStore for Log {
         limit: ReadLimit,
     ) -> Result<Option<StreamPage>, Unavailable> {
         self.store.read_stream(stream, from, limit).await
+    }
+
+    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
+        self.store.revision_at(stream, at).await
     }
 
     fn metrics(&self) -> StoreMetrics {

@@ -35,6 +35,8 @@ pub(super) fn all(settings: &Settings) -> Vec<Operation> {
         append("/v1/events", settings),
         read_stream(settings),
         append("/v1/streams/{stream}", settings),
+        read_state(),
+        store_snapshot(settings),
         socket(settings),
         begin_session(),
         end_session(),
@@ -144,6 +146,84 @@ fn read_stream(settings: &Settings) -> Operation {
         ],
         problems: [&[kind::INVALID_STREAM, kind::UNKNOWN_STREAM, kind::NOT_FOUND][..], &READ_PROBLEMS].concat(),
         access: Need::TokenOrCookie,
+    }
+}
+
+fn read_state() -> Operation {
+    let headers = json!({
+        "ETag": required("The stream as it was at that moment: `\"epoch.revision\"`."),
+        "Highwater-Position": required("The log's end."),
+        "Cache-Control": header("Not to be kept"),
+    });
+    let at = json!({ "oneOf": [
+        { "const": "now" },
+        { "type": "string", "pattern": "^[0-9]{1,16}$" },
+        { "type": "string", "format": "date-time" },
+        { "type": "string", "pattern": "^version:[0-9]{1,10}$" },
+    ], "default": "now" });
+    Operation {
+        path: "/v1/streams/{stream}/state",
+        method: "get",
+        tag: "read",
+        summary: "Read the state of an entity",
+        description: "What the events of a stream come to, for streams of the entities that the server knows. `position` is what the state \
+            is of: every event of the stream up to there is in it, and no other. A stream without events by then and one that may not be \
+            read answer alike."
+            .into(),
+        parameters: vec![
+            stream(),
+            query(
+                "at",
+                "The moment: `now`; a sequence, with all events up to it; a time, with all that was recorded by then; or \
+                 `version:N`, with all events before the first of a version above that.",
+                at,
+            ),
+            if_none_match(),
+            min_position(),
+        ],
+        body: None,
+        answers: vec![
+            (
+                200,
+                json!({ "description": "The state.", "headers": headers, "content": { JSON: { "schema": named("State") } } }),
+            ),
+            (304, json!({ "description": "The reader has the state of that revision.", "headers": headers })),
+        ],
+        problems: [
+            &[kind::INVALID_STREAM, kind::UNKNOWN_STREAM, kind::NO_ENTITY, kind::NOT_FOUND, kind::CURSOR_AHEAD][..],
+            &READ_PROBLEMS,
+        ]
+        .concat(),
+        access: Need::TokenOrCookie,
+    }
+}
+
+fn store_snapshot(settings: &Settings) -> Operation {
+    Operation {
+        path: "/v1/streams/{stream}/snapshot",
+        method: "post",
+        tag: "operate",
+        summary: "Store the state of an entity",
+        description: format!(
+            "As it is now, beside the snapshots that are made every {} events of a stream. It changes nothing but how long it takes \
+             to read states. Where tokens are asked for, for those that may `operate`, and read the stream.",
+            settings.snapshot_every_events,
+        ),
+        parameters: vec![stream()],
+        body: None,
+        answers: vec![(
+            200,
+            json!({ "description": "It is stored.", "content": { JSON: { "schema": named("Snapshot") } } }),
+        )],
+        problems: vec![
+            kind::INVALID_REQUEST,
+            kind::INVALID_STREAM,
+            kind::UNKNOWN_STREAM,
+            kind::NO_ENTITY,
+            kind::NOT_FOUND,
+            kind::UNAVAILABLE,
+        ],
+        access: Need::Token,
     }
 }
 

@@ -126,6 +126,41 @@ pub(super) fn all(settings: &Settings) -> Value {
             },
             "additionalProperties": false,
         },
+        "State": {
+            "type": "object",
+            "required": ["entity", "stream", "revision", "version", "sequence", "position", "set_aside", "state"],
+            "properties": {
+                "entity": { "type": "string", "description": "The entity's name." },
+                "stream": named("StreamName"),
+                "revision": { "description": "The last that is judged.", "$ref": "#/components/schemas/Revision" },
+                "version": number(Revision::MAX.get().into(), "The entity's own version."),
+                "sequence": { "description": "The highest that is applied.", "$ref": "#/components/schemas/Sequence" },
+                "position": { "description": "What the state is of.", "$ref": "#/components/schemas/Position" },
+                "set_aside": {
+                    "type": "object",
+                    "description": "Events that moved nothing: about an earlier version, of a type or schema version that the server \
+                        does not know, or with data that is not what their type says.",
+                    "required": ["stale", "unknown", "unreadable"],
+                    "properties": {
+                        "stale": { "type": "integer", "minimum": 0 },
+                        "unknown": { "type": "integer", "minimum": 0 },
+                        "unreadable": { "type": "integer", "minimum": 0 },
+                    },
+                    "additionalProperties": false,
+                },
+                "state": { "description": "The state itself, as its entity has it." },
+            },
+            "additionalProperties": false,
+        },
+        "Snapshot": {
+            "type": "object",
+            "required": ["stream", "revision"],
+            "properties": {
+                "stream": named("StreamName"),
+                "revision": { "description": "What it is of.", "$ref": "#/components/schemas/Revision" },
+            },
+            "additionalProperties": false,
+        },
         "Problem": {
             "type": "object",
             "description": "Why a request is refused (RFC 9457). Some kinds have members of their own.",

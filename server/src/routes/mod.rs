@@ -18,6 +18,7 @@ mod query;
 mod read;
 mod session;
 mod socket;
+mod state;
 mod stream;
 mod subscribe;
 
@@ -42,6 +43,8 @@ pub(crate) fn router(state: AppState) -> Router {
     let router = Router::new()
         .route("/v1/events", get(log::read).merge(post(append::to_log).layer(count.clone())))
         .route("/v1/streams/{stream}", get(stream::read).merge(post(append::to_stream).layer(count.clone())))
+        .route("/v1/streams/{stream}/state", get(state::read))
+        .route("/v1/streams/{stream}/snapshot", post(state::store))
         .route("/v1/commands/{entity}/{stream}", post(command::give).layer(count.clone()))
         .merge(api::commands().layer(count))
         .route("/v1/ws", get(socket::upgrade))

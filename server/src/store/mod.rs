@@ -1,5 +1,6 @@
 //! The log: [`EventStore`], what every store can do. The stores themselves lie beside each other in this folder.
 
+mod at;
 mod command;
 pub mod sqlite;
 
@@ -17,6 +18,7 @@ use highwater_core::{
 };
 use tokio::sync::watch;
 
+pub use self::at::{At, InvalidAt};
 pub use self::command::{CommandDigest, CommandIdentity, CommandKey, RecordedCommand, RecordedEvent};
 use crate::telemetry::{StoreMetrics, TraceParent};
 
@@ -64,6 +66,12 @@ pub trait EventStore: Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] where the log can't be read.
     async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable>;
+
+    /// Where a stream is at a moment: its last revision then. `None` where it has no event by then.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the log can't be read.
+    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable>;
 
     /// Whether appends can be stored. While the last one could not, this tries to write, so that it finds out by itself
     /// when that works again.

@@ -1,9 +1,14 @@
 //! Pages of the log and of one stream.
 
-use highwater_core::{topic::Topics, version::Sequence};
-use highwater_server::store::{EventStore, ReadLimit};
+use highwater_core::{
+    event::NewEvent,
+    time::Timestamp,
+    topic::Topics,
+    version::{Revision, Sequence},
+};
+use highwater_server::store::{At, EventStore, ReadLimit};
 
-use super::{NO_LIMIT, append, event, name, named, read, revision, sequence};
+use super::{NO_LIMIT, append, event, name, named, read, revision, sequence, version};
 
 /// 30 events on three streams in turn.
 async fn thirty(store: &dyn EventStore) {
@@ -94,4 +99,30 @@ pub(crate) async fn a_cursor_above_the_head_brings_nothing(store: &dyn EventStor
             assert_eq!((page.events.len(), page.next.get(), page.head.get()), (0, after, 30));
         }
     }
+}
+
+pub(crate) async fn a_stream_is_found_at_any_moment(store: &dyn EventStore) {
+    // Versions 1, 3, 2 (late), 3, 6 in a stream, and others before, between and after.
+    for about in [1, 3, 2, 3, 6] {
+        append(store, [event("b:x", "p")]).await.unwrap();
+        append(store, [NewEvent { version: Some(version(about)), ..event("a:x", "p") }]).await.unwrap();
+    }
+    append(store, [event("b:x", "p")]).await.unwrap();
+    let found = async |at: At| store.revision_at(&name("a:x"), at).await.unwrap().map(Revision::get);
+
+    assert_eq!(found(At::Now).await, Some(5));
+    for (at, revision) in [(0, None), (1, None), (2, Some(1)), (3, Some(1)), (4, Some(2)), (10, Some(5)), (99, Some(5))] {
+        assert_eq!(found(At::Sequence(sequence(at))).await, revision, "at sequence {at}");
+    }
+    for (at, revision) in [(0, None), (1, Some(1)), (2, Some(1)), (3, Some(4)), (5, Some(4)), (6, Some(5)), (7, Some(5))] {
+        assert_eq!(found(At::Version(version(at))).await, revision, "at version {at}");
+    }
+    let events = read(store, &["a:x"]).await;
+    for event in &events {
+        let by_then = events.iter().filter(|other| other.recorded_time <= event.recorded_time).count();
+        assert_eq!(found(At::Time(event.recorded_time)).await, Some(by_then as u32));
+    }
+    let just_before = Timestamp::from_unix_micros(events[0].recorded_time.unix_micros() - 1).unwrap();
+    assert_eq!(found(At::Time(just_before)).await, None);
+    assert_eq!(store.revision_at(&name("b:y"), At::Now).await.unwrap(), None);
 }

@@ -50,7 +50,7 @@ use self::{
 };
 pub(crate) use self::{reader::Readers, schema::connect};
 use super::{
-    CommandIdentity, Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, RecordedCommand, StreamPage,
+    At, CommandIdentity, Commit, CommitError, Committed, EventStore, LogPage, ReadLimit, RecordedCommand, StreamPage,
     Unavailable,
 };
 use crate::telemetry::StoreMetrics;
@@ -255,6 +255,11 @@ impl EventStore for SqliteStore {
     async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
         let head = self.visible_head();
         self.readers.read(move |database| read::command(database, identity, head)).await
+    }
+
+    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
+        let (stream, head) = (stream.clone(), self.visible_head());
+        self.readers.read(move |database| read::revision_at(database, &stream, at, head)).await
     }
 
     async fn check_writable(&self) -> Result<(), Unavailable> {

@@ -15,7 +15,7 @@ use highwater_core::{
 use rusqlite::{Connection, Result, Row};
 
 use super::rows::{self, StreamId, StreamMark, sql};
-use crate::store::{CommandIdentity, LogPage, ReadLimit, RecordedCommand, Stored, StreamPage};
+use crate::store::{At, CommandIdentity, LogPage, ReadLimit, RecordedCommand, Stored, StreamPage};
 
 /// How many events a read of patterns looks at, at most; the page then says how far it came.
 const SCANNED_EVENTS_MAX: usize = 10_000;
@@ -62,6 +62,30 @@ pub(super) fn stream(
         version: mark.version,
         head,
     }))
+}
+
+/// The last revision of a stream at a moment, as the log stands at the head.
+pub(super) fn revision_at(
+    database: &Connection,
+    name: &StreamName,
+    at: At,
+    head: Sequence,
+) -> Result<Option<Revision>> {
+    let Some(stream) = rows::stream_id(database, name.as_str())? else { return Ok(None) };
+    let Some(last) = mark_at_head(database, stream, head)? else { return Ok(None) };
+    let first = rows::first_revision(database, stream)?;
+    let later = first_where((first, last.revision), |revision| {
+        Ok(match at {
+            At::Now => false,
+            At::Sequence(at) => rows::sequence_at(database, stream, revision)? > at,
+            At::Time(at) => rows::recorded_at(database, stream, revision)? > at,
+            At::Version(at) => rows::mark_at(database, stream, revision)?.version > at,
+        })
+    })?;
+    Ok(match later {
+        None => Some(last.revision),
+        Some(later) => later.previous().filter(|revision| *revision >= first),
+    })
 }
 
 const EVENTS_OF_STREAM: &str =
@@ -146,7 +170,7 @@ fn merge(
 fn mark_at_head(database: &Connection, stream: StreamId, head: Sequence) -> Result<Option<StreamMark>> {
     let Some(last) = rows::last_mark(database, stream)? else { return Ok(None) };
     let Some(unseen) = first_after(database, stream, head, last)? else { return Ok(Some(last)) };
-    match unseen.get().checked_sub(1).and_then(|revision| Revision::new(revision.into()).ok()) {
+    match unseen.previous() {
         Some(revision) if revision >= rows::first_revision(database, stream)? => {
             rows::mark_at(database, stream, revision).map(Some)
         }
@@ -154,23 +178,32 @@ fn mark_at_head(database: &Connection, stream: StreamId, head: Sequence) -> Resu
     }
 }
 
-/// The first revision of a stream whose event lies above a sequence. Revisions have no holes and rise with the sequence,
-/// so a binary search over them finds it, and no index by sequence needs to be kept.
+/// The first revision of a stream whose event lies above a sequence. Revisions have no holes and rise with the sequence, so
+/// no index by sequence needs to be kept.
 fn first_after(database: &Connection, stream: StreamId, after: Sequence, last: StreamMark) -> Result<Option<Revision>> {
     if last.sequence <= after {
         return Ok(None);
     }
-    let (mut low, mut high) = (rows::first_revision(database, stream)?.get(), last.revision.get());
+    let first = rows::first_revision(database, stream)?;
+    first_where((first, last.revision), |revision| Ok(rows::sequence_at(database, stream, revision)? > after))
+}
+
+/// The first of these revisions of which something is so that is so of all after it, too: by a binary search.
+fn first_where(
+    (first, last): (Revision, Revision),
+    mut is_so: impl FnMut(Revision) -> Result<bool>,
+) -> Result<Option<Revision>> {
+    let revision = |number: u32| Revision::new(number.into()).map_err(|error| rows::malformed(0, error));
+    let (mut low, mut high) = (first.get(), last.get() + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        let revision = Revision::new(middle.into()).map_err(|error| rows::malformed(0, error))?;
-        if rows::sequence_at(database, stream, revision)? > after {
+        if is_so(revision(middle)?)? {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    Revision::new(low.into()).map(Some).map_err(|error| rows::malformed(0, error))
+    if low > last.get() { Ok(None) } else { revision(low).map(Some) }
 }
 
 /// Events gathered up to a limit, but at least one.

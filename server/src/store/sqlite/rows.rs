@@ -6,6 +6,7 @@ use highwater_core::{
     clock::VectorClock,
     envelope::parse_event,
     event::{Actor, EventId},
+    time::Timestamp,
     version::{Revision, Sequence, Version},
 };
 use rusqlite::{
@@ -117,6 +118,14 @@ pub(super) fn first_revision(database: &Connection, stream: StreamId) -> Result<
 pub(super) fn sequence_at(database: &Connection, stream: StreamId, revision: Revision) -> Result<Sequence> {
     let mut find = database.prepare_cached("SELECT sequence FROM events WHERE stream_id = ? AND revision = ?")?;
     find.query_row((stream.0, revision.get()), |row| sequence(row, 0))
+}
+
+/// When one of a stream's events was recorded.
+pub(super) fn recorded_at(database: &Connection, stream: StreamId, revision: Revision) -> Result<Timestamp> {
+    let mut find = database.prepare_cached("SELECT envelope FROM events WHERE stream_id = ? AND revision = ?")?;
+    let envelope: String = find.query_row((stream.0, revision.get()), |row| row.get(0))?;
+    let event = parse_event(envelope.as_bytes()).map_err(|error| malformed(0, error))?;
+    Ok(event.recorded_time)
 }
 
 /// The event of this source and id.
