@@ -13,7 +13,9 @@
 import { compareClocks, parseClock } from './clocks.js';
 
 export const LANES_MAX = 10;
-export const STEP = 44;
+/** How far apart two events are: so far at least, and so far at most where there are few. */
+export const STEP_MIN = 44;
+const STEP_MAX = 92;
 export const LANE_HEIGHT = 52;
 /** Above the first line, where the versions stand. */
 export const TOP = 26;
@@ -24,16 +26,18 @@ const ROLES = ['user', 'generator', 'tester', 'corrector'];
 
 /**
  * @param {readonly Entry[]} entries
+ * @param {number} [room]  How wide it may be without being scrolled.
  */
-export function layOut(entries) {
+export function layOut(entries, room = 0) {
   const lanes = lanesOf(entries);
+  const step = Math.min(STEP_MAX, Math.max(STEP_MIN, Math.floor(room / (entries.length + 0.5))));
   /** @type {Point[]} */
   const points = entries.map((entry, at) => {
     const { source, clock } = entry.event;
     const lane = Math.max(0, lanes.findIndex(({ actors }) => actors.includes(source)));
-    return { entry, lane, x: STEP * (at + 0.75), y: TOP + LANE_HEIGHT * (lane + 0.5), clock: parseClock(clock) };
+    return { entry, lane, x: step * (at + 0.75), y: TOP + LANE_HEIGHT * (lane + 0.5), clock: parseClock(clock) };
   });
-  const width = STEP * (entries.length + 0.5);
+  const width = Math.max(room, step * (entries.length + 0.5));
   return { lanes, points, arrows: arrowsOf(points), width, height: TOP + LANE_HEIGHT * lanes.length };
 }
 
@@ -94,7 +98,7 @@ function between(from, to) {
     return `M${round(x0)} ${y}Q${round(middle)} ${round(y - rise * 1.6)} ${round(x1)} ${y}${head(x1, y, x1 - middle, rise * 1.6)}`;
   }
   const [x0, x1] = [from.x + RADIUS, to.x - RADIUS - 2];
-  const bend = STEP * 0.5;
+  const bend = STEP_MIN * 0.5;
   return `M${round(x0)} ${from.y}C${round(x0 + bend)} ${from.y} ${round(x1 - bend)} ${to.y} ${round(x1)} ${to.y}${head(x1, to.y, 1, 0)}`;
 }
 

@@ -81,6 +81,9 @@ function mountHistory(stream) {
     requestAnimationFrame(() => draw());
   }
 
+  // How far apart the dots are follows from the room there is.
+  new ResizeObserver(drawSoon).observe(find('.track'));
+
   /** The place in the log whose state was asked for last. */
   let asked = 0;
   function draw() {

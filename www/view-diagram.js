@@ -7,7 +7,7 @@
  */
 
 import { find, make, makeSvg, setText } from './dom.js';
-import { LANE_HEIGHT, layOut, RADIUS, relationsTo, STEP, TOP } from './diagram.js';
+import { LANE_HEIGHT, layOut, RADIUS, relationsTo, STEP_MIN, TOP } from './diagram.js';
 import { clockTime, nounOf } from './words.js';
 
 const SPACE = 6;
@@ -39,7 +39,7 @@ export function mountDiagram(section, choose) {
   let isAtEnd = true;
 
   scroll.addEventListener('scroll', () => {
-    isAtEnd = scroll.scrollLeft + scroll.clientWidth >= scroll.scrollWidth - STEP;
+    isAtEnd = scroll.scrollLeft + scroll.clientWidth >= scroll.scrollWidth - STEP_MIN;
   });
   dots.addEventListener('click', ({ target }) => {
     const revision = revisionOf(target);
@@ -60,7 +60,7 @@ export function mountDiagram(section, choose) {
    * @param {number | null} chosen  A revision.
    */
   function draw(entries, chosen) {
-    const laid = layOut(entries);
+    const laid = layOut(entries, scroll.clientWidth);
     points = laid.points;
     const relations = relationsTo(points, chosen);
     svg.setAttribute('viewBox', `0 0 ${laid.width} ${laid.height}`);
@@ -107,7 +107,7 @@ export function mountDiagram(section, choose) {
     reveal(revision) {
       const point = points.find(({ entry }) => entry.event.revision === revision);
       if (!point) return;
-      const [left, right] = [point.x - 2 * STEP, point.x + 2 * STEP - scroll.clientWidth];
+      const [left, right] = [point.x - 2 * STEP_MIN, point.x + 2 * STEP_MIN - scroll.clientWidth];
       if (scroll.scrollLeft > left) scroll.scrollLeft = left;
       else if (scroll.scrollLeft < right) scroll.scrollLeft = right;
     },
@@ -160,7 +160,7 @@ function newArrow({ from, to, path }, chosen) {
 function newDot({ event, isStale }) {
   const element = makeSvg('g', { role: 'button', 'data-revision': event.revision });
   const title = makeSvg('title');
-  element.append(makeSvg('circle', { class: 'reach', r: STEP / 2 }), makeSvg('circle', { class: 'halo', r: RADIUS + 5 }),
+  element.append(makeSvg('circle', { class: 'reach', r: STEP_MIN / 2 }), makeSvg('circle', { class: 'halo', r: RADIUS + 5 }),
     makeSvg('rect', { class: 'core', x: -RADIUS, y: -RADIUS, width: 2 * RADIUS, height: 2 * RADIUS }), title);
 
   return {

@@ -104,7 +104,9 @@ function wordsOf(name) {
 
 /** @param {unknown} value */
 function valueOf(value) {
-  const text = clip(typeof value === 'string' ? value : JSON.stringify(value, null, 2) ?? '', FIELD_LIMIT_CHARS);
+  const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
+  const written = isList ? value.join(', ') || 'none' : typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+  const text = clip(written ?? '', FIELD_LIMIT_CHARS);
   const block = make('pre', '', make('code', '', text));
   block.tabIndex = 0; // it may be long enough to scroll
   return text.includes('\n') ? block : text;

@@ -2,7 +2,7 @@
  * A run, a proposal, a piece of knowledge: how it stands with what the user just did, what of that is not confirmed, what was refused and
  * why, and the buttons for what may be done next.
  *
- * @import { Client, EntityStore } from 'highwater'
+ * @import { EntityStore } from 'highwater'
  * @import { Action, Face, Values } from './review-words.js'
  */
 
