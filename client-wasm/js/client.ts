@@ -4,15 +4,17 @@ import { readTopic } from './adding.js';
 import { Audience } from './audience.js';
 import { Connection } from './connection.js';
 import type { Device } from './device/device.js';
-import { toError } from './error.js';
+import { HighwaterError, toError } from './error.js';
+import { type Deciders, type Fold, ReducerFold } from './fold.js';
 import { type IntentRecord, newId } from './intent.js';
 import { type Counts, Judge, Kind, PageKind, type Record } from './judge.js';
 import { Outbox } from './outbox.js';
 import { Positions } from './positions.js';
 import { type Settings, settings } from './settings.js';
+import type { StreamStore } from './store.js';
 import { Stores } from './stores.js';
 import { matches } from './topic.js';
-import type { After, Client, CloudEvent, Dispatched, Listeners, Lost, Notice, Options, Reset, StateOptions, Stats, Status, StatusChange, Store, Told, Unreadable } from './types.js';
+import type { After, Client, CloudEvent, Command, Dispatched, EntityStore, Listeners, Lost, Notice, Options, Reset, StateOptions, Stats, Status, StatusChange, Store, Told, Unreadable } from './types.js';
 
 /** Follows topics. What happened before a listener or iterator is added is not told to it; nothing happens before the next task. */
 export function connect<Data = unknown>(options: Options): Client<Data> {
@@ -37,6 +39,8 @@ class TopicsClient<Data> implements Client<Data> {
   /** Resolves when the tabs of the same name are found, or there are none. */
   readonly #joined: Promise<void>;
   #device: Device | undefined;
+  /** Those of the settings' domain, once they are needed. */
+  #deciders: Deciders | undefined;
   #actor: string;
   #status: StatusChange = { status: 'connecting' };
   #reconnects = 0;
@@ -102,14 +106,23 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   state<State, Data>(stream: string, options: StateOptions<State, Data>): Store<State> {
-    if (!this.topics.some((topic) => matches(topic, stream))) {
-      throw new TypeError(`${stream} is not among the topics of this client`);
+    return this.#open(stream, () => new ReducerFold(stream, options));
+  }
+
+  entity<State, Given extends Command>(entity: string, stream: string): EntityStore<State, Given> {
+    this.#deciders ??= this.#settings.domain?.start({
+      refusal: (status, problem) => new HighwaterError(status, problem),
+      open: (entity, stream) => {
+        const store = this.#follows(stream) && this.entity(entity, stream);
+        return store ? () => store.close() : undefined;
+      },
+      refresh: (stream) => this.#stores.refresh(stream),
+    });
+    const deciders = this.#deciders;
+    if (!deciders) {
+      throw new TypeError("connect was given no domain: import { domain } from 'highwater/domain'");
     }
-    const store = this.#stores.open(stream, options);
-    if (this.#last) {
-      store.end(this.#failure);
-    }
-    return store;
+    return this.#open(stream, () => deciders.fold(entity, stream)) as unknown as EntityStore<State, Given>;
   }
 
   async add(topic: string, options: { readonly after?: 'earliest' | 'latest' } = {}): Promise<void> {
@@ -217,6 +230,21 @@ class TopicsClient<Data> implements Client<Data> {
     } catch (thrown) {
       this.#audience.emit('storage', { error: toError(thrown) });
     }
+  }
+
+  #open<State>(stream: string, fold: () => Fold<State>): StreamStore<State> {
+    if (!this.#follows(stream)) {
+      throw new TypeError(`${stream} is not among the topics of this client`);
+    }
+    const store = this.#stores.open(stream, fold());
+    if (this.#last) {
+      store.end(this.#failure);
+    }
+    return store;
+  }
+
+  #follows(stream: string): boolean {
+    return this.topics.some((topic) => matches(topic, stream));
   }
 
   #follow(topics: readonly string[]): void {

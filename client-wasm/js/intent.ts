@@ -1,11 +1,13 @@
 /** Intents as they are stored, sent, and told to other tabs: plain data. */
 
-import type { CloudEvent, Intent } from './types.js';
+import type { CloudEvent, CommandOptions, Intent } from './types.js';
 
 export interface IntentRecord {
   readonly id: string;
   readonly stream: string;
-  intent: Intent;
+  /** The entity that it is a command of; left out, it is an event to append. */
+  readonly entity?: string;
+  intent: Intent & CommandOptions;
   actor: string;
   readonly time: string;
   /** Where its stream is to be, as an ETag's text, if it is conditional. */
@@ -14,15 +16,15 @@ export interface IntentRecord {
 }
 
 /** What a user means now. */
-export function newIntent(stream: string, intent: Intent, actor: string, expected: string | undefined): IntentRecord {
+export function newIntent(stream: string, entity: string | undefined, intent: Intent, actor: string, expected: string | undefined): IntentRecord {
   const record = { id: newId(), stream, intent, actor, time: new Date().toISOString() };
-  return expected === undefined ? record : { ...record, expected };
+  return { ...record, ...(entity !== undefined && { entity }), ...(expected !== undefined && { expected }) };
 }
 
 /** Where an intent is recorded. */
 export interface Recorded {
   readonly position: string;
-  /** Of its event; 0 where it has made none. */
+  /** Of its event, or the last of its events in its stream; 0 where it has made none there. */
   readonly revision: number;
 }
 

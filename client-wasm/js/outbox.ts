@@ -4,6 +4,7 @@
  */
 
 import { HighwaterError } from './error.js';
+import { type Prediction, spanOf } from './fold.js';
 import type { IntentRecord, Recorded } from './intent.js';
 import { Fate, type Judge, Kind, type Record } from './judge.js';
 import { type Answer, Sender } from './sender.js';
@@ -154,16 +155,16 @@ export class Outbox {
   }
 
   /** An event is there: states that fold it show its intent no more. */
-  arrived({ commandid, revision }: CloudEvent, position: string): void {
-    const kept = this.#kept.get(commandid as string);
+  arrived(event: CloudEvent, position: string): void {
+    const kept = this.#madeBy(event);
     if (kept) {
-      kept.record.recorded ??= { position, revision };
+      kept.record.recorded ??= { position, revision: event.revision };
     }
   }
 
   /** A verdict fell on an event that has arrived. */
-  judged({ commandid }: CloudEvent): void {
-    const kept = this.#kept.get(commandid as string);
+  judged(event: CloudEvent): void {
+    const kept = this.#madeBy(event);
     if (kept) {
       this.settle(this.#fate(kept, Fate.Judged));
     }
@@ -199,13 +200,18 @@ export class Outbox {
    * Something else came first in a stream, and a state has come as far: those of its intents that fail on top of it are refused, the
    * others expect it now, one after the other, and are sent again.
    */
-  rebase(stream: string, etag: (ahead: number) => string, failed: ReadonlyMap<string, Error>): void {
+  rebase(stream: string, etag: (ahead: number) => string, { failed, spans }: Prediction): void {
     const conflict = this.conflict(stream) ?? 0;
     const waiting = this.shown(stream).filter(({ stage }) => stage !== 'acknowledged');
     const refused = waiting.flatMap(({ id, record }) => (record.expected !== undefined && failed.has(id) ? [[id, failed.get(id) as Error] as const] : []));
+    let ahead = 0;
     const kept = waiting
       .filter(({ id }) => !refused.some(([other]) => other === id))
-      .map(({ id, record }, ahead) => [id, record.expected && etag(ahead)] as const);
+      .map(({ id, record }) => {
+        const expected = record.expected && etag(ahead);
+        ahead += spanOf(id, spans);
+        return [id, expected] as const;
+      });
     this.#owner.rebased({ stream, conflict, kept, refused });
   }
 
@@ -302,6 +308,12 @@ export class Outbox {
     } else {
       this.#fate(kept, Fate.Unknown);
     }
+  }
+
+  /** The intent that has made an event. What a command made in other streams says nothing of its own, which may be yet to come. */
+  #madeBy({ commandid, subject }: CloudEvent): Kept | undefined {
+    const kept = this.#kept.get(commandid as string);
+    return kept && (kept.record.entity === undefined || kept.record.stream === subject) ? kept : undefined;
   }
 
   #isOurs({ position }: Recorded): boolean {

@@ -1,4 +1,4 @@
-/** The requests to the server: the stream of events, pages of what is missing, and what is appended. */
+/** The requests to the server: the stream of events, pages of what is missing, and what is sent. */
 
 import { Disconnected, errorOf, ReplacedError, readText } from './error.js';
 import type { IntentRecord, Recorded } from './intent.js';
@@ -57,20 +57,36 @@ export async function readStreamPage(settings: Settings, stream: string, revisio
   return { page: await readText(response, PAGE_BYTES_MAX, progress), epoch: found };
 }
 
-/** Appends what is intended, and answers where it is recorded: the same again is answered as the first time. */
-export async function append(settings: Settings, { id, stream, actor, time, intent, expected }: IntentRecord, signal: AbortSignal): Promise<Recorded> {
-  const headers = new Headers({ 'content-type': 'application/cloudevents+json' });
+/** Sends what is intended, and answers where it is recorded: the same again is answered as the first time. */
+export async function submit(settings: Settings, record: IntentRecord, signal: AbortSignal): Promise<Recorded> {
+  const { entity, stream, expected } = record;
+  const headers = new Headers(entity === undefined ? { 'content-type': 'application/cloudevents+json' } : { 'content-type': 'application/json', 'idempotency-key': record.id });
   if (expected !== undefined) {
     headers.set(...expectation(expected));
   }
-  const { type, version, data } = intent;
-  const event = { specversion: '1.0', id, source: actor, type, time, commandid: id, version, datacontenttype: 'application/json', data };
-  const response = await send(settings, streamUrl(settings, stream), { method: 'POST', headers, body: JSON.stringify(event), signal });
+  const body = JSON.stringify(entity === undefined ? eventOf(record) : commandOf(record));
+  const url = entity === undefined ? streamUrl(settings, stream) : new URL(`v1/commands/${encodeURIComponent(entity)}/${encodeURIComponent(stream)}`, settings.base);
+  const response = await send(settings, url, { method: 'POST', headers, body, signal });
   if (response.status !== 201 && response.status !== 200) {
     throw await errorOf(response);
   }
-  const { position, events } = JSON.parse(await readText(response, PAGE_BYTES_MAX)) as { position: string; events: { revision: number }[] };
-  return { position, revision: events[0]?.revision ?? 0 };
+  const { position, events } = JSON.parse(await readText(response, PAGE_BYTES_MAX)) as Receipt;
+  const own = events.filter((event) => (event.stream ?? stream) === stream);
+  return { position, revision: own.at(-1)?.revision ?? 0 };
+}
+
+/** What is recorded, as the server answers. A command may have made events in several streams. */
+interface Receipt {
+  readonly position: string;
+  readonly events: readonly { readonly stream?: string; readonly revision: number }[];
+}
+
+function eventOf({ id, actor, time, intent: { type, version, data } }: IntentRecord): object {
+  return { specversion: '1.0', id, source: actor, type, time, commandid: id, version, datacontenttype: 'application/json', data };
+}
+
+function commandOf({ actor, time, intent: { type, data, version, clock, causationId, correlationId } }: IntentRecord): object {
+  return { type, data, source: actor, time, version, clock, causationid: causationId, correlationid: correlationId };
 }
 
 /** The precondition that a stream is where its ETag says: one without events has none yet. */

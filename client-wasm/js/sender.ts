@@ -2,7 +2,7 @@
 
 import { HighwaterError, toError } from './error.js';
 import type { IntentRecord, Recorded } from './intent.js';
-import { append } from './requests.js';
+import { submit } from './requests.js';
 import type { Settings } from './settings.js';
 import { backoffMs, sleep, whileHeard } from './timing.js';
 import type { Problem } from './types.js';
@@ -59,7 +59,7 @@ export class Sender {
   async #ask(record: IntentRecord, signal: AbortSignal): Promise<{ answer: Answer | undefined; retryAfterMs: number }> {
     const { id } = record;
     try {
-      const recorded = await whileHeard(this.#settings.connectTimeoutMs, signal, (progress) => append(this.#settings, record, progress.signal));
+      const recorded = await whileHeard(this.#settings.connectTimeoutMs, signal, (progress) => submit(this.#settings, record, progress.signal));
       // Of another log than the one that is followed: the connection will say so. Until then there is nothing to compare it with.
       return { answer: this.#isOurs(recorded) ? { id, recorded } : undefined, retryAfterMs: 0 };
     } catch (thrown) {

@@ -1,6 +1,6 @@
 /** The options of `connect`, checked and complete. */
 
-import type { Options } from './types.js';
+import type { Domain, Options } from './types.js';
 
 export interface Settings {
   readonly base: URL;
@@ -12,6 +12,7 @@ export interface Settings {
   readonly headers: () => Promise<Headers>;
   readonly name: string | undefined;
   readonly actor: string | undefined;
+  readonly domain: Domain | undefined;
   readonly intentsMax: number;
   readonly bufferEventsMax: number;
   readonly heldEventsMax: number;
@@ -44,6 +45,7 @@ export function settings(options: Options): Settings {
     },
     name: options.name,
     actor: options.actor,
+    domain: options.domain,
     intentsMax: limit(options, 'intentsMax', 256),
     bufferEventsMax: limit(options, 'bufferEventsMax', 1024),
     heldEventsMax: limit(options, 'heldEventsMax', 1024),

@@ -4,14 +4,14 @@
  */
 
 import { Disconnected, HighwaterError, MissingError, ReplacedError, toError } from './error.js';
-import { type IntentRecord, predicted } from './intent.js';
+import { type Confirmed, type Fold, type Prediction, spanOf } from './fold.js';
+import type { IntentRecord } from './intent.js';
 import { tellAll } from './listeners.js';
 import type { Entry } from './outbox.js';
-import { type Confirmed, predict } from './prediction.js';
 import { type Progress, readStreamPage, type StreamPage } from './requests.js';
 import type { Settings } from './settings.js';
 import { backoffMs, sleep, whileHeard } from './timing.js';
-import type { CloudEvent, Dispatched, Intent, Shown, Snapshot, StateOptions, Store, Unreadable } from './types.js';
+import type { CloudEvent, CommandOptions, Dispatched, Intent, Shown, Snapshot, Store, Unreadable } from './types.js';
 
 /** A state as it is stored. */
 export interface StoredState {
@@ -38,29 +38,31 @@ export interface StoreOwner {
   intend(intent: Intent, expected: string | undefined): IntentRecord;
   /** Sends it, or refuses it because of an error. */
   dispatch(record: IntentRecord, error?: Error): Dispatched;
-  /** What is confirmed may have moved, and these intents fail on top of it. */
-  moved(failed: ReadonlyMap<string, Error>): void;
+  /** What is confirmed may have moved, and this shows on top of it. */
+  moved(prediction: Prediction): void;
   closed(): void;
 }
 
-interface Page<Data> {
+interface Page {
   /** The log that it is of; empty where a stream without events does not say. */
   readonly epoch: string;
-  readonly events: CloudEvent<Data>[];
+  readonly events: CloudEvent[];
   /** The stream's last. */
   readonly revision: number;
 }
 
-export class StreamStore<State = unknown, Data = unknown> implements Store<State> {
+export class StreamStore<State = unknown> implements Store<State> {
   readonly stream: string;
-  readonly key: string;
-  readonly #options: StateOptions<State, Data>;
+  readonly fold: Fold<State>;
   readonly #settings: Settings;
   readonly #owner: StoreOwner;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<() => void>();
   #confirmed: Confirmed<State>;
-  #snapshot: Snapshot<State>;
+  #prediction: Prediction<State>;
+  #standing: Standing = { status: 'loading' };
+  /** Made when it is asked for. */
+  #snapshot: Snapshot<State> | undefined;
   /** The log that what is confirmed is of; empty while it is of none. */
   #epoch = '';
   /** How often it has begun anew. */
@@ -72,15 +74,13 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** Whether a page is to be read, after the one that is being read. */
   #isWanted = false;
 
-  constructor(stream: string, options: StateOptions<State, Data>, settings: Settings, owner: StoreOwner) {
+  constructor(stream: string, fold: Fold<State>, settings: Settings, owner: StoreOwner) {
     this.stream = stream;
-    // Another way to reduce makes another state of the same events.
-    this.key = options.key ?? `${stream} ${options.reduce}`;
-    this.#options = options;
+    this.fold = fold;
     this.#settings = settings;
     this.#owner = owner;
-    this.#confirmed = { state: options.initial, revision: 0, version: 0 };
-    this.#snapshot = this.#predict({ status: 'loading' }).snapshot;
+    this.#confirmed = fold.initial();
+    this.#prediction = fold.predict(this.#confirmed, owner.intents(), 'loading');
     void this.#restore();
   }
 
@@ -91,23 +91,36 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     return () => this.#listeners.delete(called);
   };
 
-  readonly getSnapshot = (): Snapshot<State> => this.#snapshot;
+  readonly getSnapshot = (): Snapshot<State> => {
+    this.#snapshot ??= this.#shown();
+    return this.#snapshot;
+  };
 
-  readonly dispatch = (intent: Intent): Dispatched => {
-    const { status, state, revision, version, intents } = this.#snapshot;
-    const record = this.#owner.intend(intent, intent.isConditional ? this.etag(intents.length) : undefined);
+  readonly dispatch = (given: Intent, options?: CommandOptions): Dispatched => {
+    const intent = { ...given, ...options };
+    const { intents, spans } = this.#prediction;
+    const ahead = intents.reduce((ahead, { id }) => ahead + spanOf(id, spans), 0);
+    const record = this.#owner.intend(intent, intent.isConditional ? this.etag(ahead) : undefined);
     try {
-      if (intent.isConditional && (status === 'loading' || record.expected === '')) {
+      if (intent.isConditional && (this.status === 'loading' || record.expected === '')) {
         throw new Error(`the state of ${this.stream} is not there yet, so that nothing can be meant only for it`);
       }
       // As it will be sent, whatever becomes of what was given.
       record.intent = JSON.parse(JSON.stringify(intent)) as Intent;
-      this.#options.reduce(state, predicted(record, revision + intents.length + 1, version) as CloudEvent<Data>);
+      this.fold.check(record, this.#confirmed, this.#prediction);
     } catch (thrown) {
       return this.#owner.dispatch(record, toError(thrown));
     }
     return this.#owner.dispatch(record);
   };
+
+  get status(): Snapshot<State>['status'] {
+    return this.#standing.status;
+  }
+
+  get revision(): number {
+    return this.#confirmed.revision;
+  }
 
   /** Where the stream is, so many events ahead, as an ETag's text; empty where that is not known. */
   etag(ahead: number): string {
@@ -118,12 +131,14 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
 
   /** Whether it has not come as far as this revision yet, and will. */
   isBehind(revision: number): boolean {
-    return !this.#closing.signal.aborted && this.#snapshot.status !== 'failed' && this.#confirmed.revision < revision;
+    return !this.#closing.signal.aborted && this.status !== 'failed' && this.#confirmed.revision < revision;
   }
 
   close(): void {
     this.#closing.abort();
     this.#listeners.clear();
+    this.getSnapshot(); // What shows last can still be read.
+    this.fold.close();
     this.#owner.closed();
   }
 
@@ -138,17 +153,22 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** What to store; nothing while there is nothing but the beginning. */
   get storable(): StoredState | undefined {
     const epoch = this.#owner.epoch();
-    return epoch !== '' && this.#epoch === epoch && this.#confirmed.revision > 0 ? { key: this.key, epoch, confirmed: this.#confirmed } : undefined;
+    const isWorthIt = epoch !== '' && this.#epoch === epoch && this.#confirmed.revision > 0;
+    return isWorthIt ? { key: this.fold.key, epoch, confirmed: this.fold.storable(this.#confirmed) } : undefined;
   }
 
   /** An event of the stream was judged, whatever the verdict. */
-  take(event: CloudEvent<Data>): void {
+  take(event: CloudEvent): void {
     this.#renew();
     const { revision } = this.#confirmed;
     this.#wanted = Math.max(this.#wanted, event.revision);
     if (event.revision === revision + 1) {
       this.#epoch = this.#owner.epoch();
-      this.#change(undefined, this.#fold(this.#confirmed, event));
+      try {
+        this.#change(undefined, this.#after([event]));
+      } catch (thrown) {
+        this.#fail(toError(thrown));
+      }
     } else {
       this.want(event.revision, `${this.#owner.epoch()}-${Number(event.sequence)}`);
     }
@@ -160,8 +180,8 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
       this.#wanted = revision;
       this.#wantedAt = position;
     }
-    if (revision > this.#confirmed.revision && this.#snapshot.status !== 'failed') {
-      if (this.#snapshot.status === 'current') {
+    if (revision > this.#confirmed.revision && this.status !== 'failed') {
+      if (this.status === 'current') {
         this.#change({ status: 'loading' });
       }
       void this.read();
@@ -179,7 +199,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     this.#wantedAt = '';
     this.#epoch = '';
     this.#resets += 1;
-    this.#change({ status: 'loading' }, { state: this.#options.initial, revision: 0, version: 0 });
+    this.#change({ status: 'loading' }, this.fold.initial());
     void this.read();
   }
 
@@ -219,15 +239,17 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   /** Begins with what is stored, if anything is. */
   async #restore(): Promise<void> {
     this.#isReading = true;
-    const stored = await this.#owner.stored(this.key).catch(() => undefined);
+    const stored = await this.#owner.stored(this.fold.key).catch(() => undefined);
     this.#isReading = false;
     if (this.#closing.signal.aborted) {
       return;
     }
     const epoch = this.#owner.epoch();
-    if (stored && this.#confirmed.revision === 0 && (epoch === '' || epoch === stored.epoch)) {
+    const isOfUse = stored && this.#confirmed.revision === 0 && (epoch === '' || epoch === stored.epoch);
+    const restored = isOfUse ? this.fold.restored(stored.confirmed) : undefined;
+    if (stored && restored) {
       this.#epoch = stored.epoch;
-      this.#change({ status: 'restored' }, stored.confirmed as Confirmed<State>);
+      this.#change({ status: 'restored' }, restored);
     }
     await this.read();
   }
@@ -249,19 +271,16 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     if (!page || this.#resets !== resets || signal.aborted) {
       return;
     }
-    let confirmed = this.#confirmed;
-    const folded: CloudEvent<Data>[] = [];
-    for (const event of page.events) {
-      if (event.revision > confirmed.revision + 1) {
-        throw new MissingError(this.stream, confirmed.revision + 1, event.revision - 1);
+    // What came meanwhile is there already.
+    const events = page.events.filter(({ revision }) => revision > this.#confirmed.revision);
+    events.forEach(({ revision }, at) => {
+      const next = this.#confirmed.revision + at + 1;
+      if (revision > next) {
+        throw new MissingError(this.stream, next, revision - 1);
       }
-      // What came meanwhile is there already.
-      if (event.revision > confirmed.revision) {
-        this.#owner.arrived(event, page.epoch);
-        confirmed = this.#fold(confirmed, event);
-        folded.push(event);
-      }
-    }
+    });
+    events.forEach((event) => this.#owner.arrived(event, page.epoch));
+    const confirmed = this.#after(events);
     const { revision } = confirmed;
     this.#wanted = Math.max(this.#wanted, page.revision);
     const isAll = revision >= this.#wanted;
@@ -269,7 +288,7 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     if (isAll || revision > this.#confirmed.revision) {
       this.#change({ status: isAll ? 'current' : 'loading' }, confirmed);
     }
-    folded.forEach((event) => this.#owner.judged(event));
+    events.forEach((event) => this.#owner.judged(event));
     if (!isAll && revision === before) {
       throw new Error(`revision ${this.#wanted} of ${this.stream} was announced, and is not there yet`);
     }
@@ -277,12 +296,12 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
   }
 
   /** `undefined` where what is confirmed is of another log: then it has begun anew. */
-  async #pageFrom(revision: number, signal: AbortSignal): Promise<Page<Data> | undefined> {
+  async #pageFrom(revision: number, signal: AbortSignal): Promise<Page | undefined> {
     const known = this.#epoch || this.#owner.epoch();
     const read = (progress: Progress): Promise<StreamPage> => readStreamPage(this.#settings, this.stream, revision, known, progress, this.#wantedAt);
     try {
       const { page, epoch } = await whileHeard(this.#settings.connectTimeoutMs, signal, read);
-      return { ...(JSON.parse(page) as Page<Data>), epoch };
+      return { ...(JSON.parse(page) as Page), epoch };
     } catch (thrown) {
       if (thrown instanceof HighwaterError && thrown.code === 'unknown_stream' && revision === 1) {
         return { epoch: '', events: [], revision: 0 };
@@ -296,54 +315,45 @@ export class StreamStore<State = unknown, Data = unknown> implements Store<State
     }
   }
 
-  /** The gate that the server has, too: an event about an older version moves nothing but the revision. */
-  #fold(confirmed: Confirmed<State>, event: CloudEvent<Data>): Confirmed<State> {
-    const { revision, version } = event;
-    if (version < confirmed.version) {
-      return { ...confirmed, revision };
-    }
-    try {
-      return { state: this.#options.reduce(confirmed.state, event), revision, version };
-    } catch (thrown) {
-      this.#owner.unreadable({ stream: this.stream, text: JSON.stringify(event), error: toError(thrown) });
-      return { ...confirmed, revision, version };
-    }
+  #shown(): Snapshot<State> {
+    const { status, error } = this.#standing;
+    const { state: confirmed, revision, version, setAside } = this.#confirmed;
+    const { state, intents } = this.#prediction;
+    return Object.freeze({ status, state: state(), confirmed, intents, revision, version, ...(setAside && { setAside }), ...(error && { error }) });
   }
 
-  #predict({ status, error }: Standing): { snapshot: Snapshot<State>; failed: ReadonlyMap<string, Error> } {
-    const { state: confirmed, revision, version } = this.#confirmed;
-    const { failed, ...shown } = predict(this.#confirmed, this.#owner.intents(), this.#options);
-    return { snapshot: Object.freeze({ status, ...shown, confirmed, revision, version, ...(error && { error }) }), failed };
+  #after(events: readonly CloudEvent[]): Confirmed<State> {
+    const { stream } = this;
+    return this.fold.after(this.#confirmed, events, (event, error) => this.#owner.unreadable({ stream, text: JSON.stringify(event), error }));
   }
 
   /** Moves what is confirmed, or how it stands; tells who listens if that makes a difference. */
-  #change(standing: Standing = this.#snapshot, confirmed: Confirmed<State> = this.#confirmed): void {
+  #change(standing: Standing = this.#standing, confirmed: Confirmed<State> = this.#confirmed): void {
+    const prediction = this.fold.predict(confirmed, this.#owner.intents(), standing.status);
+    const isSame = standing.status === this.status && confirmed === this.#confirmed && showsSame(prediction, this.#prediction);
+    if (!isSame) {
+      this.#snapshot = undefined;
+    }
     this.#confirmed = confirmed;
-    const { snapshot, failed } = this.#predict(standing);
-    if (!isSame(snapshot, this.#snapshot)) {
-      this.#snapshot = snapshot;
+    this.#prediction = prediction;
+    this.#standing = standing;
+    if (!isSame) {
       tellAll(this.#listeners);
     }
-    this.#owner.moved(failed);
+    this.#owner.moved(prediction);
   }
 }
 
 /** How a store stands. */
 type Standing = Pick<Snapshot<unknown>, 'status' | 'error'>;
 
-function isSame<State>(one: Snapshot<State>, other: Snapshot<State>): boolean {
-  const isSameIntent = (intent: Shown, at: number): boolean => intent.id === other.intents[at]?.id && intent.stage === other.intents[at].stage;
-  return (
-    one.status === other.status &&
-    one.revision === other.revision &&
-    one.confirmed === other.confirmed &&
-    one.intents.length === other.intents.length &&
-    one.intents.every(isSameIntent)
-  );
+function showsSame({ intents, basis }: Prediction, other: Prediction): boolean {
+  const isSame = (intent: Shown, at: number): boolean => intent.id === other.intents[at]?.id && intent.stage === other.intents[at].stage;
+  return intents.length === other.intents.length && intents.every(isSame) && basis === other.basis;
 }
 
 /** Whether a read that failed like that may succeed later. The client looks after its own token. */
 function mayPass(error: Error): boolean {
   const isFinal = error instanceof HighwaterError && !error.retryable && error.status !== 401;
-  return !isFinal && !(error instanceof MissingError) && !(error instanceof SyntaxError);
+  return !isFinal && !(error instanceof MissingError) && !(error instanceof SyntaxError) && !(error instanceof WebAssembly.RuntimeError);
 }

@@ -1,11 +1,12 @@
 /** The stores of a client, by their streams. */
 
+import type { Fold, Prediction } from './fold.js';
 import { type IntentRecord, newIntent } from './intent.js';
 import type { Judge } from './judge.js';
 import type { Outbox } from './outbox.js';
 import type { Settings } from './settings.js';
 import { type StoredState, StreamStore } from './store.js';
-import type { CloudEvent, Dispatched, StateOptions, Unreadable } from './types.js';
+import type { CloudEvent, Dispatched, Unreadable } from './types.js';
 
 /** What the stores need of their client. */
 export interface StoresOwner {
@@ -32,19 +33,19 @@ export class Stores {
     this.#owner = owner;
   }
 
-  open<State, Data>(stream: string, options: StateOptions<State, Data>): StreamStore<State, Data> {
+  open<State>(stream: string, fold: Fold<State>): StreamStore<State> {
     const owner = this.#owner;
-    const store: StreamStore<State, Data> = new StreamStore<State, Data>(stream, options, this.#settings, {
+    const store: StreamStore<State> = new StreamStore<State>(stream, fold, this.#settings, {
       epoch: () => this.#judge.epoch,
       stored: (key) => owner.stored(key),
       unreadable: (told) => owner.unreadable(told),
       arrived: (event, epoch) => this.#outbox.arrived(event, `${epoch}-${Number(event.sequence)}`),
       judged: (event) => this.#outbox.judged(event),
       intents: () => this.#outbox.shown(stream),
-      intend: (intent, expected) => newIntent(stream, intent, owner.actor, expected),
+      intend: (intent, expected) => newIntent(stream, fold.entity, intent, owner.actor, expected),
       dispatch: (record, error) => owner.dispatch(record, error),
-      moved: (failed) => {
-        this.#settle(stream, store as unknown as StreamStore, failed);
+      moved: (prediction) => {
+        this.#settle(stream, store as unknown as StreamStore, prediction);
         owner.changed();
       },
       closed: () => this.#remove(store as unknown as StreamStore),
@@ -96,18 +97,22 @@ export class Stores {
   }
 
   /** What waits for a state to come as far goes on. */
-  #settle(stream: string, store: StreamStore, failed: ReadonlyMap<string, Error>): void {
+  #settle(stream: string, store: StreamStore, prediction: Prediction): void {
     this.#outbox.prune(stream);
-    const { status, revision } = store.getSnapshot();
     const conflict = this.#outbox.conflict(stream);
-    if (conflict === undefined) {
+    if (conflict === undefined || !this.#mayRebase(store)) {
       return;
     }
-    if (status === 'current' && revision >= conflict) {
-      this.#outbox.rebase(stream, (ahead) => store.etag(ahead), failed);
+    if (store.status === 'current' && store.revision >= conflict) {
+      this.#outbox.rebase(stream, (ahead) => store.etag(ahead), prediction);
     } else {
       store.want(conflict);
     }
+  }
+
+  /** Commands are for those to judge that understand them, if there is one. */
+  #mayRebase({ stream, fold }: StreamStore): boolean {
+    return fold.entity !== undefined || !this.#of(stream).some((other) => other.fold.entity !== undefined);
   }
 
   #remove(store: StreamStore): void {

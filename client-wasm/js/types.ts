@@ -1,5 +1,7 @@
 /** What the package's users see. */
 
+import type { Deciders, DomainHost } from './fold.js';
+
 /** A recorded event, as a CloudEvent 1.0. */
 export interface CloudEvent<Data = unknown> {
   specversion: '1.0';
@@ -62,6 +64,8 @@ export interface Options {
   name?: string;
   /** The actor of what is dispatched: a URI reference. Default: one of the device's own, `device:` and a UUID. */
   actor?: string;
+  /** The entities whose commands are dispatched: `domain` of `highwater/domain`, or of one's own. For `client.entity`. */
+  domain?: Domain;
   /** How many intents may wait until they are confirmed. Default: 256. */
   intentsMax?: number;
   /** How much waits for a slow iterator before the client stops reading; one more chunk may come on top. Default: 1,024. */
@@ -207,6 +211,55 @@ export interface Intent<Data = unknown> {
   readonly isConditional?: boolean;
 }
 
+/** What a user asks of an entity. */
+export interface Command {
+  /** Which of its entity's commands it is, such as `report_bug`. */
+  readonly type: string;
+  readonly data?: unknown;
+}
+
+/** What else is said of a command. */
+export interface CommandOptions {
+  /** The entity's version that it is about. Default: the current one. */
+  readonly version?: number;
+  /** What whoever gives it knows: a vector clock, as events have it. Default: the log derives it. */
+  readonly clock?: string;
+  /** The id of the event that caused it. */
+  readonly causationId?: string;
+  /** What larger undertaking it belongs to. */
+  readonly correlationId?: string;
+  /** As an intent's: whether it is meant only for the state that shows. Default: the server decides it on the state that it finds. */
+  readonly isConditional?: boolean;
+}
+
+/** Events that are in a stream and moved no state of its entity. */
+export interface SetAside {
+  /** About an earlier version. */
+  readonly stale: number;
+  /** Of a type, or of a schema version, that this page does not know. */
+  readonly unknown: number;
+  /** With data that is not what the type says. */
+  readonly unreadable: number;
+}
+
+/** An entity that a page knows. */
+export interface EntityDescription {
+  readonly name: string;
+  /** The topic of its streams. */
+  readonly streams: string;
+  /** A state that was stored of another schema is not used. */
+  readonly schema: number;
+  /** The types of its events, of the newest schema each. */
+  readonly types: readonly string[];
+}
+
+/** Entities, with the server's own rules: what `highwater/domain` exports. */
+export interface Domain {
+  readonly entities: readonly EntityDescription[];
+  /** @internal */
+  start(host: DomainHost): Deciders;
+}
+
 /** An intent that shows, and is not confirmed. */
 export interface Shown {
   readonly id: string;
@@ -242,7 +295,14 @@ export interface Snapshot<State> {
   readonly revision: number;
   /** The highest that has been applied: events below it move nothing. */
   readonly version: number;
+  /** Of an entity: which events moved nothing. */
+  readonly setAside?: SetAside;
   readonly error?: Error;
+}
+
+/** An entity's state at a revision. */
+export interface EntitySnapshot<State> extends Snapshot<State> {
+  readonly setAside: SetAside;
 }
 
 /** A stream's state as it changes: what React's `useSyncExternalStore` and its like want. */
@@ -259,6 +319,18 @@ export interface Store<State> {
   readonly dispatch: (intent: Intent) => Dispatched;
   /** Nothing more comes. What was dispatched is still sent. */
   close(): void;
+}
+
+/** An entity's state as it changes: a store whose rules are the server's. */
+export interface EntityStore<State, Given extends Command = Command> extends Omit<Store<State>, 'getSnapshot' | 'dispatch'> {
+  /** The same object until something changes. Needs no `this`. */
+  readonly getSnapshot: () => EntitySnapshot<State>;
+  /**
+   * Decides a command here and shows what comes of it, sends it when those before it are answered, and takes the server's decision. One that
+   * can't be right is refused at once and not sent, and so is one that a `current` state does not allow. While the state is `loading` or
+   * `restored`, or what else the decision depends on is not there, the server alone decides. Needs no `this`.
+   */
+  readonly dispatch: (command: Given, options?: CommandOptions) => Dispatched;
 }
 
 /**
@@ -322,6 +394,11 @@ export interface Client<Data = unknown> extends AsyncIterable<Told<Data>> {
    * wanted any more. Throws a `TypeError` where the stream is not among the client's topics.
    */
   state<State, EventData = Data>(stream: string, options: StateOptions<State, EventData>): Store<State>;
+  /**
+   * The state of an entity's stream, by the rules of the `domain` that `connect` was given. As `state` otherwise. Throws a `TypeError` where
+   * there is no such entity, or the stream is not of it.
+   */
+  entity<State = unknown, Given extends Command = Command>(entity: string, stream: string): EntityStore<State, Given>;
   /**
    * Resolves once everything up to this position, such as that of an append's answer, has been judged and told. Rejects where the client
    * is over before.

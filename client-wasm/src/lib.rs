@@ -1,4 +1,4 @@
-//! Highwater in the browser: shells over [`highwater_core`], bytes in, verdicts out. There are two, each a feature.
+//! Highwater in the browser: shells over [`highwater_core`], bytes in, verdicts out. There are three, each a feature.
 //!
 //! `browser` is for frontends in Rust: the module `browser`, a subscription as a stream. It fetches by `web-sys`, which such a
 //! frontend has anyway. Leave out the default features beside it.
@@ -7,9 +7,14 @@
 //! 14.5 KB gzipped, more than half of what it has. So JavaScript fetches, and writes what arrives straight into the decoder's
 //! buffer; here it is split into frames and judged. Each call leaves records that JavaScript reads from memory once the call is
 //! over: JavaScript is never called from here, so whatever its listeners do, nothing of ours is under way.
+//!
+//! `domain` is for a module of entities: the module `domain`, their deciders as a page calls them. Such a module is one of its own, of this
+//! project's entities (`domain/`) or of anybody's.
 
 #[cfg(feature = "browser")]
 pub mod browser;
+#[cfg(feature = "domain")]
+pub mod domain;
 #[cfg(feature = "npm")]
 pub mod exports;
 #[cfg(feature = "npm")]
@@ -25,6 +30,11 @@ pub use inputs::{Event, Fate, PageKind};
 pub use outputs::{Kind, Reason, StatusCode, Transport};
 #[cfg(feature = "npm")]
 pub use session::Session;
+
+/// For [`export_entities!`].
+#[cfg(feature = "domain")]
+#[doc(hidden)]
+pub use {highwater_core, wasm_bindgen};
 
 /// Half the size of the standard library's, which matters here and nowhere else.
 #[cfg(all(feature = "npm", target_family = "wasm"))]

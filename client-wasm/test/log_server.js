@@ -9,12 +9,12 @@ import { once } from 'node:events';
 export const EPOCH = 'k3x9q7ma';
 
 /** The text of an event. `members` overrides what stands in it; `data` is JSON text, put in as it is. */
-export function envelope(sequence, revision, { version = 0, stream = 'test:one', data = `{"n":${sequence}}`, id = `event-${sequence}`, commandid } = {}) {
+export function envelope(sequence, revision, { version = 0, stream = 'test:one', data = `{"n":${sequence}}`, id = `event-${sequence}`, source = 'tester', type = 'test.happened.v1', commandid } = {}) {
   const attributes = JSON.stringify({
     specversion: '1.0',
     id,
-    source: 'tester',
-    type: 'test.happened.v1',
+    source,
+    type,
     subject: stream,
     time: '2026-11-21T10:00:00Z',
     recordedtime: '2026-11-21T10:00:00Z',
@@ -22,7 +22,7 @@ export function envelope(sequence, revision, { version = 0, stream = 'test:one',
     sequence: String(sequence).padStart(16, '0'),
     revision,
     version,
-    clock: `tester=${sequence}`,
+    clock: `${encodeURIComponent(source)}=${sequence}`,
     commandid,
   });
   return `${attributes.slice(0, -1)},"data":${data}}`;
@@ -96,14 +96,14 @@ export async function append(log, request, response, url, appended = () => {}) {
     body += chunk;
   }
   const stream = decodeURIComponent(url.pathname.slice('/v1/streams/'.length));
-  const { id, data = null, commandid, version } = JSON.parse(body);
+  const { id, type, data = null, commandid, version } = JSON.parse(body);
   const known = log.events.find((event) => event.id === id);
   const revision = log.revision(stream);
   const { 'if-match': expected = revision > 0 ? `"${log.epoch}.${revision}"` : undefined, 'if-none-match': isNew } = request.headers;
   if (!known && (expected !== (revision > 0 ? `"${log.epoch}.${revision}"` : undefined) || (isNew && revision > 0))) {
     return refuse(response, 412, { code: 'revision_conflict', revision });
   }
-  const event = known ?? Object.assign(log.append({ stream, id, data: JSON.stringify(data), commandid, version }), { id });
+  const event = known ?? Object.assign(log.append({ stream, id, type, data: JSON.stringify(data), commandid, version }), { id });
   const recorded = { id, sequence: event.sequence, revision: event.revision };
   response.writeHead(known ? 200 : 201, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ position: position(event.sequence, log.epoch), events: [recorded] }));

@@ -1,7 +1,7 @@
 //! `cargo xtask build-npm`: the npm package `highwater`, in three steps that are skipped while nothing changed.
 //!
-//! The crate becomes wasm; `client-wasm/pkg/` gets that wasm, optimised, and the types of what it exports; from these the
-//! package's own script `build` makes `client-wasm/dist/`, which is what npm packs and what the server embeds.
+//! Two crates become wasm, the client and the domain; `client-wasm/pkg/` gets that wasm, optimised, and the types of what it exports; from
+//! these the package's own script `build` makes `client-wasm/dist/`, which is what npm packs and what the server embeds.
 
 use std::env;
 use std::fs;
@@ -17,21 +17,30 @@ use crate::project;
 use crate::setup::{self, WASM_TARGET, WasmToolchain};
 use crate::stale::Step;
 
-/// What both generated files are called, before `.js` and `_bg.wasm`.
-const STEM: &str = "highwater_client";
+/// The crate of `highwater`.
+const CLIENT: &str = "highwater-client";
+/// The crate of `highwater/domain`.
+const DOMAIN: &str = "highwater-domain";
+/// The modules of the package.
+const MODULES: [&str; 2] = [CLIENT, DOMAIN];
+/// The crate that is everybody's example of a module of their own.
+const OWN_DOMAIN: &str = "own-entity";
 
 /// Builds the package.
 pub(crate) fn run() -> Result<()> {
     let client = project::client();
     setup::npm_packages(&client)?;
-    let compiled = compile(&["--lib"])?.join(format!("{STEM}.wasm"));
-    bind(&client, compiled)?;
+    for module in MODULES {
+        let compiled = compile(module, &["--lib"])?.join(format!("{}.wasm", stem(module)));
+        bind(&client, module, compiled)?;
+    }
     bundle(&client)
 }
 
 /// Builds what only tests load.
 pub(crate) fn run_for_tests() -> Result<()> {
     decoder()?;
+    own_domain()?;
     browser_tests()
 }
 
@@ -39,15 +48,15 @@ pub(crate) fn run_for_tests() -> Result<()> {
 pub(crate) fn lint() -> Result<()> {
     let selection = ["--lib", "--test", "browser", "--features", "browser"];
     if WasmToolchain::find_or_install()?.has_clippy() {
-        return process::run(cargo("clippy", &selection)?.args(["--", "--deny", "warnings"]));
+        return process::run(cargo("clippy", CLIENT, &selection)?.args(["--", "--deny", "warnings"]));
     }
-    process::run(&mut cargo("check", &selection)?)
+    process::run(&mut cargo("check", CLIENT, &selection)?)
 }
 
 /// The event-stream decoder by itself, in `client-wasm/pkg/test/`.
 fn decoder() -> Result<()> {
     let folder = project::client().join("pkg/test");
-    let compiled = compile(&["--example", "decoder"])?.join("examples/decoder.wasm");
+    let compiled = compile(CLIENT, &["--example", "decoder"])?.join("examples/decoder.wasm");
     let step = Step {
         stamp: folder.join(".bound"),
         inputs: &[compiled.clone(), project::root().join("xtask/src/build_npm.rs")],
@@ -56,10 +65,22 @@ fn decoder() -> Result<()> {
     step.run(|| make_glue(&compiled, &folder, "decoder"))
 }
 
+/// Somebody's own entities in `client-wasm/pkg/test/`, as `wasm-bindgen` leaves them: whoever has such a crate needs no other tool.
+fn own_domain() -> Result<()> {
+    let folder = project::client().join("pkg/test");
+    let compiled = compile(OWN_DOMAIN, &["--lib"])?.join("own_entity.wasm");
+    let step = Step {
+        stamp: folder.join(".bound-own"),
+        inputs: &[compiled.clone(), project::root().join("xtask/src/build_npm.rs")],
+        outputs: &[folder.join("own_entity_bg.wasm")],
+    };
+    step.run(|| make_glue(&compiled, &folder, "own_entity"))
+}
+
 /// The crate's own tests in a browser, with the crate as frontends in Rust have it, in `client-wasm/pkg/browser-test/`.
 fn browser_tests() -> Result<()> {
     let folder = project::client().join("pkg/browser-test");
-    let mut cargo = cargo("test", &["--test", "browser", "--no-default-features", "--features", "browser"])?;
+    let mut cargo = cargo("test", CLIENT, &["--test", "browser", "--no-default-features", "--features", "browser"])?;
     let messages = process::read_answer(cargo.args(["--no-run", "--message-format", "json-render-diagnostics"]))?;
     let compiled = test_program(&messages).context("cargo names no test that it has compiled")?;
     let step = Step {
@@ -77,9 +98,14 @@ fn test_program(messages: &str) -> Option<PathBuf> {
     programs.next()
 }
 
+/// What the generated files of a crate are called, before `.d.ts` and `_bg.wasm`.
+fn stem(module: &str) -> String {
+    module.replace('-', "_")
+}
+
 /// The optimised wasm that `build-npm` leaves.
-fn wasm() -> PathBuf {
-    project::client().join(format!("pkg/{STEM}_bg.wasm"))
+fn wasm(module: &str) -> PathBuf {
+    project::client().join(format!("pkg/{}_bg.wasm", stem(module)))
 }
 
 /// What the bundler tells of the modules that it made.
@@ -88,21 +114,21 @@ pub(crate) fn bundle_notes() -> PathBuf {
 }
 
 /// What `build-npm` says of that wasm: which functions it exports, and what their numbers mean.
-fn types() -> PathBuf {
-    project::client().join(format!("pkg/{STEM}.d.ts"))
+fn types(module: &str) -> PathBuf {
+    project::client().join(format!("pkg/{}.d.ts", stem(module)))
 }
 
-/// Compiles what `selection` says of the crate, and answers where cargo puts it; cargo knows what changed.
-fn compile(selection: &[&str]) -> Result<PathBuf> {
-    process::run(&mut cargo("build", selection)?)?;
+/// Compiles what `selection` says of a crate, and answers where cargo puts it; cargo knows what changed.
+fn compile(package: &str, selection: &[&str]) -> Result<PathBuf> {
+    process::run(&mut cargo("build", package, selection)?)?;
     Ok(wasm_target().join(WASM_TARGET).join("wasm"))
 }
 
-/// One of cargo's commands for what `selection` says of the crate.
-fn cargo(subcommand: &str, selection: &[&str]) -> Result<Command> {
+/// One of cargo's commands for what `selection` says of a crate.
+fn cargo(subcommand: &str, package: &str, selection: &[&str]) -> Result<Command> {
     let mut cargo = WasmToolchain::find_or_install()?.cargo(subcommand);
     cargo
-        .args(["--locked", "--profile", "wasm", "--package", "highwater-client"])
+        .args(["--locked", "--profile", "wasm", "--package", package])
         .args(selection)
         .arg("--target-dir")
         .arg(wasm_target())
@@ -149,32 +175,31 @@ fn make_glue(compiled: &Path, folder: &Path, name: &str) -> Result<()> {
 }
 
 /// Makes the glue, and optimises the wasm for size.
-fn bind(client: &Path, compiled: PathBuf) -> Result<()> {
+fn bind(client: &Path, module: &str, compiled: PathBuf) -> Result<()> {
     let package = client.join("pkg");
     let step = Step {
-        stamp: package.join(".bound"),
+        stamp: package.join(format!(".bound-{module}")),
         inputs: &[
             compiled.clone(),
             client.join("package-lock.json"),
             client.join("shrink.js"),
             project::root().join("xtask/src/build_npm.rs"),
         ],
-        outputs: &[wasm(), types()],
+        outputs: &[wasm(module), types(module)],
     };
     step.run(|| {
-        make_glue(&compiled, &package, STEM)?;
+        make_glue(&compiled, &package, &stem(module))?;
         let mut shrink = process::command("node", client);
-        process::run(shrink.arg("shrink.js").arg(wasm()))
+        process::run(shrink.arg("shrink.js").arg(wasm(module)))
     })
 }
 
 /// Runs the package's own script.
 fn bundle(client: &Path) -> Result<()> {
-    let step = Step {
-        stamp: client.join("pkg/.bundled"),
-        inputs: &[client.to_owned(), wasm(), types()],
-        outputs: &[client.join("dist"), bundle_notes()],
-    };
+    let mut inputs = vec![client.to_owned()];
+    inputs.extend(MODULES.iter().flat_map(|module| [wasm(module), types(module)]));
+    let step =
+        Step { stamp: client.join("pkg/.bundled"), inputs: &inputs, outputs: &[client.join("dist"), bundle_notes()] };
     step.run(|| process::run(setup::npm_command(client).args(["run", "build"])))
 }
 

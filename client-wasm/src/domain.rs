@@ -1,0 +1,197 @@
+//! [`Domain`]: the entities that a page knows, folding and deciding as the server does.
+//!
+//! It is a shell over [`Entities`]: texts in, texts out. What is folded stays here, behind a number; so a long history costs no more than
+//! its events. Which entities there are is said by whoever compiles a module of them, ours or their own:
+//! [`export_entities!`](crate::export_entities).
+
+mod module;
+mod request;
+
+use highwater_core::{
+    decider::{Applied, Context, Decision, Entities, Folded, Rejection, Streams},
+    envelope::{parse_event, write_new_event},
+    event::{EventId, NewEvent, Recording},
+    time::Timestamp,
+    version::{Revision, Sequence},
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub use self::module::Module;
+use self::request::Request;
+
+/// See the [module](self). A number that is not open changes nothing, and answers nothing.
+pub struct Domain {
+    entities: Entities,
+    open: Vec<Option<Box<dyn Folded>>>,
+}
+
+#[derive(Serialize)]
+struct Description {
+    name: &'static str,
+    streams: &'static str,
+    schema: u32,
+    types: &'static [&'static str],
+}
+
+/// What became of a command.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Decided {
+    /// These events would be recorded.
+    Events(Vec<Box<RawValue>>),
+    /// It depends on this stream, which has to be among the loaded ones.
+    Needs(String),
+    Refused {
+        kind: &'static str,
+        code: &'static str,
+        detail: String,
+    },
+}
+
+/// What became of events.
+#[derive(Serialize)]
+struct Folds {
+    /// The highest version that is applied.
+    version: u32,
+    /// Those that could not be read, by their place, and why.
+    unreadable: Vec<(usize, String)>,
+}
+
+impl Domain {
+    /// These entities, with nothing open.
+    #[must_use]
+    pub fn new(entities: Entities) -> Self {
+        Self { entities, open: Vec::new() }
+    }
+
+    /// What there is, as a JSON array: name, topic, schema and types of each, by name.
+    #[must_use]
+    pub fn entities(&self) -> String {
+        let all = self.entities.iter().map(|entity| Description {
+            name: entity.name(),
+            streams: entity.streams(),
+            schema: entity.schema(),
+            types: entity.types(),
+        });
+        json(&all.collect::<Vec<_>>())
+    }
+
+    /// Opens a state: that of a snapshot, or an empty text for the one before the first event. `None` where there is no such entity, or the
+    /// snapshot is of no use.
+    pub fn open(&mut self, entity: usize, snapshot: &str) -> Option<usize> {
+        let entity = self.entities.iter().nth(entity)?;
+        let folded = if snapshot.is_empty() { entity.initial() } else { entity.restore(snapshot).ok()? };
+        Some(self.keep(folded))
+    }
+
+    /// Opens a copy.
+    pub fn copy(&mut self, number: usize) -> Option<usize> {
+        let copy = self.at(number)?.boxed();
+        Some(self.keep(copy))
+    }
+
+    /// Gives a number back.
+    pub fn close(&mut self, number: usize) {
+        if let Some(open) = self.open.get_mut(number) {
+            *open = None;
+        }
+    }
+
+    /// Applies recorded events, a JSON array of them in the order of their revisions.
+    pub fn apply(&mut self, number: usize, events: &str) -> String {
+        let Some(folded) = self.at(number) else { return String::new() };
+        let events: Vec<&RawValue> = serde_json::from_str(events).unwrap_or_default();
+        let mut unreadable = Vec::new();
+        for (at, event) in events.into_iter().enumerate() {
+            match parse_event(event.get().as_bytes()).map(|event| folded.apply(&event)) {
+                Ok(Applied::Unreadable(reason)) => unreadable.push((at, reason)),
+                Ok(_) => {}
+                Err(error) => unreadable.push((at, error.to_string())),
+            }
+        }
+        json(&Folds { version: folded.mark().version.get(), unreadable })
+    }
+
+    /// The state, its marks, and how many events moved nothing, as a JSON object that [`Self::open`] takes.
+    #[must_use]
+    pub fn snapshot(&self, number: usize) -> String {
+        self.open.get(number).and_then(Option::as_ref).map(|folded| folded.snapshot()).unwrap_or_default()
+    }
+
+    /// Decides a command for the stream whose state has this number, and applies to it what would be recorded there. See the crate's
+    /// `js/domain/module.ts` for what a request says.
+    pub fn decide(&mut self, number: usize, request: &str) -> String {
+        let decided = Request::read(request).map_err(Rejection::from).and_then(|request| self.run(number, &request));
+        json(&match decided {
+            Ok(events) => Decided::Events(events.iter().filter_map(proposed).collect()),
+            Err(Rejection::Needs(stream)) => Decided::Needs(stream.as_str().to_owned()),
+            Err(Rejection::Refused(refusal)) => {
+                Decided::Refused { kind: request::name(refusal.kind), code: refusal.code, detail: refusal.detail }
+            }
+        })
+    }
+
+    fn run(&mut self, number: usize, request: &Request) -> Result<Vec<NewEvent>, Rejection> {
+        let mut streams = Streams::default();
+        for (stream, loaded) in request.loaded.iter().chain([(&request.stream, &number)]) {
+            if let Some(folded) = self.at(*loaded) {
+                streams.insert(stream.clone(), folded.boxed());
+            }
+        }
+        let context = Context { stream: &request.stream, origin: &request.origin, now: request.now, streams: &streams };
+        let Decision { events, .. } = self.entities.decide(&request.entity, request.command.get(), &context)?;
+        if let Some(folded) = self.at(number) {
+            let own = events.iter().filter(|event| event.stream == request.stream);
+            own.for_each(|event| predict(folded.as_mut(), event, request.now));
+        }
+        Ok(events)
+    }
+
+    fn at(&mut self, number: usize) -> Option<&mut Box<dyn Folded>> {
+        self.open.get_mut(number)?.as_mut()
+    }
+
+    /// Numbers are used again, so that there are no more than were ever open at once.
+    fn keep(&mut self, folded: Box<dyn Folded>) -> usize {
+        let free = self.open.iter().position(Option::is_none);
+        let number = free.unwrap_or(self.open.len());
+        if free.is_none() {
+            self.open.push(None);
+        }
+        self.open[number] = Some(folded);
+        number
+    }
+}
+
+/// Applies an event as if it were recorded next. What its actor knew the log would derive of events that are not here: the prediction
+/// knows only of the actor itself.
+fn predict(folded: &mut dyn Folded, event: &NewEvent, now: Timestamp) {
+    let mark = folded.mark();
+    let mut clock = event.clock.clone().unwrap_or_default();
+    if event.clock.is_none() {
+        let _ = clock.tick(event.source.as_str()); // An empty clock has room for one.
+    }
+    let recording = Recording {
+        id: event.id.clone().unwrap_or_else(|| EventId::new("predicted").expect("visible ASCII")),
+        recorded_time: now,
+        sequence: mark.sequence.next().unwrap_or(Sequence::MAX),
+        revision: mark.revision.next().unwrap_or(Revision::MAX),
+        version: event.version.unwrap_or(mark.version),
+        clock,
+    };
+    folded.apply(&event.clone().record(recording));
+}
+
+fn proposed(event: &NewEvent) -> Option<Box<RawValue>> {
+    let mut text = Vec::new();
+    write_new_event(event, &mut text);
+    RawValue::from_string(String::from_utf8(text).ok()?).ok()
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
