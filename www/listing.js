@@ -29,7 +29,6 @@ export class Listing {
   #wanted = '';
   #isReading = false;
   #isStale = false;
-  /** @type {(signal: { minPosition: string }) => Promise<Page>} */
   #read;
   #changed;
   #restMs;
@@ -62,6 +61,16 @@ export class Listing {
     this.#changed();
   }
 
+  /**
+   * It was read already.
+   *
+   * @param {Page} page
+   */
+  take({ items, position, next }) {
+    Object.assign(this, { items, position, hasMore: next !== null, error: undefined });
+    this.#changed();
+  }
+
   /** Another log is served. */
   reset() {
     Object.assign(this, { items: [], position: '', hasMore: false });
@@ -84,13 +93,13 @@ export class Listing {
 
   async #once() {
     try {
-      const { items, position, next } = await this.#read({ minPosition: this.isBehind ? this.#wanted : '' });
-      Object.assign(this, { items, position, hasMore: next !== null, error: undefined });
+      this.take(await this.#read({ minPosition: this.isBehind ? this.#wanted : '' }));
+      return true;
     } catch (thrown) {
       this.error = thrown instanceof Error ? thrown : new Error(String(thrown));
       this.#isStale = true;
+      this.#changed();
+      return false;
     }
-    this.#changed();
-    return this.error === undefined;
   }
 }

@@ -8,6 +8,7 @@
  * @property {string} label
  * @property {string} doing  What it is called while it is not confirmed.
  * @property {Field[]} [fields]
+ * @property {string} [sendLabel]  Of the button below the fields, where it is another.
  * @property {(values: Values) => { type: string, data: object }} command
  *
  * @typedef {object} Face  What is shown of a thing.
@@ -146,6 +147,7 @@ function merge() {
 function edit(title, description) {
   return {
     label: 'Edit',
+    sendLabel: 'Save',
     doing: 'editing',
     fields: [
       { name: 'title', label: 'Title', value: title, isRequired: true },
@@ -172,14 +174,22 @@ export function knowledgeFace(id, knowledge) {
   const phase = knowledge?.phase ?? 'new';
   if (knowledge?.kind === 'extraction') {
     const found = knowledge.proposals?.length ?? 0;
-    const status = { requested: 'being read', completed: found > 0 ? `${count(found, 'proposal')} found` : 'nothing found', failed: 'failed' }[/** @type {string} */ (phase)] ?? phase;
-    return { title: 'Extraction', status, tone: TONES[phase] ?? 'neutral', text: knowledge.reason ?? '', facts: timeFacts(knowledge.requested_at), actions: [] };
+    /** @type {Record<string, string>} */
+    const words = { requested: 'being read', completed: found > 0 ? `${count(found, 'proposal')} found` : 'nothing found' };
+    return {
+      title: 'Extraction',
+      status: words[phase] ?? phase,
+      tone: phase === 'completed' ? 'good' : TONES[phase] ?? 'neutral',
+      text: knowledge.reason ?? '',
+      facts: timeFacts(knowledge.requested_at),
+      actions: [],
+    };
   }
   const [kind, item] = Object.entries(knowledge?.item ?? {})[0] ?? ['', undefined];
   /** @type {[string, string][]} */
   const facts = [];
   if (kind) facts.push(['Kind', kind === 'atom' ? `${item.kind}` : kind]);
-  if (item?.topic) facts.push(['Topic', item.topic]);
+  if (item?.topic) facts.push(['Topic', shortId(item.topic)]);
   if (item?.keywords?.length > 0) facts.push(['Keywords', item.keywords.slice(0, 8).join(', ')]);
   return {
     title: item?.title || shortId(id),
@@ -209,7 +219,11 @@ function timeFacts(time) {
   return at ? [['Asked for', at]] : [];
 }
 
-/** @param {string} id */
+/**
+ * A name with what nobody can read in it cut short.
+ *
+ * @param {string} id
+ */
 export function shortId(id) {
-  return /^[0-9a-f]{8}-[0-9a-f-]{27}/.test(id) ? id.replace(/^([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8}([0-9a-f]{4})/, '$1…$2') : id;
+  return id.replace(/[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}/g, (unreadable) => `${unreadable.slice(0, 6)}…`);
 }

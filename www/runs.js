@@ -133,12 +133,13 @@ function mountReview({ space, user }) {
     client = connect({ url: location.origin, topics: [`space:${space}:**`], after, domain, actor: `user:${encodeURIComponent(user)}` });
     client.on('event', ({ event }) => happened(event));
     client.on('reset', () => {
+      for (const section of Object.values(sections)) section.clear();
       for (const listing of Object.values(listings)) void listing.reset();
     });
     client.on('status', (change) => status.show(change));
     find('#whole').hidden = false;
     mountButtons();
-    for (const listing of Object.values(listings)) void listing.refresh();
+    pages.forEach((page, at) => listings[LISTED[at] ?? '']?.take(page));
   }
 
   return { start };

@@ -5,7 +5,7 @@
  */
 
 import { WINDOW_EVENTS_MAX } from './event-window.js';
-import { getJson, streamPath } from './requests.js';
+import { getJson, RefusedError, streamPath } from './requests.js';
 
 /**
  * @param {string} stream
@@ -51,6 +51,12 @@ async function readFrom(stream, from, upTo, signal) {
  */
 async function versionBefore(stream, first, signal) {
   if (!first || first.revision === 1) return 0;
-  const { body } = await getJson(`${streamPath(stream)}/state?at=${Number(first.sequence) - 1}`, { signal });
-  return Number(body.version);
+  try {
+    const { body } = await getJson(`${streamPath(stream)}/state?at=${Number(first.sequence) - 1}`, { signal });
+    return Number(body.version);
+  } catch (error) {
+    // What is of no entity has no state; then what is here has to do.
+    if (error instanceof RefusedError && error.code === 'no_entity') return 0;
+    throw error;
+  }
 }

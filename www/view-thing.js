@@ -152,13 +152,13 @@ export function newThing({ store, known, faceOf, space, did }) {
  * @param {NonNullable<Action['fields']>} fields
  * @param {{ send: (values: Values) => void, cancel: () => void }} done
  */
-function newForm({ label }, fields, { send, cancel }) {
+function newForm({ label, sendLabel }, fields, { send, cancel }) {
   const inputs = fields.map(({ name, value = '', isLong, isRequired = false }) => {
     const input = make(isLong ? 'textarea' : 'input');
     Object.assign(input, { name, value, required: isRequired, maxLength: 2_000, autocomplete: 'off' });
     return input;
   });
-  const ok = make('button', 'main', label.replace('…', ''));
+  const ok = make('button', 'main', sendLabel ?? label.replace('…', ''));
   const no = make('button', 'quiet', 'Leave it');
   no.type = 'button';
   const form = make('form', 'ask', ...fields.map(({ label }, at) => make('label', '', make('span', '', label), /** @type {HTMLElement} */ (inputs[at]))),

@@ -23,7 +23,7 @@ export function mountThings(section, { limit, open, newestFirst = false }) {
   /** @type {Map<string, Thing>} */
   const things = new Map();
 
-  /** One that is settled, the one that was there longest. */
+  /** Whether there is room for one more. What is settled makes room for it, and where the newest are wanted, the oldest does. */
   function makeRoom() {
     if (things.size < limit) return true;
     const settled = [...things].find(([, thing]) => newestFirst || thing.isSettled());
@@ -52,12 +52,22 @@ export function mountThings(section, { limit, open, newestFirst = false }) {
 
   return {
     add,
-    /** @param {Item[]} items */
+    /**
+     * What its list has. Where the newest are wanted, those that are here already are not pushed out by older ones.
+     *
+     * @param {Item[]} items
+     */
     addAll(items) {
-      for (const { stream, state } of items) add(stream, state);
+      for (const { stream, state } of items) {
+        if (!newestFirst || things.size < limit) add(stream, state);
+      }
       empty.hidden = things.size > 0;
     },
-    /** How many of these are not shown. @param {Item[]} items */
+    /**
+     * How many of these are not shown.
+     *
+     * @param {Item[]} items
+     */
     missing: (items) => items.filter(({ stream }) => !things.has(stream)).length,
     clear() {
       for (const thing of things.values()) thing.close();
