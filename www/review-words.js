@@ -19,6 +19,7 @@
  * @property {[string, string][]} facts
  * @property {number} [percent]  How far it is.
  * @property {string} [taskId]  The task that it became, or that has it.
+ * @property {string[]} [needs]  What else its actions are decided on: streams of the same space.
  * @property {Action[]} actions
  */
 
@@ -123,6 +124,7 @@ export function proposalFace(id, proposal) {
     text: description,
     facts: [...facts, ...reviewFacts(proposal?.review)],
     ...(proposal?.review?.task ? { taskId: proposal.review.task } : {}),
+    ...(phase === 'pending' ? { needs: [`tasks:${id}`, ...(proposal.run ? [`analysis_runs:${proposal.run}`] : [])] } : {}),
     actions: phase === 'pending' ? [APPROVE, REJECT, merge(), edit(title, description)] : [],
   };
 }
@@ -186,6 +188,7 @@ export function knowledgeFace(id, knowledge) {
     };
   }
   const [kind, item] = Object.entries(knowledge?.item ?? {})[0] ?? ['', undefined];
+  const isWaiting = knowledge?.kind === 'proposal' && phase === 'pending';
   /** @type {[string, string][]} */
   const facts = [];
   if (kind) facts.push(['Kind', kind === 'atom' ? `${item.kind}` : kind]);
@@ -197,7 +200,8 @@ export function knowledgeFace(id, knowledge) {
     tone: knowledge?.kind === 'approved' ? 'good' : TONES[phase] ?? 'neutral',
     text: item?.text && item.text !== item.title ? item.text : '',
     facts: [...facts, ...reviewFacts(knowledge?.review)],
-    actions: knowledge?.kind === 'proposal' && phase === 'pending' ? [APPROVE, REJECT] : [],
+    ...(isWaiting ? { needs: [`knowledge:${kind}-${id}`, ...(item?.topic ? [`knowledge:${item.topic}`] : [])] } : {}),
+    actions: isWaiting ? [APPROVE, REJECT] : [],
   };
 }
 

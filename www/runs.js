@@ -9,6 +9,7 @@ import { domain } from 'highwater/domain';
 import { newAnnouncer } from './announcer.js';
 import { find, setText } from './dom.js';
 import { Listing } from './listing.js';
+import { newOthers } from './others.js';
 import { earliest } from './positions.js';
 import { getJson } from './requests.js';
 import { knowledgeFace, proposalFace, runFace } from './review-words.js';
@@ -32,6 +33,14 @@ const KINDS = {
   analysis_run: { segment: 'analysis_runs', face: runFace, limit: 6, newestFirst: true },
   proposal: { segment: 'proposals', face: proposalFace, limit: 30, status: 'pending' },
 };
+/**
+ * What a decision may depend on, by what stands for it in its streams' names.
+ *
+ * @type {Record<string, string>}
+ */
+const ENTITIES = { tasks: 'task', analysis_runs: 'analysis_run', knowledge: 'knowledge', analysis_guard: 'analysis_guard' };
+/** Whether a run is open in the space. */
+const GUARD = 'analysis_guard:open';
 const LISTED = /** @type {const} */ (['knowledge', 'analysis_run', 'proposal']);
 
 /**
@@ -59,6 +68,7 @@ function mountReview({ space, user }) {
   const listings = Object.fromEntries(LISTED.map((entity) => [entity, new Listing({ read: (wanted) => readList(space, entity, wanted), changed: () => draw(entity) })]));
   /** @type {Client} */
   let client;
+  const newUser = newOthers((stream) => client.entity(ENTITIES[stream.split(':')[0] ?? ''] ?? '', `space:${space}:${stream}`));
   const sections = /** @type {Record<Entity, ReturnType<typeof mountThings>>} */ (Object.fromEntries(Object.entries(KINDS).map(([entity, kind]) =>
     [entity, mountThings(find(`#${entity}`), { ...kind, open: (stream, known) => open(/** @type {Entity} */ (entity), stream, known) })])));
 
@@ -70,7 +80,7 @@ function mountReview({ space, user }) {
   function open(entity, stream, known) {
     const id = stream.slice(stream.lastIndexOf(':') + 1);
     const store = client.entity(entity, stream);
-    return newThing({ store, known, space, did, faceOf: (state) => KINDS[entity].face(id, state) });
+    return newThing({ store, known, space, did, need: newUser(), faceOf: (state) => KINDS[entity].face(id, state) });
   }
 
   /** @param {string} position */
@@ -137,6 +147,7 @@ function mountReview({ space, user }) {
       for (const listing of Object.values(listings)) void listing.reset();
     });
     client.on('status', (change) => status.show(change));
+    newUser()([GUARD]);
     find('#whole').hidden = false;
     mountButtons();
     pages.forEach((page, at) => listings[LISTED[at] ?? '']?.take(page));

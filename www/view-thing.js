@@ -21,9 +21,10 @@ const STAGES = {
  * @param {any} options.known  Its state as a list had it, to be shown until its events are here.
  * @param {(state: any) => Face} options.faceOf
  * @param {string} options.space
+ * @param {(streams: string[]) => void} options.need  Called with the streams of the space that its next command depends on.
  * @param {(position: string) => void} options.did  Called with the place where a command of the user's was recorded.
  */
-export function newThing({ store, known, faceOf, space, did }) {
+export function newThing({ store, known, faceOf, space, need, did }) {
   const [title, status, text, progress] = [make('h3'), make('span', 'state-word'), make('p', 'text'), make('progress')];
   const [facts, pending, refusal, buttons] = [make('dl', 'facts'), make('p', 'pending'), make('p', 'refusal'), make('div', 'buttons')];
   const link = make('a', 'to-task', 'Its task');
@@ -61,7 +62,9 @@ export function newThing({ store, known, faceOf, space, did }) {
     if (face.taskId) link.href = `task?${new URLSearchParams({ stream: `space:${space}:tasks:${face.taskId}` })}`;
     setText(pending, intents.map(({ id, stage }) => `${doing.get(id) ?? 'changing it'}: ${STAGES[stage]}`).join('; '));
     if (standing === 'failed') setText(refusal, `Its events could not be read: ${error?.message ?? ''}`);
-    drawButtons(face.actions);
+    const underWay = intents.map(({ id }) => doing.get(id));
+    drawButtons(face.actions.filter((action) => !underWay.includes(action.doing)));
+    need(face.needs ?? []);
   }
 
   /** @param {Action[]} actions */
@@ -141,6 +144,7 @@ export function newThing({ store, known, faceOf, space, did }) {
     isSettled: () => drawnActions === '' && refusal.textContent === '' && store.getSnapshot().intents.length === 0 && !element.contains(document.activeElement),
     close() {
       quit();
+      need([]);
       store.close();
       element.remove();
     },

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 
 import { Listing } from '../../www/listing.js';
+import { newOthers } from '../../www/others.js';
 import { earliest, isBefore } from '../../www/positions.js';
 import { knowledgeFace, proposalFace, runFace, shortId } from '../../www/review-words.js';
 
@@ -153,5 +154,26 @@ suite('what is said, and may be done', () => {
         assert.equal(shortId('0190b5a2-1111-7222-8333-444455556666'), '0190b5…');
         assert.equal(shortId('topic-4e4d0c91309ba9717b2a9900-t0'), 'topic-4e4d0c…-t0');
         assert.equal(shortId('nightly'), 'nightly');
+    });
+});
+
+suite('what decisions depend on', () => {
+    test('is there once, as long as somebody needs it', () => {
+        /** @type {string[]} */
+        const told = [];
+        const newUser = newOthers((stream) => {
+            told.push(`open ${stream}`);
+            return { close: () => told.push(`close ${stream}`) };
+        });
+        const [one, other] = [newUser(), newUser()];
+        one(['a', 'b']);
+        other(['b', 'b']);
+        one(['b', 'c']);
+        assert.deepEqual(told, ['open a', 'open b', 'open c', 'close a']);
+        one([]);
+        assert.deepEqual(told.slice(4), ['close c']);
+        other([]);
+        other([]);
+        assert.deepEqual(told.slice(5), ['close b']);
     });
 });

@@ -123,7 +123,7 @@ suite('runs and proposals', () => {
         assert.equal(await p1.text('.pending'), '');
         assert.equal(await p1.text('.refusal'), '');
         assert.equal((await stateOf('rebase', 'tasks', 'p1')).requirement, 'Fix it properly\n\nAll of p1');
-        await page.locator('#analysis_run').getByText('Approved').locator('..').getByText('1', { exact: true }).waitFor();
+        await page.locator('#analysis_run .facts > div', { hasText: 'Approved' }).locator('dd').getByText('1', { exact: true }).waitFor();
         assert.deepEqual(errors, []);
     });
 
@@ -149,9 +149,16 @@ suite('runs and proposals', () => {
 
     test('a review without a connection waits, and is recorded once', async (t) => {
         await propose('offline', ['p1']);
-        const { page } = await open(t, 'offline');
+        /** @type {Promise<unknown>[]} */
+        const known = [];
+        const prepare = async (/** @type {Page} */ page) => {
+            const isRead = (/** @type {string} */ stream) => page.waitForResponse((answer) => answer.url().includes(encodeURIComponent(`:${stream}`)));
+            known.push(isRead('proposals:p1'), isRead('tasks:p1'), isRead('analysis_runs:r1'));
+        };
+        const { page } = await open(t, 'offline', { prepare });
         const p1 = card(page, 'p1');
-        await p1.button('Approve').waitFor();
+        // What an approval is decided on is at hand, without anybody having asked for one.
+        await Promise.all(known);
         await page.context().setOffline(true);
         await p1.button('Approve').click();
         await p1.status('approved');
