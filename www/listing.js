@@ -26,7 +26,9 @@ export class Listing {
   /** @type {Error | undefined} */
   error;
   /** What the user did last, as a place. */
-  #wanted = '';
+  #did = '';
+  /** What happened last that it may show. */
+  #heard = '';
   #isReading = false;
   #isStale = false;
   #read;
@@ -47,7 +49,7 @@ export class Listing {
 
   /** Whether it is behind what the user did. */
   get isBehind() {
-    return this.#wanted !== '' && (this.position === '' || isBefore(this.position, this.#wanted));
+    return this.#isBefore(this.#did);
   }
 
   /**
@@ -56,9 +58,19 @@ export class Listing {
    * @param {string} position
    */
   did(position) {
-    if (this.#wanted === '' || !isBefore(position, this.#wanted)) this.#wanted = position;
-    void this.refresh();
+    this.#did = later(this.#did, position);
+    this.heard(position);
     this.#changed();
+  }
+
+  /**
+   * Something happened here that it may show.
+   *
+   * @param {string} position
+   */
+  heard(position) {
+    this.#heard = later(this.#heard, position);
+    void this.refresh();
   }
 
   /**
@@ -74,7 +86,7 @@ export class Listing {
   /** Another log is served. */
   reset() {
     Object.assign(this, { items: [], position: '', hasMore: false });
-    this.#wanted = '';
+    this.#did = this.#heard = '';
     return this.refresh();
   }
 
@@ -83,7 +95,7 @@ export class Listing {
     this.#isStale = true;
     if (this.#isReading) return;
     this.#isReading = true;
-    while (this.#isStale || this.isBehind) {
+    while (this.#isStale || this.#isBefore(this.#heard)) {
       this.#isStale = false;
       const isRead = await this.#once();
       await new Promise((resolve) => setTimeout(resolve, isRead ? this.#restMs : AGAIN_MS));
@@ -93,7 +105,7 @@ export class Listing {
 
   async #once() {
     try {
-      this.take(await this.#read({ minPosition: this.isBehind ? this.#wanted : '' }));
+      this.take(await this.#read({ minPosition: this.#heard }));
       return true;
     } catch (thrown) {
       this.error = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -102,4 +114,17 @@ export class Listing {
       return false;
     }
   }
+
+  /** @param {string} place */
+  #isBefore(place) {
+    return place !== '' && (this.position === '' || isBefore(this.position, place));
+  }
+}
+
+/**
+ * @param {string} known
+ * @param {string} other
+ */
+function later(known, other) {
+  return known !== '' && isBefore(other, known) ? known : other;
 }

@@ -112,12 +112,15 @@ function mountReview({ space, user }) {
     thing?.give(action, {});
   }
 
-  /** @param {CloudEvent} event */
-  function happened({ subject, type }) {
+  /**
+   * @param {CloudEvent} event
+   * @param {string} position
+   */
+  function happened({ subject, type }, position) {
     const entity = /** @type {Entity | undefined} */ (Object.keys(KINDS).find((entity) => KINDS[/** @type {Entity} */ (entity)].segment === subject.split(':')[2]));
     if (!entity) return;
     if (/^(analysis_run\.created|proposal\.created|knowledge\.(topic_proposed|atom_proposed|extraction_requested)|message\.ingested)\./.test(type)) sections[entity].add(subject);
-    void listings[entity]?.refresh();
+    listings[entity]?.heard(position);
   }
 
   function mountButtons() {
@@ -141,7 +144,7 @@ function mountReview({ space, user }) {
     // What happens after the list that was read first is followed: so nothing lies between.
     const after = earliest(pages.map(({ position }) => position));
     client = connect({ url: location.origin, topics: [`space:${space}:**`], after, domain, actor: `user:${encodeURIComponent(user)}` });
-    client.on('event', ({ event }) => happened(event));
+    client.on('event', ({ event, position }) => happened(event, position));
     client.on('reset', () => {
       for (const section of Object.values(sections)) section.clear();
       for (const listing of Object.values(listings)) void listing.reset();

@@ -33,7 +33,7 @@ async function readFrom(stream, from, upTo, signal) {
   const events = [];
   for (;;) {
     const next = from + events.length;
-    const limit = WINDOW_EVENTS_MAX - events.length;
+    const limit = Math.min(WINDOW_EVENTS_MAX, (upTo ?? Infinity) - from + 1) - events.length;
     const { body, position } = await getJson(`${streamPath(stream)}?from_revision=${next}&limit=${limit}`, { signal });
     events.push(...body.events);
     const last = Number(body.revision);

@@ -77,6 +77,24 @@ suite('a list', () => {
         assert.equal(reads.length, 2);
     });
 
+    test('comes to what others did without being called behind', async (t) => {
+        t.mock.timers.enable({ apis: ['setTimeout'] });
+        const { listing, reads } = newList();
+        const reading = listing.refresh();
+        listing.heard('a-20');
+        assert.equal(listing.isBehind, false);
+        reads[0]?.resolve(page('a-19'));
+        await until(() => listing.position === 'a-19');
+        t.mock.timers.tick(0);
+        await until(() => reads.length === 2);
+        assert.equal(reads[1]?.minPosition, 'a-20');
+        reads[1]?.resolve(page('a-20'));
+        await until(() => listing.position === 'a-20');
+        t.mock.timers.tick(0);
+        await reading;
+        assert.equal(reads.length, 2);
+    });
+
     test('that cannot be read says why, keeps what it had, and tries again', async (t) => {
         t.mock.timers.enable({ apis: ['setTimeout'] });
         const { listing, reads } = newList();
