@@ -108,7 +108,10 @@ export class Listing {
       this.take(await this.#read({ minPosition: this.#heard }));
       return true;
     } catch (thrown) {
-      this.error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      // That it takes longer than the server waits is no failure.
+      const isBehind = 'code' in error && error.code === 'behind';
+      this.error = isBehind ? undefined : error;
       this.#isStale = true;
       this.#changed();
       return false;

@@ -104,7 +104,11 @@ suite('a list', () => {
         assert.equal(listing.error?.message, 'no answer');
         t.mock.timers.tick(1_000);
         await until(() => reads.length === 2);
-        reads[1]?.resolve(page('a-2', 'one'));
+        reads[1]?.reject(Object.assign(new Error('not there yet'), { code: 'behind' }));
+        await until(() => listing.error === undefined);
+        t.mock.timers.tick(1_000);
+        await until(() => reads.length === 3);
+        reads[2]?.resolve(page('a-2', 'one'));
         await until(() => listing.items.length === 1);
         assert.equal(listing.error, undefined);
         t.mock.timers.tick(0);
