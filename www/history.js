@@ -13,9 +13,10 @@ import { readRow } from './stream-page.js';
 import { mountDiagram } from './view-diagram.js';
 import { mountEvent } from './view-event.js';
 import { mountPast } from './view-past.js';
+import { mountSlider } from './view-slider.js';
 import { mountStatus } from './view-status.js';
 import { mountTheme } from './view-theme.js';
-import { nounOf, shortName } from './words.js';
+import { shortName } from './words.js';
 
 /** @import { CloudEvent } from 'highwater' */
 
@@ -41,24 +42,10 @@ function mountHistory(stream) {
     read: async (sequence, signal) => (await getJson(`${streamPath(stream)}/state?at=${sequence}`, { signal })).body,
     show: (sequence, told) => panel.show(placeOf(sequence), told),
   });
-  const slider = /** @type {HTMLInputElement} */ (find('#at'));
-  const [now, earlier, later] = [find('#now'), find('#earlier'), find('#later')];
-
-  slider.addEventListener('input', () => {
-    const at = Number(slider.value);
-    const isNow = shown.isAtEnd && at === shown.entries.length;
-    choose(isNow ? null : shown.entries[at - 1]?.event.revision ?? null);
-  });
-  now.addEventListener('click', () => {
-    if (shown.isAtEnd) choose(null);
-    else void readEnd();
-  });
-  earlier.addEventListener('click', () => {
-    if (shown.first > 1) void page(shown.first - 1);
-  });
-  later.addEventListener('click', () => {
-    const last = shown.entries.at(-1)?.event.revision ?? 0;
-    if (!shown.isAtEnd) void page(Math.min(shown.last, last + shown.entries.length));
+  const slider = mountSlider(find('#diagram'), shown, {
+    choose: (revision) => choose(revision),
+    toEnd: () => void readEnd(),
+    page: (upTo) => void page(upTo),
   });
 
   /** @param {number | null} revision */
@@ -88,21 +75,13 @@ function mountHistory(stream) {
   let asked = 0;
   function draw() {
     isFrameDue = false;
-    const { entries, first, last } = shown;
+    const { entries, first } = shown;
     // What was looked at may have been pushed out.
     if (chosen !== null && chosen < first) chosen = first;
     const entry = shown.find(chosen) ?? entries.at(-1);
     const relations = diagram.draw(entries, chosen);
     detail.draw(chosen === null ? undefined : entry, entries.some(({ event }) => event.id === entry?.event.causationid));
-    drawSlider(entry?.event);
-    const [from, to] = [first, entries.at(-1)?.event.revision ?? 0];
-    const isAll = from === 1 && to === last;
-    setText(find('#drawn'), isAll ? `All ${last.toLocaleString('en')} events are drawn.`
-      : `Events ${from.toLocaleString('en')} to ${to.toLocaleString('en')} of ${last.toLocaleString('en')} are drawn.`);
-    find('#paging').hidden = isAll;
-    earlier.ariaDisabled = String(from <= 1);
-    later.ariaDisabled = String(shown.isAtEnd);
-    now.ariaDisabled = String(chosen === null);
+    slider.draw(entry, chosen === null);
     drawLegend(relations);
     if (!entry) return;
     const sequence = Number(entry.event.sequence);
@@ -110,16 +89,6 @@ function mountHistory(stream) {
     if (key === asked) return;
     asked = key;
     past.ask(sequence);
-  }
-
-  /** @param {CloudEvent | undefined} event */
-  function drawSlider(event) {
-    const at = shown.entries.findIndex((entry) => entry.event === event) + 1;
-    slider.max = String(Math.max(1, shown.entries.length));
-    slider.value = String(at);
-    const words = chosen === null || !event ? 'now' : `after event ${event.revision} of ${shown.last}: ${nounOf(event.type)} by ${event.source}`;
-    slider.setAttribute('aria-valuetext', words);
-    setText(find('#at-words'), words);
   }
 
   /** Begins with the last events there are, and follows from there. */

@@ -59,6 +59,17 @@ const REJECT = {
 
 /**
  * @param {string} id
+ * @param {any} message
+ * @returns {Face}
+ */
+export function messageFace(id, message) {
+  const text = message?.message?.content?.text ?? id;
+  const who = message?.message?.content?.profile?.first_name;
+  return { title: text, status: who ? `by ${who}` : '', tone: 'neutral', text: '', facts: [], actions: [] };
+}
+
+/**
+ * @param {string} id
  * @param {any} run
  * @returns {Face}
  */

@@ -12,7 +12,7 @@ import { Listing } from './listing.js';
 import { newOthers } from './others.js';
 import { earliest } from './positions.js';
 import { getJson } from './requests.js';
-import { knowledgeFace, proposalFace, runFace } from './review-words.js';
+import { knowledgeFace, messageFace, proposalFace, runFace } from './review-words.js';
 import { drawStanding, mountThings } from './view-things.js';
 import { newThing, reasonOf } from './view-thing.js';
 import { mountStatus } from './view-status.js';
@@ -42,17 +42,6 @@ const ENTITIES = { tasks: 'task', analysis_runs: 'analysis_run', knowledge: 'kno
 /** Whether a run is open in the space. */
 const GUARD = 'analysis_guard:open';
 const LISTED = /** @type {const} */ (['knowledge', 'analysis_run', 'proposal']);
-
-/**
- * @param {string} id
- * @param {any} message
- * @returns {Face}
- */
-function messageFace(id, message) {
-  const text = message?.message?.content?.text ?? id;
-  const who = message?.message?.content?.profile?.first_name;
-  return { title: text, status: who ? `by ${who}` : '', tone: 'neutral', text: '', facts: [], actions: [] };
-}
 
 /** What the address of the page asks for. */
 function readAddress() {

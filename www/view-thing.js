@@ -7,6 +7,7 @@
  */
 
 import { find, make, setText } from './dom.js';
+import { clockTime } from './words.js';
 
 /** What a command's stage means to who gave it. */
 const STAGES = {
@@ -186,5 +187,5 @@ function newForm({ label, sendLabel }, fields, { send, cancel }) {
  */
 export function reasonOf(error) {
   const reason = error?.problem?.detail ?? error?.message ?? String(error);
-  return reason.replace(/\.$/, '');
+  return reason.replace(/\.$/, '').replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, clockTime);
 }

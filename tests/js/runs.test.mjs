@@ -278,6 +278,18 @@ suite('runs and proposals', () => {
         assert.deepEqual(errors, []);
     });
 
+    test('of many proposals some are shown, and what is reviewed makes room for the others', async (t) => {
+        await propose('many', Array.from({ length: 40 }, (_, at) => `p${at + 1}`));
+        const { page, errors } = await open(t, 'many');
+        await page.locator('#proposal .standing').getByText('40 wait for review, 10 of them not shown yet').waitFor();
+        assert.equal(await page.locator('#proposal .thing').count(), 30);
+        await card(page, 'p1').button('Approve').click();
+        await page.locator('#proposal .standing').getByText('39 wait for review, 9 of them not shown yet').waitFor();
+        await card(page, 'p31').status('waits for review');
+        assert.equal(await page.locator('#proposal .thing').count(), 30);
+        assert.deepEqual(errors, []);
+    });
+
     test('two runs at once: the second is taken back with the reason', async (t) => {
         await command('guard', 'analysis_run', 'r1', { type: 'create', data: {} });
         const { page } = await open(t, 'guard');
