@@ -141,8 +141,9 @@ function mountHistory(stream) {
     /** @param {CloudEvent | undefined} event */
     const take = (event) => {
       if (!event || client !== following) return;
+      const wasAtEnd = shown.isAtEnd;
       const isKnown = shown.add(event);
-      if (!isKnown && shown.isAtEnd) void readEnd();
+      if (!isKnown && wasAtEnd) void readEnd();
       else drawSoon();
     };
     following.on('event', ({ event }) => take(event));

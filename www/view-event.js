@@ -7,7 +7,7 @@
 
 import { find, make, setText } from './dom.js';
 import { parseClock } from './clocks.js';
-import { clip, record } from './task.js';
+import { bugText, clip, record } from './task.js';
 import { clockTime, nounOf } from './words.js';
 
 const FIELDS_MAX = 24;
@@ -91,7 +91,7 @@ function causeOf(id, hasCause) {
 /** @param {unknown} data */
 function dataOf(data) {
   const members = Object.entries(record(data));
-  const shown = members.slice(0, FIELDS_MAX).map(([name, value]) => field(wordsOf(name), valueOf(value)));
+  const shown = members.slice(0, FIELDS_MAX).map(([name, value]) => field(wordsOf(name), valueOf(name === 'bug' ? bugText(value) : value)));
   if (members.length > FIELDS_MAX) shown.push(field('…', `${members.length - FIELDS_MAX} more`));
   return shown;
 }

@@ -284,7 +284,12 @@ suite('runs and proposals', () => {
         await page.locator('#proposal .standing').getByText('40 wait for review, 10 of them not shown yet').waitFor();
         assert.equal(await page.locator('#proposal .thing').count(), 30);
         await card(page, 'p1').button('Approve').click();
-        await page.locator('#proposal .standing').getByText('39 wait for review, 9 of them not shown yet').waitFor();
+        // It stays while the user is at it.
+        await page.locator('#proposal .standing').getByText('39 wait for review, 10 of them not shown yet').waitFor();
+        await card(page, 'p1').status('approved');
+        await card(page, 'p2').button('Approve').click();
+        await page.locator('#proposal .standing').getByText('38 wait for review, 9 of them not shown yet').waitFor();
+        assert.equal(await card(page, 'p1').thing.count(), 0);
         await card(page, 'p31').status('waits for review');
         assert.equal(await page.locator('#proposal .thing').count(), 30);
         assert.deepEqual(errors, []);
