@@ -98,9 +98,18 @@ function withCode(state, event, data) {
  * @returns {Bug}
  */
 function bugOf(event, data) {
-  const { case: call, expected, got } = record(data.bug);
-  const words = call ? `${text(call)} gave ${text(got)}, should be ${text(expected)}` : text(data.bug);
-  return { id: event.id ?? '', version: event.version ?? 0, text: clip(words, TEXT_LIMIT_CHARS) };
+  return { id: event.id ?? '', version: event.version ?? 0, text: bugText(data.bug) };
+}
+
+/**
+ * What is wrong: in the reporter's words, or as a case that fails.
+ *
+ * @param {unknown} bug
+ */
+export function bugText(bug) {
+  const { case: call, expected, got } = record(bug);
+  const words = call ? `${text(call)} gave ${text(got)}, should be ${text(expected)}` : text(bug);
+  return clip(words, TEXT_LIMIT_CHARS);
 }
 
 /**
@@ -127,7 +136,7 @@ function applyOther(state, event) {
  * @param {unknown} value
  * @returns {Record<string, unknown>}
  */
-function record(value) {
+export function record(value) {
   return value !== null && typeof value === 'object' ? /** @type {Record<string, unknown>} */ (value) : {};
 }
 
@@ -151,6 +160,6 @@ function text(value) {
  * @param {string} value
  * @param {number} limitChars
  */
-function clip(value, limitChars) {
+export function clip(value, limitChars) {
   return value.length > limitChars ? `${value.slice(0, limitChars)}…` : value;
 }

@@ -15,6 +15,8 @@ export const CARD_LIMIT = 24;
 /** Beyond these, cards on which both sides agree fold their code away. */
 const UNFOLDED_CARDS = 6;
 
+const TASK = /^space:[^:]+:tasks:[^:]+$/;
+
 /**
  * @param {HTMLElement} list
  */
@@ -106,7 +108,7 @@ function newCard(stream, side) {
   const bugs = bugList();
   const chart = trail(side);
   const revision = make('span', 'revision');
-  const title = make('h4', '', shortName(stream));
+  const title = make('h4', '', named(stream));
   title.title = stream;
   const owner = side === 'left' ? 'Naive' : 'Highwater';
   const whose = make('span', 'whose', owner);
@@ -142,6 +144,19 @@ function newCard(stream, side) {
       setText(revision, seen > 0 ? `revision ${state.revision} · ${clockTime(state.time)}` : 'nothing yet');
     },
   };
+}
+
+/**
+ * A stream by its name; a task's leads to its history.
+ *
+ * @param {string} stream
+ */
+function named(stream) {
+  const name = shortName(stream);
+  if (!TASK.test(stream)) return name;
+  const link = make('a', '', name);
+  link.href = `task?${new URLSearchParams({ stream })}`;
+  return link;
 }
 
 /** @param {Pair} pair */

@@ -10,12 +10,29 @@ export const UNREADABLE = 'Its data cannot be read: set aside by name, not lost 
 
 /** What kind of message an event is, as a noun. */
 const NOUNS = new Map([
+  ['task.requirement_gathered', 'Requirement'],
+  ['task.planned', 'Plan'],
   ['task.code_generated', 'New code'],
+  ['task.test_generated', 'New tests'],
+  ['task.code_refined', 'Refined code'],
+  ['task.quality_checked', 'Quality check'],
+  ['task.dead_code_analyzed', 'Search for dead code'],
   ['task.bug_report_received', 'Report'],
+  ['task.correction_requested', 'Request for a correction'],
   ['task.correction_started', 'Start of a correction'],
   ['task.correction_completed', 'Correction'],
-  ['task.quality_checked', 'Quality check'],
+  ['task.bug_fix_urgent', 'Urgent request'],
+  ['task.user_intervened', 'Word of a user'],
 ]);
+
+/**
+ * What kind of message this is, as a noun.
+ *
+ * @param {string} type
+ */
+export function nounOf(type) {
+  return NOUNS.get(withoutSchema(type)) ?? 'Message';
+}
 
 /**
  * Why this event got its verdict.
@@ -25,7 +42,7 @@ const NOUNS = new Map([
  * @param {{ version: number, revision: number }} known  How far its stream was known before.
  */
 export function sentence(verdict, event, known) {
-  const noun = NOUNS.get(withoutSchema(event.type)) ?? 'Message';
+  const noun = nounOf(event.type);
   switch (verdict) {
     case 'applied':
       return `${noun} taken over${event.version > 0 ? `: version ${event.version}` : ''}.`;

@@ -47,11 +47,11 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
     }
 }
 
-/// The file at a path, or the `index.html` of the folder there. `/docs` goes without its ending. Only what is in the table
-/// can be found.
+/// The file at a path, or the `index.html` of the folder there. Pages with an address of their own go without their ending.
+/// Only what is in the table can be found.
 fn find(path: &str) -> Option<&'static Asset> {
     let rest = match path {
-        "/docs" => ".html",
+        "/docs" | "/runs" | "/task" => ".html",
         _ if path.ends_with('/') => "index.html",
         _ => "",
     };
@@ -144,7 +144,9 @@ mod tests {
             assert_eq!(find(path).map(|asset| asset.path), Some(*path));
             assert_ne!(content_type(path), "application/octet-stream", "{path}");
         }
-        for (short, path) in [("/", "/index.html"), ("/docs", "/docs.html")] {
+        for (short, path) in
+            [("/", "/index.html"), ("/docs", "/docs.html"), ("/runs", "/runs.html"), ("/task", "/task.html")]
+        {
             assert_eq!(find(short).map(|asset| asset.path), Some(path));
         }
         for outside in ["/../Cargo.toml", "//index.html", "/highwater", "/docs/", "/index", "/nothing/", ""] {
