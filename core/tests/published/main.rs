@@ -186,7 +186,10 @@ fn complaint(published: &Published, sample: &Sample) -> Option<String> {
         None if newest.kind == *kind => (&sample.data, "does not come back as it was"),
         Some(upcast) if upcast.kind == newest.kind => (&upcast.data, "is upcast to something else than before"),
         _ => {
-            return Some(format!("{kind} is read as {} now, and its sample does not say so: {HOW_TO_ADD}", newest.kind));
+            return Some(format!(
+                "{kind} is read as {} now, and its sample does not say so: {HOW_TO_ADD}",
+                newest.kind
+            ));
         }
     };
     (!holds(&newest.data, expected)).then(|| {
