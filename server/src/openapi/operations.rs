@@ -178,7 +178,7 @@ fn read_state() -> Operation {
             query(
                 "at",
                 "The moment: `now`; a sequence, with all events up to it; a time, with all that was recorded by then; or \
-                 `version:N`, with all events before the first of a version above that.",
+                 `version:N`, with all events before any of a higher version.",
                 at,
             ),
             if_none_match(),

@@ -387,7 +387,7 @@ async fn a_stream_that_many_ask_for_is_folded_once() {
         let (states, stream) = (states.clone(), stream.clone());
         tokio::spawn(async move { states.current(&stream).await.unwrap().unwrap() })
     };
-    let (reads, _) = world.reads(join_all((0..32).map(|_| ask()))).await;
+    let (reads, _) = world.reads(async { join_all((0..32).map(|_| ask())).await }).await;
     assert_eq!(reads, 2_500);
 }
 
