@@ -77,6 +77,12 @@ pub async fn post(client: &Client, url: &str, media_type: &str, body: &Value) ->
     Answer::of(request.send().await.expect("an answer")).await
 }
 
+/// Posts events as an import does, which may also go to streams that take commands.
+pub async fn import(client: &Client, url: &str, media_type: &str, body: &Value) -> Answer {
+    let request = client.post(url).header("content-type", media_type).header("highwater-import", "true");
+    Answer::of(request.body(body.to_string()).send().await.expect("an answer")).await
+}
+
 /// Gives a command, under a key if there is one, as whoever its `source` says.
 pub async fn command(client: &Client, url: &str, key: Option<&str>, command: &Value) -> Answer {
     let mut request = client.post(url).header("content-type", "application/json").body(command.to_string());

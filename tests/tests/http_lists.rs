@@ -6,7 +6,7 @@ use highwater_core::{decider::Folded, domain, envelope::parse_event};
 use highwater_server::{app::AppState, config::Settings};
 use highwater_tests::{
     exposition::Exposition,
-    http::{Answer, BATCH, EVENT, client, client_with, get, post},
+    http::{Answer, BATCH, EVENT, client, client_with, get, import, post},
     server::{PATIENCE, Process, Server},
     token::Issuer,
 };
@@ -40,7 +40,7 @@ fn unreadable(stream: &str, id: &str) -> Value {
 
 /// Appends events and returns the position of the last.
 async fn append(client: &Client, server: &Server, events: &[Value]) -> String {
-    let answer = post(client, &server.url("/v1/events"), BATCH, &json!(events)).await;
+    let answer = import(client, &server.url("/v1/events"), BATCH, &json!(events)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.header("highwater-position").to_owned()
 }
@@ -184,7 +184,7 @@ async fn who_lists_sees_what_its_token_reads() {
     let (issuer, keys) = (Issuer::hs256(), tempfile::NamedTempFile::new().expect("a file"));
     std::fs::write(keys.path(), issuer.key_file()).expect("it can be written");
     let server = start(Settings { auth_keys: keys.path().to_owned(), ..Settings::default() }).await;
-    let all = json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true });
+    let all = json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true, "import": true });
     let operator = client_with(&issuer.token(all));
     let mut events = vec![unreadable("space:2:tasks:bad", "bad")];
     for id in 0..20 {
@@ -324,7 +324,7 @@ async fn lists_survive_kills_under_load() {
                     event(&stream, &number.to_string())
                 })
                 .collect();
-            let answer = post(&client, &process.url("/v1/events"), BATCH, &json!(batch)).await;
+            let answer = import(&client, &process.url("/v1/events"), BATCH, &json!(batch)).await;
             assert_eq!(answer.status, 201, "{answer:?}");
         }
         process.kill().await;

@@ -3,7 +3,7 @@
 use highwater_core::domain::entities;
 use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{Answer, EVENT, client, client_with, event, get, post},
+    http::{Answer, EVENT, client, client_with, event, get, import, post},
     server::Server,
     token::Issuer,
 };
@@ -29,7 +29,7 @@ async fn write_history(client: &Client, server: &Server) {
         ("6", "planned.v1", 2, json!({ "steps": 7 })),
     ] {
         post(client, &server.url("/v1/streams/a:b"), EVENT, &event(id)).await;
-        let answer = post(client, &server.url(TASK), EVENT, &task_event(id, kind, version, &data)).await;
+        let answer = import(client, &server.url(TASK), EVENT, &task_event(id, kind, version, &data)).await;
         assert_eq!(answer.status, 201, "{answer:?}");
     }
 }
@@ -140,7 +140,7 @@ async fn server_with_keys(settings: Settings) -> (Server, Issuer, TempDir) {
 #[tokio::test]
 async fn a_state_that_may_not_be_read_is_like_one_without_events() {
     let (server, issuer, _folder) = server_with_keys(Settings::default()).await;
-    let all = client_with(&issuer.token(json!({ "read": ["**"], "append": ["**"], "sources": ["*"] })));
+    let all = client_with(&issuer.token(json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "import": true })));
     write_history(&all, &server).await;
     assert_eq!(shown(&get(&all, &server.url(STATE)).await).1, 6);
 
@@ -193,7 +193,7 @@ async fn snapshots_are_of_use_to_the_next_server() {
 
     let server = Server::start_of_on(folder, entities(), Settings::default()).await;
     assert_eq!(get(&client, &server.url(STATE)).await.json, before);
-    post(&client, &server.url(TASK), EVENT, &task_event("7", "user_intervened.v1", 2, &json!({ "note": "stop" })))
+    import(&client, &server.url(TASK), EVENT, &task_event("7", "user_intervened.v1", 2, &json!({ "note": "stop" })))
         .await;
     let after = get(&client, &server.url(STATE)).await.json;
     assert_eq!((&after["revision"], &after["state"]["interventions"]), (&json!(7), &json!(1)));
