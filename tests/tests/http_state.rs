@@ -162,7 +162,7 @@ async fn a_state_that_may_not_be_read_is_like_one_without_events() {
 #[tokio::test]
 async fn an_operator_has_a_snapshot_made() {
     let (server, issuer, _folder) = server_with_keys(Settings::default()).await;
-    let rights = json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true });
+    let rights = json!({ "read": ["**"], "append": ["**"], "sources": ["*"], "operate": true, "import": true });
     let operator = client_with(&issuer.token(rights));
     let reader = client_with(&issuer.token(json!({ "read": ["**"] })));
     write_history(&operator, &server).await;

@@ -329,19 +329,20 @@ fn with_code(state: &TaskState, event: TaskEvent) -> Result<TaskEvent, Rejection
 
 /// Another may correct the same version already, and be gone: whose correction comes first is the next version, and the other's is refused.
 fn start_correction(state: &TaskState, data: CorrectionStarted, context: &Context<'_>) -> Result<TaskEvent, Rejection> {
-    is_current(state, context)?;
+    is_current(state, context.origin.version)?;
+    is_current(state, data.target_version)?;
     with_code(state, data.into())
 }
 
 /// The next code, if it is made of the current one.
 fn next_version(state: &TaskState, event: TaskEvent, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-    is_current(state, context)?;
+    is_current(state, context.origin.version)?;
     raised(with_code(state, event)?, context)
 }
 
 /// Holds that a command that says which version it is about means the current one.
-fn is_current(state: &TaskState, context: &Context<'_>) -> Result<(), Rejection> {
-    match (&state.code, context.origin.version) {
+fn is_current(state: &TaskState, about: Option<Version>) -> Result<(), Rejection> {
+    match (&state.code, about) {
         (Some(code), Some(about)) if about != code.version => {
             let detail =
                 format!("it is about version {about}, and the current one is {}: look at that first", code.version);

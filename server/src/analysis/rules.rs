@@ -26,6 +26,8 @@ const KEYWORDS_MAX: usize = 5;
 /// A longer sentence is cut.
 const TEXT_CHARS_MAX: usize = 500;
 const TITLE_CHARS_MAX: usize = 80;
+/// The most that are quoted for a task.
+const VOICES_MAX: usize = 10;
 /// From so much likeness on, two texts ask for the same task.
 const LIKENESS_MIN: f64 = 0.5;
 
@@ -152,9 +154,10 @@ fn asks_for_a_task(kind: AtomKind) -> bool {
 fn task(group: &[(&Known, &Atom)], topics: &BTreeMap<String, Topic>) -> ProposedTask {
     let (_, first) = group[0];
     let verb = if first.kind == AtomKind::Problem { "Fix: " } else { "" };
-    let said = group.iter().map(|(_, atom)| format!("“{}”", atom.text)).collect::<Vec<_>>().join("\n");
+    let said = group.iter().take(VOICES_MAX).map(|(_, atom)| format!("“{}”", shortened(&atom.text, TEXT_CHARS_MAX)));
+    let said = said.collect::<Vec<_>>().join("\n");
     let topic = first.topic.as_ref().and_then(|id| topics.get(id));
-    let about = topic.map(|topic| format!("About {}:\n", topic.title)).unwrap_or_default();
+    let about = topic.map(|topic| format!("About {}:\n", shortened(&topic.title, TITLE_CHARS_MAX))).unwrap_or_default();
     // One voice is worth half, each further one half of what is left; a topic that is approved bears it out.
     let voices = 100 - 100 / (1_u32 << group.len().min(6));
     let confidence = if topic.is_some() { voices } else { voices * 4 / 5 };

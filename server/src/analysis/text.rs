@@ -17,6 +17,8 @@ const STOP_WORDS: &[&str] = &[
 ];
 /// Shorter words are articles, prepositions and the like in most languages.
 const WORD_CHARS_MIN: usize = 3;
+/// Longer ones are no words, but keys, sums and the like.
+const WORD_CHARS_MAX: usize = 40;
 
 /// The sentences of a text, without white space around them. A line break ends one, as people write in chats.
 pub(crate) fn sentences(text: &str) -> Vec<&str> {
@@ -47,7 +49,7 @@ pub(crate) fn words(text: &str) -> Vec<String> {
 }
 
 fn is_telling(word: &str) -> bool {
-    word.chars().count() >= WORD_CHARS_MIN
+    (WORD_CHARS_MIN..=WORD_CHARS_MAX).contains(&word.chars().count())
         && word.chars().any(char::is_alphabetic)
         && STOP_WORDS.binary_search(&word).is_err()
 }
@@ -57,7 +59,7 @@ pub(crate) fn signed(text: &str, sign: char) -> Vec<String> {
     let name = |part: &str| {
         let rest = part.trim_start_matches(['(', '"', '\'']).strip_prefix(sign)?;
         let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-        (end > 0).then(|| rest[..end].to_lowercase())
+        (end > 0 && rest[..end].chars().count() <= WORD_CHARS_MAX).then(|| rest[..end].to_lowercase())
     };
     text.split_whitespace().filter_map(name).collect()
 }

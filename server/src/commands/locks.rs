@@ -27,7 +27,8 @@ impl Locks {
         let mut turns = Vec::with_capacity(streams.len());
         for stream in streams {
             let wanted = self.want(stream);
-            let guard = Arc::clone(&wanted.lock).lock_owned().await;
+            let lock = wanted.lock.clone().expect("it is there until it is dropped");
+            let guard = lock.lock_owned().await;
             turns.push(Turn { _guard: guard, _wanted: wanted });
         }
         turns
@@ -40,7 +41,7 @@ impl Locks {
 
     fn want(self: &Arc<Self>, stream: &StreamName) -> Wanted {
         let lock = Arc::clone(self.all().entry(stream.clone()).or_default());
-        Wanted { locks: Arc::clone(self), stream: stream.clone(), lock }
+        Wanted { locks: Arc::clone(self), stream: stream.clone(), lock: Some(lock) }
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<StreamName, Arc<Lock<()>>>> {
@@ -52,14 +53,16 @@ impl Locks {
 struct Wanted {
     locks: Arc<Locks>,
     stream: StreamName,
-    lock: Arc<Lock<()>>,
+    /// There until it is dropped.
+    lock: Option<Arc<Lock<()>>>,
 }
 
 impl Drop for Wanted {
     fn drop(&mut self) {
         let mut all = self.locks.all();
-        // Only who wants it holds it, and new ones get it under the mutex held here: the table and this are the last.
-        if Arc::strong_count(&self.lock) == 2 {
+        // Let go under the mutex: of two who leave at once, the second finds only the table's.
+        drop(self.lock.take());
+        if all.get(&self.stream).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             all.remove(&self.stream);
         }
     }

@@ -12,9 +12,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use highwater_core::{
     decider::{Context, Decision, Refusal, Rejection, Streams},
     envelope::Proposed,
+    event::EventId,
     stream::StreamName,
     version::{Position, Revision},
 };
+use sha2::{Digest as _, Sha256};
 
 use self::locks::Locks;
 pub use self::request::Request;
@@ -56,6 +58,16 @@ pub struct Outcome {
     pub is_new: bool,
 }
 
+/// An id that follows from these parts, and from nothing else: who commands because of something commands the same each time.
+pub(crate) fn derived_id(parts: &[&str]) -> EventId {
+    let hash = parts
+        .iter()
+        .fold(Sha256::new(), |hash, part| hash.chain_update((part.len() as u64).to_be_bytes()).chain_update(part));
+    let hash = hash.finalize();
+    let id = uuid::Builder::from_custom_bytes(std::array::from_fn(|at| hash[at])).into_uuid().to_string();
+    EventId::new(&id).expect("a UUID is an id")
+}
+
 /// Why a command was not carried out.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommandError {
@@ -88,6 +100,18 @@ enum Decided {
     Decision(Decision, Revision),
     /// Others are waiting to write to this stream, on which the decision depends.
     InTheWay(StreamName),
+}
+
+impl CommandError {
+    /// Whether the same command may be carried out later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Contended(_) | Self::Unavailable(_) => true,
+            Self::Commit(error) => matches!(error, CommitError::Overloaded | CommitError::Unavailable(_)),
+            Self::Refused(_) | Self::Forbidden(_) => false,
+        }
+    }
 }
 
 impl Commands {

@@ -12,6 +12,7 @@ use crate::{config::Settings, error::kind};
 pub(super) fn operations(settings: &Settings) -> Vec<Operation> {
     vec![
         entities(settings),
+        knowledge_proposals(settings),
         projections(),
         request(
             "/v1/projections/{name}/rebuild",
@@ -29,6 +30,19 @@ pub(super) fn operations(settings: &Settings) -> Vec<Operation> {
             "The event that is set aside is left out, and is not told of any more.",
         ),
     ]
+}
+
+/// A list like any other, of one kind, and of those that wait for a review unless it is said otherwise.
+fn knowledge_proposals(settings: &Settings) -> Operation {
+    let mut operation = entities(settings);
+    operation.parameters.retain(|parameter| parameter["in"] != "path");
+    Operation {
+        path: "/api/knowledge/proposals",
+        tag: "seeds",
+        summary: "Topics and atoms that are proposed",
+        description: "Those that wait for a review; with `status`, those that are `approved` or `rejected`.".to_owned(),
+        ..operation
+    }
 }
 
 /// The shapes of the answers.

@@ -51,18 +51,32 @@ pub(super) async fn read(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut query = Query::parse(&uri)?;
-    let (space, status) = (query.one("space")?, query.one("status")?);
-    let after = cursor(&state, query.one("cursor")?)?;
-    let limit = read::page_limit(&state, &mut query)?;
+    let Ok(Path(entity)) = entity else { return Err(Problem::NotFound(uri.path().to_owned())) };
+    page(&state, access, &entity, None, &uri, &headers).await
+}
+
+/// A page of the things of a kind that the query asks for; where it names no status, of those with this one.
+pub(super) async fn page(
+    state: &AppState,
+    access: Access,
+    entity: &str,
+    status: Option<&str>,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let mut query = Query::parse(uri)?;
+    let (space, asked) = (query.one("space")?, query.one("status")?);
+    let after = cursor(state, query.one("cursor")?)?;
+    let limit = read::page_limit(state, &mut query)?;
     query.finish()?;
-    let (lists, entity) = listed(&state, entity.ok(), &uri)?;
-    read::reach_min_position_of(lists, &state, &headers).await?;
+    let lists = listed(state, entity, uri)?;
+    read::reach_min_position_of(lists, state, headers).await?;
     let is_shown = Box::new(move |stream: &_| access.may_read(stream));
+    let (entity, status) = (entity.to_owned(), asked.or_else(|| status.map(str::to_owned)));
     let page = lists.items(Wanted { entity, space, status, after, limit, is_shown }).await?;
     let position = state.position(page.position).to_string();
     let body = Page {
-        items: page.items.iter().map(|item| row(&state, item)).collect(),
+        items: page.items.iter().map(|item| row(state, item)).collect(),
         position: position.clone(),
         next: page.next.map(|next| state.position(next).to_string()),
     };
@@ -70,12 +84,10 @@ pub(super) async fn read(
     Ok((no_store, [(POSITION, position)], axum::Json(body)).into_response())
 }
 
-/// The lists, and the name of an entity that there is.
-fn listed<'a>(state: &'a AppState, entity: Option<Path<String>>, uri: &Uri) -> Result<(&'a Lists, String), Problem> {
-    let nothing = || Problem::NotFound(uri.path().to_owned());
-    let (lists, Path(entity)) = state.lists.as_ref().zip(entity).ok_or_else(nothing)?;
-    lists.entities().get(&entity).ok_or_else(nothing)?;
-    Ok((lists, entity))
+/// The lists, where there are any of such an entity.
+fn listed<'a>(state: &'a AppState, entity: &str, uri: &Uri) -> Result<&'a Lists, Problem> {
+    let lists = state.lists.as_ref().filter(|lists| lists.entities().get(entity).is_some());
+    lists.ok_or_else(|| Problem::NotFound(uri.path().to_owned()))
 }
 
 /// Where a page begins. It is a position, so that it is of no use in another log.

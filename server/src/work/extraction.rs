@@ -3,35 +3,42 @@
 use highwater_core::{
     decider::Decider,
     domain::knowledge::{Extracted, ExtractionFailed, ExtractionPhase, Knowledge, KnowledgeCommand, KnowledgeState},
-    event::EventId,
     stream::StreamName,
 };
 
-use super::{Work, WorkError, follows_from};
-use crate::commands::CommandError;
+use super::{Cause, Work, WorkError};
 
 impl Work {
-    pub(super) async fn extract(&self, stream: &StreamName, cause: &EventId) -> Result<(), WorkError> {
-        let knowledge = self.state::<Knowledge>(stream).await?;
+    pub(super) async fn extract(&self, cause: &Cause) -> Result<(), WorkError> {
+        let knowledge = self.state::<Knowledge>(&cause.stream).await?;
         let KnowledgeState::Extraction(extraction) = knowledge.state() else { return Ok(()) };
         if extraction.phase != ExtractionPhase::Requested {
             return Ok(());
         }
-        let _place = self.reading.acquire().await.map_err(|_| WorkError::ShuttingDown)?;
-        let heard = self.heard(extraction, space(stream)).await?;
-        let id = stream.segments().last().unwrap_or_default();
-        let found = match self.extractor.extract(id, &heard).await {
-            Ok(proposals) => KnowledgeCommand::RecordExtraction(Extracted { proposals }),
-            Err(error) => KnowledgeCommand::FailExtraction(ExtractionFailed { reason: error.to_string() }),
+        let heard = self.heard(extraction, cause).await?;
+        let id = cause.stream.segments().last().unwrap_or_default();
+        let found = {
+            let _place = self.reading.acquire().await.map_err(|_| WorkError::ShuttingDown)?;
+            self.extractor.extract(id, &heard).await
         };
-        match self.say(Knowledge::ENTITY, stream, follows_from(cause, "extract"), &found).await {
-            // What an extractor proposes may be what nobody can propose: that, too, is told in the log.
-            Err(CommandError::Refused(refusal)) if matches!(found, KnowledgeCommand::RecordExtraction(_)) => {
-                let failed = KnowledgeCommand::FailExtraction(ExtractionFailed { reason: refusal.detail });
-                Ok(self.say(Knowledge::ENTITY, stream, follows_from(cause, "fail"), &failed).await?)
+        let recorded = match found {
+            Ok(proposals) => {
+                let found = KnowledgeCommand::RecordExtraction(Extracted { proposals });
+                self.say(Knowledge::ENTITY, cause, "extract", &found).await
             }
-            other => Ok(other?),
+            Err(error) => return self.fail_extraction(cause, error.to_string()).await,
+        };
+        match recorded {
+            Err(error) if error.may_pass() => Err(error.into()),
+            // What an extractor proposes may be what nobody can propose, or too much for the log: that, too, is told.
+            Err(error) => self.fail_extraction(cause, error.to_string()).await,
+            Ok(()) => Ok(()),
         }
+    }
+
+    async fn fail_extraction(&self, cause: &Cause, reason: String) -> Result<(), WorkError> {
+        let failed = KnowledgeCommand::FailExtraction(ExtractionFailed { reason });
+        Ok(self.say(Knowledge::ENTITY, cause, "fail", &failed).await?)
     }
 }
 

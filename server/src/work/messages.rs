@@ -9,28 +9,30 @@ use highwater_core::{
         message::{FOUND_MAX, Found, Message, MessageCommand, MessageState},
     },
     envelope::parse_event,
-    event::EventId,
+    event::Event,
     stream::StreamName,
     topic::Topics,
     version::Sequence,
 };
 
-use super::{Work, WorkError, follows_from};
+use super::{Cause, Work, WorkError, extraction::space};
 use crate::{
     analysis::{Heard, text},
     commands::CommandError,
     store::{ReadLimit, Unavailable},
 };
 
+/// Longer ones are kept in the text only.
+const URL_BYTES_MAX: usize = 512;
 /// How much of the log is read at once.
 pub(super) const PAGE: ReadLimit = ReadLimit { events: 1_000, bytes: 4 * 1024 * 1024 };
 
 impl Work {
     /// Adds to a message what is found in its text.
-    pub(super) async fn enrich(&self, stream: &StreamName, cause: &EventId) -> Result<(), WorkError> {
-        let message = self.state::<Message>(stream).await?;
+    pub(super) async fn enrich(&self, cause: &Cause) -> Result<(), WorkError> {
+        let message = self.state::<Message>(&cause.stream).await?;
         let Some(found) = found(message.state()) else { return Ok(()) };
-        match self.say(Message::ENTITY, stream, follows_from(cause, "enrich"), &MessageCommand::Enrich(found)).await {
+        match self.say(Message::ENTITY, cause, "enrich", &MessageCommand::Enrich(found)).await {
             // It was edited meanwhile: that edit is another piece of work.
             Err(CommandError::Refused(refusal)) if refusal.code == "stale_text" => Ok(()),
             other => Ok(other?),
@@ -38,10 +40,10 @@ impl Work {
     }
 
     /// The messages that an extraction is to read, oldest first.
-    pub(super) async fn heard(&self, extraction: &Extraction, space: &str) -> Result<Vec<Heard>, WorkError> {
+    pub(super) async fn heard(&self, extraction: &Extraction, cause: &Cause) -> Result<Vec<Heard>, WorkError> {
         let mut heard: Vec<Heard> = Vec::new();
         if extraction.messages.is_empty() {
-            heard = self.all_heard(extraction, space).await?;
+            heard = self.all_heard(extraction, cause).await?;
         }
         for stream in &extraction.messages {
             heard.extend(as_heard(stream, self.state::<Message>(stream).await?.state()));
@@ -51,7 +53,7 @@ impl Work {
     }
 
     /// The messages of a period: where there are too many, the last ones.
-    async fn all_heard(&self, extraction: &Extraction, space: &str) -> Result<Vec<Heard>, Unavailable> {
+    async fn all_heard(&self, extraction: &Extraction, cause: &Cause) -> Result<Vec<Heard>, Unavailable> {
         let mut messages: BTreeMap<StreamName, Projection<Message>> = BTreeMap::new();
         let in_period = |state: &MessageState| {
             let sent = state.message.as_ref().map(|message| message.sent_at);
@@ -59,7 +61,7 @@ impl Work {
                 extraction.since.is_none_or(|since| since <= sent) && extraction.until.is_none_or(|until| sent < until)
             })
         };
-        self.fold(space, "messages", |stream, event| {
+        self.fold(cause, "messages", |stream, event| {
             messages.entry(stream.clone()).or_default().apply(event);
             if !in_period(messages[stream].state()) {
                 messages.remove(stream);
@@ -75,20 +77,20 @@ impl Work {
         Ok(messages.iter().filter_map(|(stream, message)| as_heard(stream, message.state())).collect())
     }
 
-    /// Hands over all events of one kind of stream in a space, from the first to the last that is there.
+    /// Hands over all events of one kind of stream in the space of an event, from the first up to that event: however often the work about it
+    /// is begun, it is about the same.
     pub(super) async fn fold(
         &self,
-        space: &str,
+        cause: &Cause,
         kind: &str,
-        mut take: impl FnMut(&StreamName, &highwater_core::event::Event),
+        mut take: impl FnMut(&StreamName, &Event),
     ) -> Result<(), Unavailable> {
-        let topics =
-            Topics::new([format!("space:{space}:{kind}:*").as_str()]).expect("a space is a segment of a stream's name");
-        let store = self.broker.store();
-        let (mut after, head) = (Sequence::ZERO, *store.head().borrow());
-        while after < head {
-            let page = store.read_log(&topics, after, PAGE).await?;
-            for stored in &page.events {
+        let topic = format!("space:{}:{kind}:*", space(&cause.stream));
+        let topics = Topics::new([topic.as_str()]).expect("a space is a segment of a stream's name");
+        let mut after = Sequence::ZERO;
+        while after < cause.sequence {
+            let page = self.broker.store().read_log(&topics, after, PAGE).await?;
+            for stored in page.events.iter().filter(|stored| stored.sequence <= cause.sequence) {
                 let malformed = |error| Unavailable {
                     reason: format!("what is stored at {} is no event: {error}", stored.sequence),
                 };
@@ -116,7 +118,7 @@ fn found(state: &MessageState) -> Option<Found> {
         edits: state.edits,
         hashtags: some(text::signed(text, '#')),
         mentions: some(text::signed(text, '@')),
-        urls: some(text::links(text)),
+        urls: some(text::links(text).into_iter().filter(|url| url.len() <= URL_BYTES_MAX).collect()),
         is_question: text::sentences(text).iter().any(|sentence| sentence.ends_with('?')),
         words: u32::try_from(text.split_whitespace().count()).unwrap_or(u32::MAX),
     })

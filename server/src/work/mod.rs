@@ -13,6 +13,7 @@ use std::{
     collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures_util::StreamExt;
@@ -30,7 +31,6 @@ use highwater_core::{
     version::{After, Position, Sequence},
 };
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -38,10 +38,10 @@ use self::offset::Offset;
 use crate::{
     analysis::{Analyst, Extractor, Rules},
     broker::{Delivery, EventBroker, SubscriptionError},
-    commands::{CommandError, Commands, Request},
+    commands::{CommandError, Commands, Request, derived_id},
     feed::Lagging,
     states::States,
-    store::Unavailable,
+    store::{CommandKey, CommitError, Unavailable},
 };
 
 /// Who the server is when it commands.
@@ -50,6 +50,10 @@ pub(crate) const WORKER: &str = "highwater:worker";
 const UNDER_WAY_MAX: usize = 1_024;
 /// The most that read texts at a time.
 const READING_MAX: usize = 4;
+
+/// How long it waits before it tries again what may pass: longer each time, up to this.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// See the [module](self).
 pub struct Work {
@@ -62,7 +66,7 @@ pub struct Work {
     reading: Semaphore,
 }
 
-/// Why a piece of work came to nothing. What may pass is tried again when the server starts again.
+/// Why a piece of work came to nothing.
 #[derive(Debug, thiserror::Error)]
 enum WorkError {
     #[error(transparent)]
@@ -75,9 +79,35 @@ enum WorkError {
 
 /// What is to be done about an event.
 enum Due {
-    Enrich(StreamName),
-    Extract(StreamName),
-    Run(StreamName),
+    Enrich,
+    Extract,
+    Run,
+    /// A run that somebody else executes.
+    Watch,
+}
+
+/// The event that something is to be done about.
+struct Cause {
+    stream: StreamName,
+    sequence: Sequence,
+    source: Actor,
+    id: EventId,
+    command: Option<EventId>,
+}
+
+impl From<&Event> for Cause {
+    fn from(event: &Event) -> Self {
+        let Event { stream, sequence, source, id, command_id, .. } = event;
+        let (stream, source, id, command) = (stream.clone(), source.clone(), id.clone(), command_id.clone());
+        Self { stream, sequence: *sequence, source, id, command }
+    }
+}
+
+impl Cause {
+    /// The id of what is said because of it: the same each time.
+    fn leads_to(&self, what: &str) -> EventId {
+        derived_id(&[self.stream.as_str(), self.source.as_str(), self.id.as_str(), what])
+    }
 }
 
 impl Work {
@@ -126,7 +156,13 @@ impl Work {
                     Err(SubscriptionError::Malformed { position, error }) => {
                         tracing::warn!(%position, "no work is done for what is stored there: it {error}");
                     }
-                    Err(SubscriptionError::Ended | SubscriptionError::Unavailable(_)) => break,
+                    Err(SubscriptionError::Ended) => break,
+                    Err(SubscriptionError::Unavailable(_)) => {
+                        tokio::select! {
+                            () = tokio::time::sleep(RETRY_MIN) => break,
+                            () = closing.cancelled() => break,
+                        }
+                    }
                 }
                 let done = Position::new(work.broker.status().head.epoch, under_way.done());
                 if let Err(error) = offset.advance(done) {
@@ -136,17 +172,15 @@ impl Work {
         }
     }
 
-    /// Says something of what it has done. The id follows from what it is about, so that it is said once.
-    async fn say(
-        &self,
-        entity: &str,
-        stream: &StreamName,
-        id: EventId,
-        command: &impl Serialize,
-    ) -> Result<(), CommandError> {
+    /// Says something of what it has done about an event. It is said once: what was said first stands, also where a reader of texts would
+    /// put it otherwise another time.
+    async fn say(&self, entity: &str, cause: &Cause, what: &str, command: &impl Serialize) -> Result<(), CommandError> {
         let command = serde_json::to_string(command).expect("a command is JSON");
-        let origin = Origin::new(id, Actor::new(WORKER).expect("a URI reference"));
-        self.commands.run(Request::new(entity, stream.clone(), command, origin)).await.map(drop)
+        let origin = Origin::new(cause.leads_to(what), Actor::new(WORKER).expect("a URI reference"));
+        match self.commands.run(Request::new(entity, cause.stream.clone(), command, origin)).await {
+            Ok(_) | Err(CommandError::Commit(CommitError::CommandConflict)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The state of a stream now.
@@ -155,11 +189,52 @@ impl Work {
         Ok(state.and_then(|state| state.as_any().downcast_ref::<Projection<D>>().cloned()).unwrap_or_default())
     }
 
-    async fn do_it(&self, due: &Due, cause: &EventId) -> Result<(), WorkError> {
+    /// Does what is due, however often it has to be tried. Answers whether it is done, or left for the next start.
+    async fn see_to(&self, due: &Due, cause: &Cause) -> bool {
+        let mut wait = RETRY_MIN;
+        loop {
+            let error = match self.attempt(due, cause).await {
+                Ok(()) => return true,
+                Err(error) => error,
+            };
+            if !error.may_pass() {
+                tracing::warn!(stream = %cause.stream, cause = %cause.id, "work is given up: {error}");
+                return true;
+            }
+            tracing::info!(stream = %cause.stream, cause = %cause.id, "work is tried again: {error}");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(RETRY_MAX),
+                () = self.broker.closing().cancelled() => return false,
+            }
+        }
+    }
+
+    async fn attempt(&self, due: &Due, cause: &Cause) -> Result<(), WorkError> {
+        if !self.is_of_this_log(cause).await? {
+            return Ok(());
+        }
         match due {
-            Due::Enrich(stream) => self.enrich(stream, cause).await,
-            Due::Extract(stream) => self.extract(stream, cause).await,
-            Due::Run(stream) => self.see_to_run(stream, cause).await,
+            Due::Enrich => self.enrich(cause).await,
+            Due::Extract => self.extract(cause).await,
+            Due::Run => self.see_to_run(cause).await,
+            Due::Watch => self.watch(cause).await,
+        }
+    }
+
+    /// Whether the event was recorded here: what follows from an imported one has happened where it comes from, and is imported too.
+    async fn is_of_this_log(&self, cause: &Cause) -> Result<bool, Unavailable> {
+        let Some(command) = &cause.command else { return Ok(false) };
+        let identity = CommandKey::new(&cause.source, command, []).identity;
+        Ok(self.broker.store().command(identity).await?.is_some())
+    }
+}
+
+impl WorkError {
+    /// Whether the same may go well later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Command(error) => error.may_pass(),
+            Self::Unavailable(_) | Self::ShuttingDown => true,
         }
     }
 }
@@ -168,6 +243,8 @@ impl Work {
 #[derive(Default)]
 struct UnderWay {
     tasks: JoinSet<()>,
+    /// Those that only wait, and are not counted: one for each open run of somebody else.
+    watching: JoinSet<()>,
     begun: Arc<Mutex<BTreeSet<Sequence>>>,
     read: Sequence,
 }
@@ -183,6 +260,7 @@ impl UnderWay {
             tokio::select! {
                 () = closing.cancelled() => return None,
                 Some(_) = self.tasks.join_next() => {}
+                Some(_) = self.watching.join_next() => {}
                 delivery = events.next(), if self.tasks.len() < UNDER_WAY_MAX => return delivery,
             }
         }
@@ -191,15 +269,13 @@ impl UnderWay {
     fn begin(&mut self, work: &Arc<Work>, sequence: Sequence, event: &Event) {
         self.come_to(sequence);
         let Some(due) = due(event) else { return };
-        let (work, begun, cause) = (Arc::clone(work), Arc::clone(&self.begun), event.id.clone());
+        let tasks = if matches!(due, Due::Watch) { &mut self.watching } else { &mut self.tasks };
+        let (work, begun, cause) = (Arc::clone(work), Arc::clone(&self.begun), Cause::from(event));
         lock(&begun).insert(sequence);
-        self.tasks.spawn(async move {
-            match work.do_it(&due, &cause).await {
-                Err(WorkError::ShuttingDown) => return,
-                Err(error) => tracing::warn!(%cause, "work is given up: {error}"),
-                Ok(()) => {}
+        tasks.spawn(async move {
+            if work.see_to(&due, &cause).await {
+                lock(&begun).remove(&sequence);
             }
-            lock(&begun).remove(&sequence);
         });
     }
 
@@ -219,25 +295,17 @@ fn lock(begun: &Mutex<BTreeSet<Sequence>>) -> std::sync::MutexGuard<'_, BTreeSet
 }
 
 fn due(event: &Event) -> Option<Due> {
-    let stream = || event.stream.clone();
     match upcast::read::<Message>(event) {
-        Read::Event(MessageEvent::Updated(updated)) => return updated.content.map(|_| Due::Enrich(stream())),
-        Read::Event(MessageEvent::Ingested(_)) => return Some(Due::Enrich(stream())),
+        Read::Event(MessageEvent::Updated(updated)) => return updated.content.map(|_| Due::Enrich),
+        Read::Event(MessageEvent::Ingested(_)) => return Some(Due::Enrich),
         Read::Unknown | Read::Unreadable(_) => {}
     }
     if let Read::Event(KnowledgeEvent::ExtractionRequested(_)) = upcast::read::<Knowledge>(event) {
-        return Some(Due::Extract(stream()));
+        return Some(Due::Extract);
     }
     match upcast::read::<AnalysisRun>(event) {
-        Read::Event(RunEvent::Started(_)) => Some(Due::Run(stream())),
+        Read::Event(RunEvent::Started(started)) if started.executor.as_str() == WORKER => Some(Due::Run),
+        Read::Event(RunEvent::Started(_)) => Some(Due::Watch),
         _ => None,
     }
-}
-
-/// An id that follows from another: what is said because of one event has the same id each time.
-fn follows_from(cause: &EventId, what: &str) -> EventId {
-    let hash = Sha256::new().chain_update(what).chain_update([0]).chain_update(cause.as_str()).finalize();
-    let bytes: [u8; 16] = std::array::from_fn(|at| hash[at]);
-    let id = uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string();
-    EventId::new(&id).expect("a UUID is an id")
 }

@@ -11,44 +11,41 @@ use highwater_core::{
         },
         knowledge::{Item, Knowledge, KnowledgeEvent, Topic},
     },
-    event::EventId,
-    stream::StreamName,
     time::Timestamp,
     upcast::{self, Read},
 };
 
-use super::{WORKER, Work, WorkError, extraction::space, follows_from};
-use crate::{analysis::Known, commands::CommandError, now::now};
+use super::{Cause, Work, WorkError};
+use crate::{analysis::Known, commands::CommandError, now::now, store::Unavailable};
 
 /// The most topics and atoms that a run reads: the last ones.
 const KNOWN_MAX: usize = 10_000;
 
+/// What is approved, with when it was said; and all topics by their ids.
+type Approved = (Vec<(Timestamp, Known)>, BTreeMap<String, Topic>);
+
 impl Work {
-    /// Executes a run that was started for this server, or has it fail when its executor is gone.
-    pub(super) async fn see_to_run(&self, stream: &StreamName, cause: &EventId) -> Result<(), WorkError> {
-        let run = self.state::<AnalysisRun>(stream).await?;
+    /// Executes a run that was started for this server.
+    pub(super) async fn see_to_run(&self, cause: &Cause) -> Result<(), WorkError> {
+        let run = self.state::<AnalysisRun>(&cause.stream).await?;
         if run.state().phase != Phase::Running {
             return Ok(());
         }
-        let is_ours = run.state().executor.as_ref().is_some_and(|executor| executor.as_str() == WORKER);
-        if !is_ours || run.state().is_expired(now()) {
-            return self.watch(stream, cause).await;
+        if run.state().is_expired(now()) {
+            return self.watch(cause).await;
         }
-        match self.execute(stream, run.state(), cause).await {
-            // It was cancelled, or has failed, while it was executed.
-            Err(WorkError::Command(CommandError::Refused(refusal))) => {
-                self.give_up(stream, cause, refusal.detail).await
-            }
+        match self.execute(run.state(), cause).await {
+            Err(error) if !error.may_pass() => self.give_up(cause, error.to_string()).await,
             other => other,
         }
     }
 
     /// Reads window after window. What a window gave is recorded before the next is read.
-    async fn execute(&self, stream: &StreamName, run: &AnalysisRunState, cause: &EventId) -> Result<(), WorkError> {
-        let (items, topics) = self.known(stream, run).await?;
+    async fn execute(&self, run: &AnalysisRunState, cause: &Cause) -> Result<(), WorkError> {
+        let (items, topics) = self.known(run, cause).await?;
         let windows = windows(items, WINDOW, WINDOW_ITEMS_MAX);
         let total = u32::try_from(windows.len()).unwrap_or(u32::MAX);
-        let id = stream.segments().last().unwrap_or_default();
+        let id = cause.stream.segments().last().unwrap_or_default();
         for (index, window) in (0..total).zip(windows) {
             // Batches are recorded in their order: after a crash, those before are there already.
             if index < run.batches {
@@ -62,41 +59,37 @@ impl Work {
             };
             let tasks = match tasks {
                 Ok(Ok(tasks)) => tasks,
-                Ok(Err(error)) => return self.give_up(stream, cause, error.to_string()).await,
-                Err(_) => {
-                    return self.give_up(stream, cause, format!("window {index} was not read in {patience:?}")).await;
-                }
+                Ok(Err(error)) => return self.give_up(cause, error.to_string()).await,
+                Err(_) => return self.give_up(cause, format!("window {index} was not read in {patience:?}")).await,
             };
             let proposals = tasks.into_iter().take(BATCH_PROPOSALS_MAX).enumerate();
             let proposals =
                 proposals.map(|(at, task)| BatchProposal { id: format!("{id}-{index}-{at}"), task }).collect();
-            let batch = Batch { index, proposals, done: index + 1, total };
-            let command = RunCommand::RecordBatch(batch);
-            self.say(AnalysisRun::ENTITY, stream, follows_from(cause, &format!("batch {index}")), &command).await?;
+            let command = RunCommand::RecordBatch(Batch { index, proposals, done: index + 1, total });
+            self.say(AnalysisRun::ENTITY, cause, &format!("batch {index}"), &command).await?;
         }
-        Ok(self.say(AnalysisRun::ENTITY, stream, follows_from(cause, "complete"), &RunCommand::Complete {}).await?)
+        Ok(self.say(AnalysisRun::ENTITY, cause, "complete", &RunCommand::Complete {}).await?)
     }
 
     /// Has the run fail, unless it has ended already.
-    async fn give_up(&self, stream: &StreamName, cause: &EventId, reason: String) -> Result<(), WorkError> {
+    async fn give_up(&self, cause: &Cause, reason: String) -> Result<(), WorkError> {
         let failed = RunCommand::Fail(Failed { reason });
-        match self.say(AnalysisRun::ENTITY, stream, follows_from(cause, "fail"), &failed).await {
+        match self.say(AnalysisRun::ENTITY, cause, "fail", &failed).await {
             Err(CommandError::Refused(_)) => Ok(()),
             other => Ok(other?),
         }
     }
 
     /// Waits until the run has ended, or its lease has run out: then it fails.
-    async fn watch(&self, stream: &StreamName, cause: &EventId) -> Result<(), WorkError> {
+    pub(super) async fn watch(&self, cause: &Cause) -> Result<(), WorkError> {
         loop {
-            let run = self.state::<AnalysisRun>(stream).await?;
+            let run = self.state::<AnalysisRun>(&cause.stream).await?;
             if run.state().phase != Phase::Running {
                 return Ok(());
             }
             let until = run.state().lease_until.unwrap_or(Timestamp::UNIX_EPOCH);
             if run.state().is_expired(now()) {
-                let id = follows_from(cause, &format!("expire {until}"));
-                match self.say(AnalysisRun::ENTITY, stream, id, &RunCommand::Expire {}).await {
+                match self.say(AnalysisRun::ENTITY, cause, &format!("expire {until}"), &RunCommand::Expire {}).await {
                     // It was heard of meanwhile.
                     Err(CommandError::Refused(_)) => continue,
                     other => return Ok(other?),
@@ -110,14 +103,10 @@ impl Work {
         }
     }
 
-    /// What is approved in the run's space and said in its period, and all topics by their ids.
-    async fn known(
-        &self,
-        stream: &StreamName,
-        run: &AnalysisRunState,
-    ) -> Result<(Vec<(Timestamp, Known)>, BTreeMap<String, Topic>), WorkError> {
+    /// What was approved in the run's space by the time that it was started, and said in its period.
+    async fn known(&self, run: &AnalysisRunState, cause: &Cause) -> Result<Approved, Unavailable> {
         let (mut items, mut topics) = (Vec::new(), BTreeMap::new());
-        self.fold(space(stream), "knowledge", |stream, event| {
+        self.fold(cause, "knowledge", |stream, event| {
             let item = match upcast::read::<Knowledge>(event) {
                 Read::Event(KnowledgeEvent::TopicCreated(created)) => Item::Topic(created.topic),
                 Read::Event(KnowledgeEvent::AtomCreated(created)) => Item::Atom(created.atom),

@@ -28,6 +28,14 @@ pub(super) fn request(
         return Err(Refusal::conflict("id_taken", detail).into());
     }
     at_most("messages", &data.messages, MESSAGES_MAX)?;
+    for stream in &data.messages {
+        // Whoever may ask for an extraction here need not be one who may read elsewhere.
+        let here = context.beside("messages", stream.segments().last().unwrap_or_default())?;
+        if here != *stream {
+            let detail = format!("'{stream}' is no message of this space: those are such as '{here}'");
+            return Err(Refusal::invalid("foreign_message", detail).into());
+        }
+    }
     if data.since.zip(data.until).is_some_and(|(since, until)| since >= until) {
         return Err(Refusal::invalid("invalid_period", "'since' has to be before 'until'").into());
     }

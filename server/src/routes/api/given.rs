@@ -14,7 +14,6 @@ use highwater_core::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use crate::{
     app::AppState,
@@ -116,10 +115,8 @@ impl Given {
 
     /// Gives a command that makes a new thing. Its id follows from the command's, so that the same command makes the same thing.
     pub(super) async fn create(self, state: &AppState, of: Kind, command: &str) -> Result<Response, Problem> {
-        let hash =
-            Sha256::new().chain_update(self.actor.as_str()).chain_update([0]).chain_update(self.id.as_str()).finalize();
-        let id = uuid::Builder::from_custom_bytes(std::array::from_fn(|at| hash[at])).into_uuid().to_string();
-        self.command(state, of, &id, command).await
+        let id = commands::derived_id(&[self.actor.as_str(), self.id.as_str()]);
+        self.command(state, of, id.as_str(), command).await
     }
 }
 

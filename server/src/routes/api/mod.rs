@@ -7,10 +7,10 @@ mod telegram;
 
 use axum::{
     Router,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{FromRequestParts, Path, State},
+    http::{HeaderMap, StatusCode, Uri, request::Parts},
     response::Response,
-    routing::{patch, post, put},
+    routing::{get, patch, post, put},
 };
 use highwater_core::{
     decider::Decider,
@@ -18,7 +18,8 @@ use highwater_core::{
 };
 
 use self::given::{Given, Kind};
-use crate::{app::AppState, error::Problem, work::WORKER};
+use super::lists;
+use crate::{app::AppState, auth::Access, error::Problem, work::WORKER};
 
 const RUN: Kind = Kind { entity: AnalysisRun::ENTITY, segment: "analysis_runs" };
 const PROPOSAL: Kind = Kind { entity: Proposal::ENTITY, segment: "proposals" };
@@ -43,6 +44,7 @@ pub(super) fn commands() -> Router<AppState> {
         .route("/api/proposals/{id}/reject", put(reject_proposal))
         .route("/api/proposals/{id}/merge", put(merge_proposal))
         .route("/api/knowledge/extract", post(extract))
+        .route("/api/knowledge/proposals", get(knowledge_proposals))
         .route("/api/knowledge/proposals/{id}", patch(edit_knowledge))
         .route("/api/knowledge/proposals/{id}/approve", post(approve_knowledge))
         .route("/api/knowledge/proposals/{id}/reject", post(reject_knowledge))
@@ -64,32 +66,32 @@ async fn create_run(State(state): State<AppState>, given: Given) -> Answer {
 }
 
 /// Answers before it has run: whoever follows the run sees how it goes.
-async fn start_run(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn start_run(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     let given = given.with_default("lease_ms", LEASE_MS).with("executor", WORKER);
     given.command(&state, RUN, &id, "start").await.map(accepted)
 }
 
-async fn close_run(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn close_run(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, RUN, &id, "close").await
 }
 
-async fn cancel_run(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn cancel_run(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, RUN, &id, "cancel").await
 }
 
-async fn edit_proposal(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn edit_proposal(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, PROPOSAL, &id, "edit").await
 }
 
-async fn approve_proposal(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn approve_proposal(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, PROPOSAL, &id, "approve").await
 }
 
-async fn reject_proposal(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn reject_proposal(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, PROPOSAL, &id, "reject").await
 }
 
-async fn merge_proposal(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn merge_proposal(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, PROPOSAL, &id, "merge").await
 }
 
@@ -98,15 +100,20 @@ async fn extract(State(state): State<AppState>, given: Given) -> Answer {
     given.create(&state, KNOWLEDGE, "request_extraction").await.map(accepted)
 }
 
-async fn edit_knowledge(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+/// The topics and atoms that wait for a review, or those that have had one.
+async fn knowledge_proposals(State(state): State<AppState>, access: Access, uri: Uri, headers: HeaderMap) -> Answer {
+    lists::page(&state, access, Knowledge::ENTITY, Some("pending"), &uri, &headers).await
+}
+
+async fn edit_knowledge(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, KNOWLEDGE, &id, "edit").await
 }
 
-async fn approve_knowledge(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn approve_knowledge(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, KNOWLEDGE, &id, "approve").await
 }
 
-async fn reject_knowledge(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn reject_knowledge(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, KNOWLEDGE, &id, "reject").await
 }
 
@@ -117,7 +124,7 @@ async fn create_task(State(state): State<AppState>, given: Given) -> Answer {
 /// A task has many commands, and each is a path: its decider knows them.
 async fn command_task(
     State(state): State<AppState>,
-    Path((id, command)): Path<(String, String)>,
+    Named((id, command)): Named<(String, String)>,
     given: Given,
 ) -> Answer {
     given.command(&state, TASK, &id, &command).await
@@ -127,20 +134,33 @@ async fn create_story(State(state): State<AppState>, given: Given) -> Answer {
     given.create(&state, STORY, "create_context").await
 }
 
-async fn add_decision(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn add_decision(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, STORY, &id, "add_decision").await
 }
 
 async fn update_subtask(
     State(state): State<AppState>,
-    Path((id, subtask)): Path<(String, String)>,
+    Named((id, subtask)): Named<(String, String)>,
     given: Given,
 ) -> Answer {
     given.with("id", subtask).command(&state, STORY, &id, "update_subtask").await
 }
 
-async fn take_snapshot(State(state): State<AppState>, Path(id): Path<String>, given: Given) -> Answer {
+async fn take_snapshot(State(state): State<AppState>, Named(id): Named<String>, given: Given) -> Answer {
     given.command(&state, STORY, &id, "take_snapshot").await
+}
+
+/// What a path names, percent-decoded.
+struct Named<T>(T);
+
+impl<T: serde::de::DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<T>::from_request_parts(parts, state).await;
+        let invalid = |rejection| Problem::InvalidRequest(format!("the path can't be read: {rejection}"));
+        named.map(|Path(named)| Self(named)).map_err(invalid)
+    }
 }
 
 fn accepted(mut response: Response) -> Response {

@@ -9,16 +9,16 @@ use axum::{
 use highwater_core::{
     decider::{Decider, Origin},
     domain::message::{Message, MessageCommand},
-    event::{Actor, EventId},
+    event::Actor,
 };
 use ring::{digest, hmac};
 
 use super::given::stream;
 use crate::{
     app::AppState,
-    commands::Request,
+    commands::{Request, derived_id},
     error::Problem,
-    routes::{body, command, query::Query},
+    routes::{POSITION, body, command, query::Query},
     telegram::Update,
     telemetry::TraceParent,
 };
@@ -53,14 +53,13 @@ pub(super) async fn update(
     let sent_when = || Problem::InvalidRequest("the message was sent at a time that is none".into());
     let command = MessageCommand::Ingest(message.ingested(update_id).ok_or_else(sent_when)?);
     let command = serde_json::to_string(&command).expect("a command is JSON");
-    // Another bot counts its updates by itself, and may see the same chat: the stream says whose message it is.
-    let id = EventId::new(&format!("telegram.{update_id}.{}", stream.segments().last().unwrap_or_default()));
-    let id = id.map_err(|error| Problem::InvalidRequest(format!("the update's id {error}")))?;
+    // Another bot counts its updates by itself, and may see the same chat; and a webhook may come to post to another space.
+    let id = derived_id(&[stream.as_str(), &update_id.to_string()]);
     let origin = Origin::new(id, Actor::new("telegram").expect("a URI reference"));
     let request =
         Request { trace: TraceParent::of(&headers), ..Request::new(Message::ENTITY, stream, command, origin) };
-    state.commands.run(request).await?;
-    Ok(StatusCode::OK.into_response())
+    let outcome = state.commands.run(request).await?;
+    Ok((StatusCode::OK, [(POSITION, outcome.position.to_string())]).into_response())
 }
 
 /// Compares in a time that says nothing of where they differ.
