@@ -137,8 +137,8 @@ test('a conditional command is meant for the state that shows', async (t) => {
   await first.acknowledged;
   await assert.rejects(second.confirmed, ({ code }) => code === 'code_exists');
   assert.deepEqual(server.commands.map(({ headers }) => headers['if-match']).slice(1, 3), ['"k3x9q7ma.1"', '"k3x9q7ma.2"']);
-  const { confirmed } = store.getSnapshot();
-  assert.deepEqual([confirmed.interventions, confirmed.code.code], [2, 'theirs']);
+  const { state } = store.getSnapshot();
+  assert.deepEqual([state.interventions, state.code.code], [2, 'theirs']);
 });
 
 test('commands wait for a network, in order', async (t) => {
