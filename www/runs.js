@@ -97,8 +97,8 @@ function mountReview({ space, user }) {
    * @param {import('./review-words.js').Action} action
    */
   function create(entity, action) {
-    const thing = sections[entity].add(`space:${space}:${KINDS[entity].segment}:${newId()}`, undefined);
-    thing?.give(action, {});
+    const thing = sections[entity].make(`space:${space}:${KINDS[entity].segment}:${newId()}`);
+    thing.give(action, {});
   }
 
   /**

@@ -39,9 +39,14 @@ export function mountThings(section, { limit, open, newestFirst = false }) {
    * @returns {Thing | undefined}  Nothing where there is no room.
    */
   function add(stream, known) {
-    const there = things.get(stream);
-    if (there) return there;
-    if (!makeRoom()) return undefined;
+    return things.get(stream) ?? (makeRoom() ? put(stream, known) : undefined);
+  }
+
+  /**
+   * @param {string} stream
+   * @param {any} known
+   */
+  function put(stream, known) {
     const thing = open(stream, known);
     things.set(stream, thing);
     if (newestFirst) list.prepend(thing.element);
@@ -52,6 +57,15 @@ export function mountThings(section, { limit, open, newestFirst = false }) {
 
   return {
     add,
+    /**
+     * What the user makes is shown, whether there is room or not.
+     *
+     * @param {string} stream
+     */
+    make(stream) {
+      makeRoom();
+      return put(stream, undefined);
+    },
     /**
      * What its list has. Where the newest are wanted, those that are here already are not pushed out by older ones.
      *

@@ -46,7 +46,7 @@ impl StreamName {
         if name.len() > NAME_BYTES_MAX {
             return Err(InvalidName::TooLong);
         }
-        let segments = 1 + name.bytes().filter(|byte| *byte == b':').count();
+        let segments = name.split(':').count();
         if !(SEGMENTS_MIN..=SEGMENTS_MAX).contains(&segments) {
             return Err(InvalidName::SegmentCount);
         }
@@ -67,9 +67,6 @@ impl StreamName {
 
 /// Whether a text may stand between the colons of a name.
 pub(crate) fn is_segment(segment: &str) -> bool {
-    if !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return true;
-    }
     let forbidden = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '*' | '/');
     !segment.is_empty() && !segment.contains(forbidden)
 }

@@ -294,6 +294,9 @@ async fn what_operators_do_is_in_the_log_and_so_is_what_comes_of_it() {
         );
     }
 
+    // Once the lists have seen the last of it, they are behind nothing.
+    let page = get(&client, &server.url("/v1/streams/highwater:projections:lists")).await;
+    list(&client, &server.url("/v1/entities/task"), page.header("highwater-position")).await;
     let metrics = Exposition::scrape(&client, &server.url("/metrics")).await;
     for (name, value) in [
         ("highwater_lists_set_aside_events", 1.0),

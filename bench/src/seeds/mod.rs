@@ -175,11 +175,11 @@ mod tests {
 
     #[test]
     fn each_mistake_shows_in_its_figure() {
-        let trusting = measure::<Trusting>(1, 50);
+        let trusting = measure::<Trusting>(1, 200);
         assert!(trusting.ordering() < 0.9 && trusting.rejection() == 0.0 && trusting.conflicts > 100, "{trusting}");
-        let ungated = measure::<Ungated>(1, 50);
+        let ungated = measure::<Ungated>(1, 200);
         assert!(ungated.ordering() == 1.0 && ungated.rejection() == 0.0 && ungated.conflicts > 100, "{ungated}");
-        let unordered = measure::<Unordered>(1, 50);
+        let unordered = measure::<Unordered>(1, 200);
         assert!(unordered.ordering() < 0.9 && unordered.conflicts > 100, "{unordered}");
         for wrong in [trusting, ungated, unordered] {
             assert!(!wrong.are_perfect());

@@ -12,7 +12,10 @@ use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use highwater_core::{
     decider::{Decider, DomainEvent},
-    domain::{self, task::Task},
+    domain::{
+        self, analysis_guard::AnalysisGuard, analysis_run::AnalysisRun, knowledge::Knowledge, message::Message,
+        proposal::Proposal, story::Story, task::Task,
+    },
     event::{Data, Event, NewEvent, Recording},
     time::Timestamp,
     upcast::{self, Read},
@@ -23,7 +26,15 @@ use serde_json::Value;
 
 /// The entities whose events are held to this: all there are.
 fn all_published() -> Vec<Published> {
-    vec![Published::of::<Task>()]
+    vec![
+        Published::of::<AnalysisGuard>(),
+        Published::of::<AnalysisRun>(),
+        Published::of::<Knowledge>(),
+        Published::of::<Message>(),
+        Published::of::<Proposal>(),
+        Published::of::<Story>(),
+        Published::of::<Task>(),
+    ]
 }
 
 const HOW_TO_ADD: &str = "run UPDATE_PUBLISHED=1 cargo test --package highwater-core --test published, look at the files that it writes in \

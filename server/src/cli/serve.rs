@@ -125,7 +125,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), ServeError> {
         state = state.with_telegram_secret(&secret);
     }
     let work = tokio::spawn(state.work().with_offset(offset).run());
-    serve::run(listener, state.with_lists(&lists)?, shutdown).await;
+    serve::run(listener, state, shutdown).await;
     let _ = work.await; // It ends with the broker.
     logging.end().await;
     Ok(())

@@ -1,6 +1,11 @@
 //! What the events of a task say.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 
 use crate::{event::EventId, version::Version};
 
@@ -88,7 +93,7 @@ pub struct BugReportReceived {
 }
 
 /// What is wrong with some code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Bug {
     /// In words.
@@ -102,6 +107,39 @@ pub enum Bug {
         /// What it gives.
         got: String,
     },
+}
+
+/// Told from what it is, where serde would try one after the other on a copy.
+impl<'de> Deserialize<'de> for Bug {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Case {
+            case: String,
+            expected: String,
+            got: String,
+        }
+
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Bug;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("what is wrong in words, or as a case with what is expected and what it gives")
+            }
+
+            fn visit_str<E: Error>(self, words: &str) -> Result<Bug, E> {
+                Ok(Bug::Words(words.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Bug, A::Error> {
+                let Case { case, expected, got } = Case::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Bug::Case { case, expected, got })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// Somebody wants a correction.
