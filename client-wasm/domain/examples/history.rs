@@ -109,7 +109,10 @@ fn event(random: &mut Random, stream: &StreamName, reports: &[&str], version: Ve
         1 => ("weather.changed.v1", json!(1.5)),
         2 => ("task.planned.v1", json!([["a"]])),
         3 => ("task.test_generated.v1", json!({ "count": random.one(&[-1.0, 1.5, 1e300]) })),
-        4 => ("task.bug_report_received.v1", json!({ "bug": [text, "1", "2"], "code_hash": null, "more": { "x": [text] } })),
+        4 => (
+            "task.bug_report_received.v1",
+            json!({ "bug": [text, "1", "2"], "code_hash": null, "more": { "x": [text] } }),
+        ),
         5 => ("task.bug_report_received.v1", json!({ "bug": text, "code_hash": text })),
         6 => ("task.code_refined.v1", json!({ "code": text, "hash": "abc" })),
         7 => ("task.correction_completed.v1", json!({ "code": text, "addresses": reports })),
