@@ -5,8 +5,8 @@
 
 import React, { type ReactElement, type ReactNode, createContext, createElement, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
 
-import { dispatch, type Loaded, SharedStream, type StreamSnapshot } from './react/shared.js';
-import type { Client, Dispatched, Intent, StateOptions, StatusChange } from './types.js';
+import { dispatch, type Loaded, ofEntity, ofStream, SharedStream, type StreamSnapshot } from './react/shared.js';
+import type { Client, Command, Dispatched, EntitySnapshot, EntityStore, Intent, StateOptions, StatusChange } from './types.js';
 
 export type { StreamSnapshot };
 
@@ -58,6 +58,23 @@ export function useSuspenseStream<State, Data = unknown>(stream: string, options
   return snapshot;
 }
 
+/** An entity's state, and how to change it. The same object until something changes. */
+export interface SharedEntity<State, Given extends Command = Command> extends EntitySnapshot<State> {
+  /** Gives a user's command, what comes of which shows at once. Needs no `this`. */
+  readonly dispatch: EntityStore<State, Given>['dispatch'];
+}
+
+/**
+ * An entity's state as it changes, by the rules of the client's `domain`. It is `loading` at first, with the state of before the first event;
+ * errors are in the snapshot. Throws a `TypeError` where there is no such entity, or the stream is not of it. On a server, the fallback of the
+ * nearest `<Suspense>` is rendered.
+ */
+export function useEntity<State = unknown, Given extends Command = Command>(entity: string, stream: string, given?: Client): SharedEntity<State, Given> {
+  const client = useGivenClient(given);
+  const shared = useMemo(() => new SharedStream(() => needed(client), ofEntity(entity, stream)), [client, entity, stream]);
+  return useSyncExternalStore(shared.subscribe, shared.getSnapshot, onlyInBrowsers) as SharedEntity<State, Given>;
+}
+
 /** What `status` told last. */
 export function useStatus(given?: Client): StatusChange {
   const client = useGivenClient(given);
@@ -87,9 +104,9 @@ function useGivenClient(given: Client | undefined): Client | undefined {
   return given ?? provided;
 }
 
-function useSharedStream<State, Data>(stream: string, options: StreamOptions<State, Data>): SharedStream<State, Data> {
+function useSharedStream<State, Data>(stream: string, options: StreamOptions<State, Data>): SharedStream<State> {
   const client = useGivenClient(options.client);
-  return useMemo(() => new SharedStream(() => needed(client), stream, options), [client, stream, options.key]);
+  return useMemo(() => new SharedStream(() => needed(client), ofStream(stream, options)), [client, stream, options.key]);
 }
 
 function needed(client: Client | undefined): Client {
@@ -100,7 +117,7 @@ function needed(client: Client | undefined): Client {
 }
 
 function onlyInBrowsers(): never {
-  throw new Error('useSuspenseStream reads in browsers only: on a server, the fallback of the nearest <Suspense> is rendered');
+  throw new Error('this hook reads in browsers only: on a server, the fallback of the nearest <Suspense> is rendered');
 }
 
 /** React 18 waits for what is thrown. Asked for through the default export: bundlers complain of a named one that is not there. */

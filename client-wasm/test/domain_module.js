@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 
-const OURS = new URL('../dist/domain.wasm', import.meta.url);
+const OURS = new URL(import.meta.resolve('highwater/domain.wasm'));
 
 export class DomainModule {
   constructor(file = OURS) {

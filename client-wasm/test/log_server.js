@@ -58,7 +58,7 @@ export class Log {
     const revision = (this.#revisions.get(stream) ?? 0) + 1;
     this.#revisions.set(stream, revision);
     const sequence = this.events.length + 1;
-    const event = { sequence, revision, stream, version: members.version ?? 0, prev: sequence - 1, text: envelope(sequence, revision, { ...members, stream }) };
+    const event = { sequence, revision, stream, version: members.version ?? 0, prev: sequence - 1, text: members.text ?? envelope(sequence, revision, { ...members, stream }) };
     this.events.push(event);
     return event;
   }

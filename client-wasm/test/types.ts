@@ -1,6 +1,7 @@
 /** What the package's types must allow, and what they must refuse. Never run: `npm run check` compiles it. */
 
 import { connect, HighwaterError, type CloudEvent, type Lost, type Message, type Reset, type Stats, type Told, type Unreadable } from 'highwater';
+import { domain } from 'highwater/domain';
 
 interface Task {
   title: string;
@@ -72,3 +73,11 @@ client.on('message', () => {});
 connect({ topics: ['a:b'] }).on('event', ({ event }) => event.data.title);
 // @ts-expect-error nothing of it can be set
 client.status = 'live';
+
+const lamp = connect({ topics: ['house:**'], domain }).entity<{ is_on: boolean }, { type: 'turn_on' }>('lamp', 'house:1:lamps:hall');
+const isOn: boolean = lamp.getSnapshot().state.is_on;
+lamp.dispatch({ type: 'turn_on' }, { causationId: 'event-1', isConditional: true }).confirmed.catch(() => isOn);
+// @ts-expect-error that is no command of a lamp
+lamp.dispatch({ type: 'fly' });
+// @ts-expect-error a domain is none without its entities
+connect({ topics: ['house:**'], domain: {} });

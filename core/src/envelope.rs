@@ -6,6 +6,7 @@
 //! browser runs for every message. There names stay as they stand in JSON: see [`JsonText`].
 
 mod fields;
+#[cfg(not(target_family = "wasm"))]
 mod own;
 mod parse;
 mod scan;

@@ -4,10 +4,10 @@
 //! browsers. So text is read in one place, into a [`Node`], and types are read from that, on the server as in the browser: what one of them
 //! takes, the other does. It is stricter than `serde_json` in one thing: a struct is an object, never a list of its fields.
 
+mod error;
+
 use std::{borrow::Cow, fmt, slice};
 
-#[cfg(target_family = "wasm")]
-use serde::de::Expected;
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -20,58 +20,7 @@ use serde::{
 pub use serde_json::Error as WriteError;
 pub use serde_json::value;
 
-#[cfg(target_family = "wasm")]
-const WRONG: &str = "it has a value that can't be";
-
-/// Why something is not read. In a browser it says less: what says more would have to be downloaded for every type.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}{1}")]
-pub struct Error(Cow<'static, str>, &'static str);
-
-impl serde::de::Error for Error {
-    #[cfg(not(target_family = "wasm"))]
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string().into(), "")
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Self(WRONG.into(), "")
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Self {
-        Self(WRONG.into(), "")
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Self {
-        Self(WRONG.into(), "")
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn invalid_length(_: usize, _: &dyn Expected) -> Self {
-        Self(WRONG.into(), "")
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
-        Self(WRONG.into(), "")
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
-        Self(WRONG.into(), "")
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self("it lacks ".into(), field)
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self("it has twice ".into(), field)
-    }
-}
+pub use self::error::Error;
 
 /// Reads a value.
 ///
@@ -109,13 +58,6 @@ impl<'a> Node<'a> {
     /// Where the text is none.
     pub fn read(text: &'a str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(Error::custom)
-    }
-
-    /// A member of an object.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Self> {
-        let Self::Object(members) = self else { return None };
-        members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 
     fn unexpected(&self) -> Unexpected<'_> {

@@ -57,6 +57,9 @@ test('node', async (t) => {
             assert.equal(await output(join(ROOT, 'node', program), server.url), '7\n');
         });
     }
+    await t.test('domain.js', async () => {
+        assert.equal(await output(join(ROOT, 'node', 'domain.js'), server.url), '1\n2\n');
+    });
 });
 
 for (const project of ['types-nodenext', 'types-bundler', 'types-examples']) {
@@ -79,10 +82,19 @@ suite('the archive', () => {
             'dist/chunk.js.map',
             'dist/client.d.ts',
             'dist/client.wasm',
+            'dist/domain.d.ts',
+            'dist/domain.js',
+            'dist/domain.js.map',
+            'dist/domain.wasm',
+            'dist/domain/entities.d.ts',
+            'dist/domain/url.d.ts',
+            'dist/domain/url.js',
+            'dist/domain/url.js.map',
             'dist/error.d.ts',
             'dist/index.d.ts',
             'dist/index.js',
             'dist/index.js.map',
+            'dist/load.d.ts',
             'dist/public.d.ts',
             'dist/react.d.ts',
             'dist/react.js',
@@ -105,7 +117,7 @@ suite('the archive', () => {
     });
 
     test('its types are those of its modules', async () => {
-        await output(tool('@arethetypeswrong/cli/dist/index.js'), TARBALL, '--profile', 'esm-only', '--exclude-entrypoints', 'client.wasm');
+        await output(tool('@arethetypeswrong/cli/dist/index.js'), TARBALL, '--profile', 'esm-only', '--exclude-entrypoints', 'client.wasm', 'domain.wasm');
     });
 });
 

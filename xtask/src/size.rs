@@ -11,11 +11,14 @@ const KIB: usize = 1024;
 /// Wasm and glue together may not be larger than this, gzipped. They should come down to 12 KiB.
 const WASM_AND_GLUE_BYTES_MAX: usize = 13 * KIB + KIB / 4;
 /// All that `highwater/url` loads, gzipped. It should come down to 16 KiB.
-const URL_BYTES_MAX: usize = 27 * KIB + KIB / 2;
+const URL_BYTES_MAX: usize = 28 * KIB;
 /// All that `highwater` loads, gzipped. It should come down to 21 KiB.
-const INLINE_BYTES_MAX: usize = 27 * KIB + KIB / 2;
+const INLINE_BYTES_MAX: usize = 28 * KIB;
 /// What `highwater/react` loads beyond `highwater`, gzipped. React itself is the page's own.
 const REACT_BYTES_MAX: usize = 2 * KIB;
+
+/// What `highwater/domain` loads besides, gzipped. It should come down to 60 KiB: most of it is what serde makes for each type.
+const DOMAIN_BYTES_MAX: usize = 138 * KIB;
 
 // Files are named from the package's folder.
 const WASM: &str = "dist/client.wasm";
@@ -44,6 +47,7 @@ pub(crate) fn run() -> Result<()> {
     let of_inline = loaded_by("dist/index.js", &modules)?;
     let mut of_react = loaded_by("dist/react.js", &modules)?;
     of_react.retain(|file| !of_inline.contains(file));
+    let of_domain = loaded_by("dist/domain.js", &modules)?;
     let downloads = [
         Download {
             name: "wasm and glue",
@@ -52,6 +56,7 @@ pub(crate) fn run() -> Result<()> {
         },
         Download { name: "highwater/url", files: of_url, gzipped_bytes_max: URL_BYTES_MAX },
         Download { name: "highwater", files: of_inline, gzipped_bytes_max: INLINE_BYTES_MAX },
+        Download { name: "highwater/domain besides", files: of_domain, gzipped_bytes_max: DOMAIN_BYTES_MAX },
         Download { name: "highwater/react besides", files: of_react, gzipped_bytes_max: REACT_BYTES_MAX },
     ];
     println!("{:>7}{:>8}", "gzip", "brotli");

@@ -1,9 +1,11 @@
 //! `cargo xtask test`: everything that must hold, the quickest to fail first.
 
+use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::{build_npm, process, project, setup, size};
@@ -136,11 +138,19 @@ fn types() -> Result<()> {
 fn js() -> Result<()> {
     build_npm::run_for_tests()?;
     build_binary()?;
+    print_history()?;
     let mut variables = vec![(BINARY_VARIABLE, project::highwater_binary("debug"))];
     for program in &setup::BROWSER_PROGRAMS {
         variables.extend(program.find_or_install()?.map(|path| (program.variable, path)));
     }
     in_npm_folders("test", &variables)
+}
+
+/// A task's history, and what this machine's code makes of it: WebAssembly is held to the same.
+fn print_history() -> Result<()> {
+    let history = process::read(&mut Command::new(project::binary("examples/history", "debug")))?;
+    let file = project::client().join("pkg/test/history.jsonl");
+    fs::write(&file, history).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Builds everything that the tests build too, so that nothing is compiled twice with other features.

@@ -24,17 +24,38 @@ type Stores = Map<unknown, SharedStore<never>>;
 /** By client and stream; then by their `key`, or by their reducer where they have none. */
 const clients = new WeakMap<Client, Map<string, Stores>>();
 
+/** What a store is of. */
+interface Source<State> {
+  readonly stream: string;
+  /** What its stores are kept under: those of entities apart, as they take commands. */
+  readonly kept: string;
+  /** Which of them it is. */
+  readonly identity: unknown;
+  readonly initial: State;
+  open(client: Client): Store<State>;
+}
+
+/** A stream that is reduced. */
+export function ofStream<State, Data>(stream: string, options: StateOptions<State, Data>): Source<State> {
+  const { initial, key, reduce } = options;
+  return { stream, kept: stream, identity: key ?? reduce, initial, open: (client) => client.state(stream, options) };
+}
+
+/** A stream of an entity, whose state is not known before there is one. */
+export function ofEntity(entity: string, stream: string): Source<unknown> {
+  const open = (client: Client): Store<unknown> => client.entity(entity, stream) as Store<unknown>;
+  return { stream, kept: `entity ${stream}`, identity: entity, initial: undefined, open };
+}
+
 /** Says where a component's store is. It is opened only where something of it is asked for that a server does not. */
-export class SharedStream<State, Data = unknown> {
+export class SharedStream<State> {
   readonly #client: () => Client;
-  readonly #stream: string;
-  readonly #options: StateOptions<State, Data>;
+  readonly #source: Source<State>;
   #initial: StreamSnapshot<State> | undefined;
 
-  constructor(client: () => Client, stream: string, options: StateOptions<State, Data>) {
+  constructor(client: () => Client, source: Source<State>) {
     this.#client = client;
-    this.#stream = stream;
-    this.#options = options;
+    this.#source = source;
   }
 
   // Given away as they are, as React wants them.
@@ -42,8 +63,8 @@ export class SharedStream<State, Data = unknown> {
   readonly getSnapshot = (): StreamSnapshot<State> => this.#store().snapshot();
 
   readonly getServerSnapshot = (): StreamSnapshot<State> => {
-    const { initial } = this.#options;
-    const dispatched = (intent: Intent): Dispatched => dispatch(this.#client(), this.#stream, intent);
+    const { initial, stream } = this.#source;
+    const dispatched = (intent: Intent): Dispatched => dispatch(this.#client(), stream, intent);
     this.#initial ??= { status: 'loading', state: initial, confirmed: initial, intents: [], revision: 0, version: 0, dispatch: dispatched };
     return this.#initial;
   };
@@ -56,22 +77,22 @@ export class SharedStream<State, Data = unknown> {
   #store(): SharedStore<State> {
     const client = this.#client();
     const streams = clients.get(client) ?? new Map<string, Stores>();
-    const stores: Stores = streams.get(this.#stream) ?? new Map<unknown, SharedStore<never>>();
-    const identity = this.#options.key ?? this.#options.reduce;
+    const { stream, kept, identity } = this.#source;
+    const stores: Stores = streams.get(kept) ?? new Map<unknown, SharedStore<never>>();
     const found = stores.get(identity) as SharedStore<State> | undefined;
     if (found) {
       return found;
     }
     if (stores.size === REDUCERS_MAX) {
-      throw new Error(`${this.#stream} is reduced by ever another function: define \`reduce\` outside of the component, or give a \`key\``);
+      throw new Error(`${stream} is reduced by ever another function: define \`reduce\` outside of the component, or give a \`key\``);
     }
-    const store = new SharedStore(client, client.state(this.#stream, this.#options), () => {
+    const store = new SharedStore(client, this.#source.open(client), () => {
       stores.delete(identity);
       if (stores.size === 0) {
-        streams.delete(this.#stream);
+        streams.delete(kept);
       }
     });
-    clients.set(client, streams.set(this.#stream, stores.set(identity, store as SharedStore<never>)));
+    clients.set(client, streams.set(kept, stores.set(identity, store as SharedStore<never>)));
     return store;
   }
 }

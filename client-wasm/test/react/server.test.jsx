@@ -56,5 +56,5 @@ test('a server renders what there is before the first event, and a browser goes 
   assert.equal(container.querySelector('p'), paragraph);
   assert.equal(stores.length, 1);
   // The fallback is no mismatch: React says why it was there.
-  assert.deepEqual(recovered.filter((message) => !message.includes('useSuspenseStream reads in browsers only')), []);
+  assert.deepEqual(recovered.filter((message) => !message.includes('this hook reads in browsers only')), []);
 });

@@ -1,7 +1,8 @@
 /** What the hooks' types must allow, and what they must refuse. Never run: `npm run check` compiles it. */
 
 import { connect, type Client, type Dispatched, type Intent, type StatusChange } from 'highwater';
-import { HighwaterProvider, type StreamOptions, type StreamSnapshot, useClient, useDispatch, useStatus, useStream, useSuspenseStream } from 'highwater/react';
+import { HighwaterProvider, type StreamOptions, type StreamSnapshot, useClient, useDispatch, useEntity, useStatus, useStream, useSuspenseStream } from 'highwater/react';
+import type { TaskCommand, TaskState } from 'highwater/domain';
 import type { ReactElement } from 'react';
 
 interface Task {
@@ -23,6 +24,10 @@ export function Tasks(): ReactElement {
   const change: StatusChange = useStatus();
   const used: Client = useClient();
   void [append, used, change.status === 'failed' && change.error.message];
+  const task = useEntity<TaskState, TaskCommand>('task', 'space:42:tasks:one', client);
+  void [task.state.phase === 'passed', task.setAside.stale, task.dispatch({ type: 'intervene', data: { note: 'fine' } }, { version: 1 })];
+  // @ts-expect-error that is no command of a task
+  task.dispatch({ type: 'approve' });
   // @ts-expect-error it is not known what is in the data
   useStream('a:b', { initial: '', reduce: (_, { data }) => data.title });
   // @ts-expect-error the state's type is that of `initial`

@@ -1,5 +1,7 @@
 //! [`Context`]: all that a decision may depend on.
 
+use serde_json::value::RawValue;
+
 use super::{Decider, DomainEvent, Folded, Projection, Refusal, Rejection};
 use crate::{
     clock::VectorClock,
@@ -109,14 +111,18 @@ impl<'a> Context<'a> {
     /// An event in any stream. It is about the stream's current version.
     #[must_use]
     pub fn event_in(&self, stream: &StreamName, event: impl DomainEvent) -> NewEvent {
-        let kind = EventType::new(event.kind()).expect("an entity's types end in their schema version");
+        self.proposed(stream, event.kind(), event.data().expect("an entity's events are JSON"))
+    }
+
+    fn proposed(&self, stream: &StreamName, kind: &str, data: Box<RawValue>) -> NewEvent {
+        let kind = EventType::new(kind).expect("an entity's types end in their schema version");
         let origin = self.origin;
         NewEvent {
             time: origin.time,
             causation_id: origin.causation_id.clone(),
             correlation_id: origin.correlation_id.clone(),
             command_id: Some(origin.command_id.clone()),
-            data: Data::Json(event.data().expect("an entity's events are JSON")),
+            data: Data::Json(data),
             ..NewEvent::new(stream.clone(), origin.actor.clone(), kind)
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
+use serde::de::DeserializeOwned;
+
 use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
 use crate::{
     event::{EventId, NewEvent},
@@ -90,19 +92,29 @@ impl<D: Decider> Entity for Of<D> {
     }
 }
 
-/// Reads a command; one without data has none to give. Its type comes first, as then its data need not be kept until that is known.
-fn read_command<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Refusal> {
-    let invalid =
-        |error: json::Error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}"));
-    let Node::Object(mut members) = Node::read(json).map_err(invalid)? else {
+/// Reads a command.
+fn read_command<C: DeserializeOwned>(json: &str) -> Result<C, Refusal> {
+    C::deserialize(&command(json)?).map_err(unreadable)
+}
+
+/// A command as types read it: its type comes first, as then its data need not be kept until that is known, and where it has no data to
+/// give, that is empty.
+fn command(json: &str) -> Result<Node<'_>, Refusal> {
+    let Node::Object(mut members) = Node::read(json).map_err(unreadable)? else {
         return Err(Refusal::invalid("invalid_command", "the command can't be read: it is no object"));
     };
     if !members.iter().any(|(name, data)| name == "data" && *data != Node::Null) {
         members.retain(|(name, _)| name != "data");
         members.push(("data".into(), Node::Object(Vec::new())));
     }
-    members.sort_by_key(|(name, _)| name != "type");
-    C::deserialize(&Node::Object(members)).map_err(invalid)
+    if let Some(at) = members.iter().position(|(name, _)| name == "type") {
+        members.swap(0, at);
+    }
+    Ok(Node::Object(members))
+}
+
+fn unreadable(error: json::Error) -> Refusal {
+    Refusal::invalid("invalid_command", format!("the command can't be read: {error}"))
 }
 
 /// The entities that a program knows, by name. Cloning is cheap.
@@ -123,15 +135,20 @@ impl Entities {
     /// told when it starts.
     #[must_use]
     pub fn with<D: Decider>(self) -> Self {
-        let topic = Topic::new(D::STREAMS).unwrap_or_else(|error| panic!("{}: {} {error}", D::ENTITY, D::STREAMS));
+        self.and(Arc::new(Of::<D>(PhantomData)))
+    }
+
+    fn and(self, entity: Arc<dyn Entity>) -> Self {
+        let (name, streams) = (entity.name(), entity.streams());
+        let topic = Topic::new(streams).unwrap_or_else(|error| panic!("{name}: {streams} {error}"));
         for other in self.iter() {
-            assert!(other.name() != D::ENTITY, "there are two entities of the name {}", D::ENTITY);
+            assert!(other.name() != name, "there are two entities of the name {name}");
             let overlap = Topic::new(other.streams()).is_ok_and(|other| overlap(&other, &topic));
-            assert!(!overlap, "{} and {} may match the same stream", D::ENTITY, other.name());
+            assert!(!overlap, "{name} and {} may match the same stream", other.name());
         }
         let mut all = Vec::clone(&self.0);
-        let at = all.partition_point(|other| other.name() < D::ENTITY);
-        all.insert(at, Arc::new(Of::<D>(PhantomData)));
+        let at = all.partition_point(|other| other.name() < name);
+        all.insert(at, entity);
         Self(Arc::new(all))
     }
 

@@ -89,19 +89,9 @@ impl<D: Decider> Projection<D> {
     /// # Errors
     /// [`InvalidSnapshot`]: then all events have to be read again.
     pub fn restore(json: &str) -> Result<Self, InvalidSnapshot> {
-        let unreadable = |error: json::Error| InvalidSnapshot::Unreadable(error.to_string());
-        let snapshot = Node::read(json).map_err(unreadable)?;
-        let member = |name| snapshot.get(name).unwrap_or(&Node::Null);
-        let schema = u32::deserialize(member("schema")).map_err(unreadable)?;
-        if schema != D::SCHEMA {
-            return Err(InvalidSnapshot::Schema { found: schema, current: D::SCHEMA });
-        }
-        Ok(Self {
-            schema,
-            mark: HighWater::deserialize(member("mark")).map_err(unreadable)?,
-            set_aside: SetAside::deserialize(member("set_aside")).map_err(unreadable)?,
-            state: D::State::deserialize(member("state")).map_err(unreadable)?,
-        })
+        let Snapshot { mark, set_aside, state } = Snapshot::read(json, D::SCHEMA)?;
+        let state = D::State::deserialize(&state).map_err(unreadable)?;
+        Ok(Self { schema: D::SCHEMA, mark, set_aside, state })
     }
 
     /// What is so.
@@ -173,6 +163,36 @@ impl<D: Decider> Projection<D> {
         (mark.version, mark.sequence) = (place.version, place.sequence);
         None
     }
+}
+
+/// What stands in a snapshot of any entity.
+struct Snapshot<'a> {
+    mark: HighWater,
+    set_aside: SetAside,
+    state: Node<'a>,
+}
+
+impl<'a> Snapshot<'a> {
+    fn read(json: &'a str, current: u32) -> Result<Self, InvalidSnapshot> {
+        let Node::Object(mut members) = Node::read(json).map_err(unreadable)? else {
+            return Err(InvalidSnapshot::Unreadable("it is no object".to_owned()));
+        };
+        let mut member = |name| {
+            let at = members.iter().position(|(member, _)| member == name);
+            at.map_or(Node::Null, |at| members.swap_remove(at).1)
+        };
+        let found = u32::deserialize(&member("schema")).map_err(unreadable)?;
+        if found != current {
+            return Err(InvalidSnapshot::Schema { found, current });
+        }
+        let mark = HighWater::deserialize(&member("mark")).map_err(unreadable)?;
+        let set_aside = SetAside::deserialize(&member("set_aside")).map_err(unreadable)?;
+        Ok(Self { mark, set_aside, state: member("state") })
+    }
+}
+
+fn unreadable(error: json::Error) -> InvalidSnapshot {
+    InvalidSnapshot::Unreadable(error.to_string())
 }
 
 /// A [`Projection`] of any entity.

@@ -19,7 +19,9 @@ pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, Field<'a>>);
 
 impl<'a> Fields<'a> {
     pub(super) fn from_json(json: &'a [u8]) -> Result<Self, InvalidEvent> {
-        serde_json::from_slice(json).map_err(|error| InvalidEvent::Json(error.to_string()))
+        // One way to read JSON is all that a browser needs.
+        let text = str::from_utf8(json).map_err(|error| InvalidEvent::Json(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| InvalidEvent::Json(error.to_string()))
     }
 
     /// Adds a member that is text.

@@ -3,7 +3,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::value::RawValue;
 
-use super::{fields::Fields, own::read_own};
+use super::fields::Fields;
+#[cfg(not(target_family = "wasm"))]
+use super::own::read_own;
 use crate::{
     clock::{ClockError, VectorClock},
     event::{Data, Event, InvalidEvent, Limits, NewEvent},
@@ -110,7 +112,12 @@ pub fn proposed_from_text<'a>(
 /// # Errors
 /// [`InvalidEvent`] where it is none.
 pub fn parse_event(json: &[u8]) -> Result<Event, InvalidEvent> {
-    read_own(json).map_or_else(|| parse_any(json), Ok)
+    // What is quicker is more to download.
+    #[cfg(not(target_family = "wasm"))]
+    if let Some(event) = read_own(json) {
+        return Ok(event);
+    }
+    parse_any(json)
 }
 
 /// Reads a recorded event, whoever wrote it.

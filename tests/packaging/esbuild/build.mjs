@@ -4,7 +4,7 @@ import { build as bundle } from 'esbuild';
 export async function build(outdir) {
     const { warnings } = await bundle({
         absWorkingDir: import.meta.dirname,
-        entryPoints: ['main.js', 'url.js'],
+        entryPoints: ['main.js', 'url.js', 'domain.js'],
         outdir,
         bundle: true,
         format: 'esm',

@@ -9,7 +9,7 @@ export async function build(dir) {
     /** @type {unknown[]} */
     const warnings = [];
     const bundle = await rollup({
-        input: ['main.js', 'url.js'].map((file) => `${import.meta.dirname}/${file}`),
+        input: ['main.js', 'url.js', 'domain.js'].map((file) => `${import.meta.dirname}/${file}`),
         plugins: [nodeResolve({ browser: true })],
         onwarn: (warning) => warnings.push(warning),
     });

@@ -6,7 +6,7 @@ export async function build(outDir) {
     const warnings = [];
     const customLogger = createLogger('silent');
     customLogger.warn = (text) => warnings.push(text);
-    const input = ['index.html', 'url.html'].map((file) => `${import.meta.dirname}/${file}`);
+    const input = ['index.html', 'url.html', 'domain.html', 'domain-url.html'].map((file) => `${import.meta.dirname}/${file}`);
     await viteBuild({
         root: import.meta.dirname,
         configFile: false,

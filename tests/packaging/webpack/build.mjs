@@ -5,7 +5,7 @@ export async function build(path) {
     const compiler = webpack({
         mode: 'production',
         context: import.meta.dirname,
-        entry: { main: './main.js', url: './url.js' },
+        entry: { main: './main.js', url: './url.js', domain: './domain.js', 'domain-url': './domain-url.js' },
         output: { path, filename: '[name].js' },
     });
     /** @type {webpack.Stats} */
