@@ -18,7 +18,7 @@ const INLINE_BYTES_MAX: usize = 28 * KIB;
 const REACT_BYTES_MAX: usize = 2 * KIB;
 
 /// What `highwater/domain` loads besides, gzipped. It should come down to 60 KiB: most of it is what serde makes for each type.
-const DOMAIN_BYTES_MAX: usize = 138 * KIB;
+const DOMAIN_BYTES_MAX: usize = 142 * KIB;
 
 // Files are named from the package's folder.
 const WASM: &str = "dist/client.wasm";

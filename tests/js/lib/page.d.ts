@@ -36,6 +36,14 @@ interface Window {
     heard: Promise<unknown>;
     refusal: Promise<number>;
 
+    // The test of entities.
+    task: {
+        store: import('highwater').EntityStore<import('highwater/domain').TaskState, import('highwater/domain').TaskCommand>;
+        changed: EventTarget;
+        /** Status and bugs, each time that something changed. */
+        seen: string[];
+    };
+
     // The chaos test.
     tell(told: import('./chaos-tab.mjs').Told): void;
     recorded: {

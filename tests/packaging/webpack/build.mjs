@@ -7,6 +7,7 @@ export async function build(path) {
         context: import.meta.dirname,
         entry: { main: './main.js', url: './url.js', domain: './domain.js', 'domain-url': './domain-url.js' },
         output: { path, filename: '[name].js' },
+        performance: { hints: false }, // It warns of modules as large as all entities.
     });
     /** @type {webpack.Stats} */
     const stats = await new Promise((resolve, reject) => {
