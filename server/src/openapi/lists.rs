@@ -26,8 +26,8 @@ pub(super) fn operations(settings: &Settings) -> Vec<Operation> {
         ),
         request(
             "/v1/projections/{name}/set-aside/{sequence}/discard",
-            "Leave out for good",
-            "The event that is set aside is left out, and is not told of any more.",
+            "Be told of no more",
+            "The event that is set aside is told of no more, however often the lists are built. It stays in the log.",
         ),
     ]
 }

@@ -67,7 +67,7 @@ pub(super) async fn retry(
     ask(&state, &access, &headers, Request::Retry(position)).await
 }
 
-/// Asks for what is set aside to be left out for good.
+/// Asks that what is set aside be told of no more.
 pub(super) async fn discard(
     State(state): State<AppState>,
     access: Access,

@@ -20,6 +20,23 @@ async fn a_run_whose_executor_is_gone_fails_and_frees_its_space() {
     assert_eq!(office.post("/api/runs", json!({})).await.status, 201);
 }
 
+/// A command's id is unique to its actor only: what follows from two of the same id is two things.
+#[tokio::test]
+async fn of_two_who_use_the_same_key_both_get_what_they_ask_for() {
+    let data = tempfile::tempdir().unwrap();
+    let office = Office::open(data.path()).await;
+    for actor in ["ann", "bob"] {
+        let url = office.server.url("/api/knowledge/extract?space=1");
+        let request = office.http.post(url).header("idempotency-key", "extract-1").header("highwater-actor", actor);
+        assert_eq!(request.send().await.unwrap().status(), 202);
+    }
+    let mut completed = 0;
+    while completed < 2 {
+        let events = office.until("knowledge", "knowledge.extraction_completed.v1").await;
+        completed = of(&events, "knowledge.extraction_completed.v1").len();
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_is_cancelled_is_not_executed_on() {
     let data = tempfile::tempdir().unwrap();

@@ -75,6 +75,20 @@ fn types_are_named() {
 }
 
 #[test]
+fn an_extraction_reads_no_other_space() {
+    for other in ["space:2:messages:m1", "space:1:tasks:m1", "space:1:x:messages:m1", "messages:m1"] {
+        let request = ExtractionRequested { messages: vec![stream(other)], ..ExtractionRequested::default() };
+        let _ =
+            new(EXTRACTION).when("pm", KnowledgeCommand::RequestExtraction(request)).then_refused("foreign_message");
+    }
+    let request =
+        ExtractionRequested { messages: vec![stream("space:1:messages:m1")], ..ExtractionRequested::default() };
+    let _ = new(EXTRACTION)
+        .when("pm", KnowledgeCommand::RequestExtraction(request))
+        .then_types(&["knowledge.extraction_requested.v1"]);
+}
+
+#[test]
 fn an_extraction_proposes_topics_and_atoms() {
     let mut extraction = new(EXTRACTION)
         .when("pm", KnowledgeCommand::RequestExtraction(ExtractionRequested::default()))

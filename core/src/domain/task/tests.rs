@@ -213,6 +213,8 @@ fn versions_rise_by_one_with_each_new_code_and_with_nothing_else() {
     let task = task
         .when_about(1, "corrector", TaskCommand::CompleteCorrection(correction("V2", "h2", &[])))
         .then_refused("stale_version")
+        .when("corrector", TaskCommand::StartCorrection(CorrectionStarted { target_version: Version::new(1).ok() }))
+        .then_refused("stale_version")
         .when_about(1, "corrector", TaskCommand::StartCorrection(CorrectionStarted::default()))
         .then_refused("stale_version")
         .when_about(4, "tester", TaskCommand::ReportBug(report("?")))
