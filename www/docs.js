@@ -11,6 +11,7 @@ import { mountTheme } from './view-theme.js';
 
 const SOURCE = 'openapi.json';
 const ANSWER_TIMEOUT_MS = 15_000;
+const LOOKS = 10;
 /** From here on the contents stand beside the text, where they take no room from it. */
 const WIDE = matchMedia('(min-width: 64rem)');
 
@@ -107,7 +108,17 @@ function mountFilter(chapters, sections) {
   });
 }
 
-/** The browser looked for the address's fragment before there was anything. */
+/**
+ * The browser looked for the address's fragment before there was anything. What is laid out on the way there moves it, so it takes more than
+ * one look.
+ */
 function followAddress() {
-  document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  const goal = document.getElementById(location.hash.slice(1));
+  let looks = LOOKS;
+  const look = () => {
+    goal?.scrollIntoView();
+    looks -= 1;
+    if (goal && looks > 0) requestAnimationFrame(look);
+  };
+  look();
 }

@@ -28,10 +28,7 @@ for (const engine of ENGINES) {
         let other;
         before(async () => {
             server = await startServer();
-            browser = await launch(engine);
-            // Loaded once for all tests, as that is what takes time. It doesn't follow the server by itself.
-            page = await browser.open(`${server.url}/docs`);
-            other = await browser.open(`${server.url}/docs`);
+            ({ browser, page, other } = await opened(engine, server.url));
         });
         after(() => Promise.all([browser?.close(), server?.stop()]));
 
@@ -149,6 +146,25 @@ for (const engine of ENGINES) {
             await assert.rejects(page.evaluate(async () => { throw new TypeError('on purpose'); }), /on purpose/);
         });
     });
+}
+
+/**
+ * An engine with two pages, loaded once for all tests, as that is what takes time. They don't follow the server by themselves. WebKit's
+ * MiniBrowser now and then crashes before it has shown anything: then it is started once more.
+ *
+ * @param {(typeof ENGINES)[number]} engine
+ * @param {string} url
+ */
+async function opened(engine, url) {
+    for (let starts = 1; ; starts += 1) {
+        const browser = await launch(engine);
+        try {
+            return { browser, page: await browser.open(`${url}/docs`), other: await browser.open(`${url}/docs`) };
+        } catch (error) {
+            await browser.close().catch(() => {});
+            if (starts > 1) throw error;
+        }
+    }
 }
 
 /**
