@@ -4,6 +4,7 @@
 //! its events. Which entities there are is said by whoever compiles a module of them, ours or their own:
 //! [`export_entities!`](crate::export_entities).
 
+mod answer;
 mod module;
 mod request;
 
@@ -11,51 +12,21 @@ use highwater_core::{
     decider::{Applied, Context, Decision, Entities, Folded, Rejection, Streams},
     envelope::{parse_event, write_new_event},
     event::{EventId, NewEvent, Recording},
+    json::{self, Raw},
     time::Timestamp,
     version::{Revision, Sequence},
 };
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 pub use self::module::Module;
-use self::request::Request;
+use self::{
+    answer::{Decided, Description, Folds},
+    request::Request,
+};
 
 /// See the [module](self). A number that is not open changes nothing, and answers nothing.
 pub struct Domain {
     entities: Entities,
     open: Vec<Option<Box<dyn Folded>>>,
-}
-
-#[derive(Serialize)]
-struct Description {
-    name: &'static str,
-    streams: &'static str,
-    schema: u32,
-    types: &'static [&'static str],
-}
-
-/// What became of a command.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Decided {
-    /// These events would be recorded.
-    Events(Vec<Box<RawValue>>),
-    /// It depends on this stream, which has to be among the loaded ones.
-    Needs(String),
-    Refused {
-        kind: &'static str,
-        code: &'static str,
-        detail: String,
-    },
-}
-
-/// What became of events.
-#[derive(Serialize)]
-struct Folds {
-    /// The highest version that is applied.
-    version: u32,
-    /// Those that could not be read, by their place, and why.
-    unreadable: Vec<(usize, String)>,
 }
 
 impl Domain {
@@ -68,13 +39,14 @@ impl Domain {
     /// What there is, as a JSON array: name, topic, schema and types of each, by name.
     #[must_use]
     pub fn entities(&self) -> String {
+        let text = |text: &&str| String::from(*text);
         let all = self.entities.iter().map(|entity| Description {
-            name: entity.name(),
-            streams: entity.streams(),
+            name: text(&entity.name()),
+            streams: text(&entity.streams()),
             schema: entity.schema(),
-            types: entity.types(),
+            types: entity.types().iter().map(text).collect(),
         });
-        json(&all.collect::<Vec<_>>())
+        json::to_string(&all.collect::<Vec<_>>())
     }
 
     /// Opens a state: that of a snapshot, or an empty text for the one before the first event. `None` where there is no such entity, or the
@@ -101,16 +73,15 @@ impl Domain {
     /// Applies recorded events, a JSON array of them in the order of their revisions.
     pub fn apply(&mut self, number: usize, events: &str) -> String {
         let Some(folded) = self.at(number) else { return String::new() };
-        let events: Vec<&RawValue> = serde_json::from_str(events).unwrap_or_default();
         let mut unreadable = Vec::new();
-        for (at, event) in events.into_iter().enumerate() {
-            match parse_event(event.get().as_bytes()).map(|event| folded.apply(&event)) {
+        for (at, event) in (0..).zip(json::items(events).unwrap_or_default()) {
+            match parse_event(event.as_bytes()).map(|event| folded.apply(&event)) {
                 Ok(Applied::Unreadable(reason)) => unreadable.push((at, reason)),
                 Ok(_) => {}
                 Err(error) => unreadable.push((at, error.to_string())),
             }
         }
-        json(&Folds { version: folded.mark().version.get(), unreadable })
+        json::to_string(&Folds { version: folded.mark().version, unreadable })
     }
 
     /// The state, its marks, and how many events moved nothing, as a JSON object that [`Self::open`] takes.
@@ -123,12 +94,10 @@ impl Domain {
     /// `js/domain/module.ts` for what a request says.
     pub fn decide(&mut self, number: usize, request: &str) -> String {
         let decided = Request::read(request).map_err(Rejection::from).and_then(|request| self.run(number, &request));
-        json(&match decided {
+        json::to_string(&match decided {
             Ok(events) => Decided::Events(events.iter().filter_map(proposed).collect()),
-            Err(Rejection::Needs(stream)) => Decided::Needs(stream.as_str().to_owned()),
-            Err(Rejection::Refused(refusal)) => {
-                Decided::Refused { kind: request::name(refusal.kind), code: refusal.code, detail: refusal.detail }
-            }
+            Err(Rejection::Needs(stream)) => Decided::Needs(stream),
+            Err(Rejection::Refused(refusal)) => Decided::Refused(refusal.into()),
         })
     }
 
@@ -183,14 +152,10 @@ fn predict(folded: &mut dyn Folded, event: &NewEvent, now: Timestamp) {
     folded.apply(&event.clone().record(recording));
 }
 
-fn proposed(event: &NewEvent) -> Option<Box<RawValue>> {
+fn proposed(event: &NewEvent) -> Option<Raw> {
     let mut text = Vec::new();
     write_new_event(event, &mut text);
-    RawValue::from_string(String::from_utf8(text).ok()?).ok()
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    Raw::new(str::from_utf8(&text).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ fn benches(criterion: &mut Criterion) {
     group.bench_function("parsed already", |bencher| bencher.iter(|| fold(black_box(&events))));
     // The most that a snapshot leaves: all of an interval but its last event.
     let (before, tail) = stored.split_at(stored.len() - SNAPSHOT_EVERY + 1);
-    let snapshot = serde_json::to_string(&replay(Projection::default(), before)).expect("a projection is JSON");
+    let snapshot = replay(Projection::default(), before).snapshot();
     group.bench_function("from a snapshot", |bencher| {
         bencher.iter(|| replay(Projection::restore(black_box(&snapshot)).expect("it is of this schema"), tail));
     });

@@ -3,10 +3,9 @@
 //! The three are asked in this order, and the answer says which of them decided. What is absent decides nothing. Clocks that know nothing of
 //! each other are an answer of their own: they prove neither.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     clock::{self, VectorClock},
+    json::Json,
     version::Version,
 };
 
@@ -22,8 +21,7 @@ pub struct Code<'a> {
 }
 
 /// Whether a report is about the current code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub enum About {
     /// It is.
     Current,
@@ -36,8 +34,7 @@ pub enum About {
 }
 
 /// What decided it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub enum Evidence {
     /// The versions.
     Version,
@@ -48,7 +45,7 @@ pub enum Evidence {
 }
 
 /// The answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub struct Causality {
     /// What the report is about.
     pub about: About,

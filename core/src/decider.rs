@@ -14,8 +14,6 @@ mod events;
 mod projection;
 pub mod testing;
 
-use serde::{Serialize, de::DeserializeOwned};
-
 pub use self::{
     context::{Context, Origin, Streams},
     entities::{Decision, Entities, Entity},
@@ -24,6 +22,7 @@ pub use self::{
 };
 use crate::{
     event::{Event, NewEvent},
+    json::Json,
     stream::StreamName,
     upcast::Upcast,
 };
@@ -40,9 +39,9 @@ pub trait Decider: Sized + 'static {
     const UPCASTS: &'static [Upcast] = &[];
 
     /// What is so, as far as commands depend on it or somebody shows it. The default is before the first event.
-    type State: Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync;
-    /// What may be asked of it: an enum that serde reads from `{"type":"…","data":{…}}`.
-    type Command: Serialize + DeserializeOwned;
+    type State: Clone + Default + PartialEq + Json + Send + Sync;
+    /// What may be asked of it: an enum that is `{"type":"…","data":{…}}` as JSON.
+    type Command: Json;
     /// What may happen to it. See [`events!`](crate::events).
     type Event: DomainEvent;
 

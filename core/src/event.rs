@@ -5,13 +5,11 @@ mod attribute;
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 pub use attribute::{Actor, EventId, EventType, ExtensionName, ExtensionValue, InvalidAttribute, TEXT_BYTES_MAX};
 
 use crate::{
     clock::{ACTORS_MAX, VectorClock},
-    find::find_either,
+    json::Raw,
     stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence, Version},
@@ -55,7 +53,7 @@ pub enum Data {
     #[default]
     None,
     /// JSON, kept as it was written but for white space: numbers keep all their digits, objects their order.
-    Json(Box<RawValue>),
+    Json(Raw),
     /// Anything else, as bytes; in JSON it travels as `data_base64`.
     Binary(Vec<u8>),
 }
@@ -66,19 +64,7 @@ impl Data {
     /// # Errors
     /// [`InvalidEvent`] where the text is not JSON or deeper than [`DATA_DEPTH_MAX`].
     pub fn json(text: &str) -> Result<Self, InvalidEvent> {
-        let valid: Result<&RawValue, _> = serde_json::from_str(text);
-        Self::raw(valid.map_err(|error| InvalidEvent::attribute("data", format_args!("is not JSON: {error}")))?)
-    }
-
-    /// As [`Data::json`], of what has been read as JSON already.
-    pub(crate) fn raw(json: &RawValue) -> Result<Self, InvalidEvent> {
-        if is_compact_json(json.get()) {
-            return Ok(Self::Json(json.to_owned()));
-        }
-        let compact = compact_json(json.get()).ok_or_else(|| {
-            InvalidEvent::attribute("data", format_args!("is nested deeper than {DATA_DEPTH_MAX} levels"))
-        })?;
-        Ok(Self::Json(RawValue::from_string(compact).expect("JSON without its white space is JSON")))
+        Raw::new(text).map(Self::Json).map_err(|error| InvalidEvent::attribute("data", error.reason()))
     }
 
     /// How many bytes it has, as [`Limits::data_bytes_max`] counts them.
@@ -102,7 +88,7 @@ impl PartialEq for Data {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::None, Self::None) => true,
-            (Self::Json(one), Self::Json(other)) => one.get() == other.get(),
+            (Self::Json(one), Self::Json(other)) => one == other,
             (Self::Binary(one), Self::Binary(other)) => one == other,
             _ => false,
         }
@@ -286,58 +272,6 @@ impl From<Event> for NewEvent {
             data: event.data,
         }
     }
-}
-
-/// Whether JSON has no white space between its tokens, and is not nested too deep.
-pub(crate) fn is_compact_json(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let (mut at, mut depth) = (0, 0_usize);
-    while let Some(byte) = bytes.get(at) {
-        at += 1;
-        match byte {
-            b' ' | b'\t' | b'\n' | b'\r' => return false,
-            b'"' => loop {
-                let Some(found) = find_either(b'"', b'\\', &bytes[at.min(bytes.len())..]) else { return false };
-                at += found + 1;
-                if bytes[at - 1] == b'"' {
-                    break;
-                }
-                at += 1;
-            },
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > DATA_DEPTH_MAX {
-            return false;
-        }
-    }
-    true
-}
-
-/// The text without white space between its tokens, or nothing where it is nested too deep.
-fn compact_json(text: &str) -> Option<String> {
-    let mut compact = String::with_capacity(text.len());
-    let (mut in_string, mut escaped, mut depth) = (false, false, 0_usize);
-    for character in text.chars() {
-        if in_string {
-            in_string = escaped || character != '"';
-            escaped = !escaped && character == '\\';
-        } else {
-            match character {
-                ' ' | '\t' | '\n' | '\r' => continue,
-                '"' => in_string = true,
-                '[' | '{' => depth += 1,
-                ']' | '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth > DATA_DEPTH_MAX {
-                return None;
-            }
-        }
-        compact.push(character);
-    }
-    Some(compact)
 }
 
 /// Why something is no event that the log can take, as what is said of it.

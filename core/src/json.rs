@@ -1,303 +1,166 @@
-//! JSON that becomes values by way of a tree: [`from_str`].
+//! JSON as values: [`Json`], and its derive.
 //!
-//! serde makes code for each type and each source that it is read from. Reading text is most of that code, and all of it is downloaded by
-//! browsers. So text is read in one place, into a [`Node`], and types are read from that, on the server as in the browser: what one of them
-//! takes, the other does. It is stricter than `serde_json` in one thing: a struct is an object, never a list of its fields.
+//! serde makes code for each type, each way to read it and each text that it is read from, which is fast, and all of it is downloaded by
+//! browsers: an entity would cost twenty kilobytes. So text is read in one place, into a [`Node`], and a type takes its members from there, on
+//! the server as in the browser: what one of them takes, the other does.
+//!
+//! ```
+//! use highwater_core::json::{self, Json};
+//!
+//! #[derive(Debug, PartialEq, Json)]
+//! struct Bulb {
+//!     watts: u32,
+//!     #[json(default)]
+//!     colors: Vec<String>,
+//!     #[json(skip_none)]
+//!     maker: Option<String>,
+//! }
+//!
+//! let bulb = Bulb { watts: 7, colors: Vec::new(), maker: None };
+//! assert_eq!(json::to_string(&bulb), r#"{"watts":7,"colors":[]}"#);
+//! assert_eq!(json::from_str(r#"{"watts":7}"#), Ok(bulb));
+//! let error = json::from_str::<Bulb>(r#"{"watts":-1}"#).unwrap_err();
+//! assert_eq!(error.to_string(), "'watts' must be a whole number from 0 to 4294967295");
+//! ```
+//!
+//! # The derive
+//!
+//! - A **struct** is an object with its fields as members. A member that nobody knows is passed over. `#[json(default)]` is for a field that
+//!   may be absent; an `Option` may be so in any case, and `#[json(skip_none)]` leaves it out where it is `None`, in place of `null`. A
+//!   struct around one value is that value.
+//! - An **enum** of names alone is a string, in snake case: `InProgress` is `"in_progress"`. A variant that holds something is an object: by
+//!   itself `{"variant":…}`; with `#[json(tag = "type", content = "data")]` `{"type":"variant","data":…}`, as commands are, where data that is
+//!   not there is an empty object; with `#[json(tag = "kind")]` `{"kind":"variant",…}`.
+//! - `#[json(rename = "…")]` is what a field or a variant is called in JSON, `#[json(alias = "…")]` what a field was called in older JSON.
 
 mod error;
+mod node;
+mod parse;
+mod raw;
+mod values;
+mod write;
 
-use std::{borrow::Cow, fmt, slice};
+pub use highwater_derive::Json;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{
-        DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-        VariantAccess, Visitor, value::BorrowedStrDeserializer,
-    },
-    forward_to_deserialize_any,
+pub use self::{
+    error::Error,
+    node::{Members, Node},
+    parse::{items, members},
+    raw::Raw,
+    write::Writer,
 };
-/// Why a value is not written.
-pub use serde_json::Error as WriteError;
-pub use serde_json::value;
 
-pub use self::error::Error;
+/// What is read from JSON and written as JSON. See the [module](self) for its derive.
+///
+/// It is read in place, and any value is asked in the same way: so a type costs little more code than the names of its members.
+pub trait Json {
+    /// A value that is cheap to make, to read another into. Nobody sees it.
+    fn placeholder() -> Self
+    where
+        Self: Sized;
+
+    /// Becomes what is read. Where that fails, it may be anything.
+    ///
+    /// # Errors
+    /// [`Error`] where it is not what the type says.
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error>;
+
+    /// Writes it: exactly one value.
+    fn write(&self, to: &mut Writer);
+
+    /// Writes some value, with something in every member that there may be: what holds published schemas is made of these.
+    fn sample(to: &mut Writer)
+    where
+        Self: Sized;
+
+    /// Whether a member may be absent, and the placeholder then stays.
+    fn may_be_absent(&self) -> bool {
+        false
+    }
+}
+
+/// A [`Json`] that is an object with members of known names, which may stand among others.
+pub trait Record: Json {
+    /// Reads its members.
+    fn read_members(&mut self, members: &mut Members<'_, '_>);
+
+    /// Writes its members.
+    fn write_members(&self, to: &mut Writer);
+
+    /// Writes its members as [`Json::sample`] does.
+    fn sample_members(to: &mut Writer)
+    where
+        Self: Sized;
+}
+
+/// Reads a value from text.
+///
+/// # Errors
+/// [`Error`] where the text is no JSON, or not of that type.
+pub fn from_str<T: Json>(text: &str) -> Result<T, Error> {
+    from_node(&Node::parse(text)?)
+}
 
 /// Reads a value.
 ///
 /// # Errors
-/// Where the text is no JSON, or not of that type.
-pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    T::deserialize(&Node::read(text)?)
+/// [`Error`] where it is not of that type.
+pub fn from_node<T: Json>(node: &Node<'_>) -> Result<T, Error> {
+    let mut value = T::placeholder();
+    value.read(node)?;
+    Ok(value)
 }
 
-/// Any JSON.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Node<'a> {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number that is not below 0.
-    Natural(u64),
-    /// A whole number below 0.
-    Negative(i64),
-    /// Any other number.
-    Float(f64),
-    /// A text, as it stands where it has no escapes.
-    Text(Cow<'a, str>),
-    /// A list.
-    List(Vec<Node<'a>>),
-    /// An object. A name may stand there twice.
-    Object(Vec<(Cow<'a, str>, Node<'a>)>),
+/// For the derive: one object is read as all are.
+#[doc(hidden)]
+pub fn read_record(record: &mut dyn Record, node: &Node<'_>) -> Result<(), Error> {
+    let mut members = node.members()?;
+    record.read_members(&mut members);
+    members.finish()
 }
 
-impl<'a> Node<'a> {
-    /// Reads any JSON.
-    ///
-    /// # Errors
-    /// Where the text is none.
-    pub fn read(text: &'a str) -> Result<Self, Error> {
-        serde_json::from_str(text).map_err(Error::custom)
-    }
-
-    fn unexpected(&self) -> Unexpected<'_> {
-        match self {
-            Self::Null => Unexpected::Unit,
-            Self::Bool(value) => Unexpected::Bool(*value),
-            Self::Natural(value) => Unexpected::Unsigned(*value),
-            Self::Negative(value) => Unexpected::Signed(*value),
-            Self::Float(value) => Unexpected::Float(*value),
-            Self::Text(text) => Unexpected::Str(text),
-            Self::List(_) => Unexpected::Seq,
-            Self::Object(_) => Unexpected::Map,
-        }
-    }
+/// For the derive: one object is written as all are.
+#[doc(hidden)]
+pub fn write_record(record: &dyn Record, to: &mut Writer) {
+    to.begin_object();
+    record.write_members(to);
+    to.end_object();
 }
 
-impl<'de> Deserialize<'de> for Node<'de> {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        struct AnyNode;
-        impl<'de> Visitor<'de> for AnyNode {
-            type Value = Node<'de>;
+/// Writes a value as text without white space.
+#[must_use]
+pub fn to_string(value: &dyn Json) -> String {
+    let mut writer = Writer::default();
+    value.write(&mut writer);
+    writer.into_text()
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
+/// A value that is its text, for types that are read by [`FromStr`](std::str::FromStr); how it is written, and a text that is one.
+macro_rules! json_text {
+    ($name:ty, $text:expr, $sample:literal) => {
+        impl $crate::json::Json for $name {
+            fn placeholder() -> Self {
+                $sample.parse().expect("a sample is good")
             }
 
-            fn visit_unit<E>(self) -> Result<Node<'de>, E> {
-                Ok(Node::Null)
+            fn read(&mut self, node: &$crate::json::Node<'_>) -> Result<(), $crate::json::Error> {
+                *self = node.text()?.parse().map_err(|error| $crate::json::Error::new(&error))?;
+                Ok(())
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<Node<'de>, E> {
-                Ok(Node::Bool(value))
+            fn write(&self, to: &mut $crate::json::Writer) {
+                let text: fn(&Self, &mut $crate::json::Writer) = $text;
+                text(self, to);
             }
 
-            fn visit_u64<E>(self, value: u64) -> Result<Node<'de>, E> {
-                Ok(Node::Natural(value))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Node<'de>, E> {
-                Ok(Node::Negative(value))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Node<'de>, E> {
-                Ok(Node::Float(value))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
-                Ok(Node::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
-                Ok(Node::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-                let mut list = Vec::new();
-                while let Some(node) = access.next_element()? {
-                    list.push(node);
-                }
-                Ok(Node::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(Name(name)) = access.next_key()? {
-                    members.push((name, access.next_value()?));
-                }
-                Ok(Node::Object(members))
+            fn sample(to: &mut $crate::json::Writer) {
+                to.text($sample);
             }
         }
-        source.deserialize_any(AnyNode)
-    }
+    };
 }
-
-/// A member's name, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        match Node::deserialize(source)? {
-            Node::Text(name) => Ok(Self(name)),
-            _ => Err(D::Error::custom("a member's name is a string")),
-        }
-    }
-}
-
-impl<'de> Deserializer<'de> for &Node<'de> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self {
-            Node::Null => visitor.visit_unit(),
-            Node::Bool(value) => visitor.visit_bool(*value),
-            Node::Natural(value) => visitor.visit_u64(*value),
-            Node::Negative(value) => visitor.visit_i64(*value),
-            Node::Float(value) => visitor.visit_f64(*value),
-            Node::Text(_) => self.deserialize_str(visitor),
-            Node::List(_) => self.deserialize_seq(visitor),
-            Node::Object(_) => self.deserialize_map(visitor),
-        }
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self {
-            Node::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
-            Node::Text(Cow::Owned(text)) => visitor.visit_str(text),
-            _ => Err(Error::invalid_type(self.unexpected(), &visitor)),
-        }
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self {
-            Node::List(list) => visitor.visit_seq(List(list.iter())),
-            _ => Err(Error::invalid_type(self.unexpected(), &visitor)),
-        }
-    }
-
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self {
-            Node::Object(members) => visitor.visit_map(Object { members: members.iter(), value: None }),
-            _ => Err(Error::invalid_type(self.unexpected(), &visitor)),
-        }
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_map(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if matches!(self, Node::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        match self {
-            Node::Text(name) => visitor.visit_enum(Variant { name, value: None }),
-            Node::Object(members) if members.len() == 1 => {
-                let (name, value) = &members[0];
-                visitor.visit_enum(Variant { name, value: Some(value) })
-            }
-            _ => Err(Error::invalid_type(self.unexpected(), &visitor)),
-        }
-    }
-
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_unit()
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
-    }
-}
-
-struct List<'n, 'de>(slice::Iter<'n, Node<'de>>);
-
-impl<'de> SeqAccess<'de> for List<'_, 'de> {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        self.0.next().map(|node| seed.deserialize(node)).transpose()
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.0.len())
-    }
-}
-
-struct Object<'n, 'de> {
-    members: slice::Iter<'n, (Cow<'de, str>, Node<'de>)>,
-    value: Option<&'n Node<'de>>,
-}
-
-impl<'de> MapAccess<'de> for Object<'_, 'de> {
-    type Error = Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((name, value)) = self.members.next() else { return Ok(None) };
-        self.value = Some(value);
-        match name {
-            Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
-            Cow::Owned(name) => seed.deserialize(name.as_str().into_deserializer()),
-        }
-        .map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.value.take().unwrap_or(&Node::Null))
-    }
-}
-
-struct Variant<'n, 'de> {
-    name: &'n str,
-    value: Option<&'n Node<'de>>,
-}
-
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Error;
-    type Variant = Self;
-
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self), Error> {
-        Ok((seed.deserialize(self.name.into_deserializer())?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Error;
-
-    fn unit_variant(self) -> Result<(), Error> {
-        self.value.map_or(Ok(()), Deserialize::deserialize)
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(self.value.unwrap_or(&Node::Null))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        self.value.unwrap_or(&Node::Null).deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        self.value.unwrap_or(&Node::Null).deserialize_map(visitor)
-    }
-}
+pub(crate) use json_text;
+pub(crate) use write::write_string;
 
 #[cfg(test)]
 mod tests;

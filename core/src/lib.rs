@@ -3,6 +3,9 @@
 //! Server and browser compile this crate and so decide alike. It does no I/O, knows no time and no randomness, and is
 //! the same for the same input: whoever calls it hands those in. `SPEC.md` beside it numbers the invariants.
 
+// What is derived names this crate, also within it.
+extern crate self as highwater_core;
+
 pub mod causality;
 pub mod clock;
 pub mod control;
@@ -21,7 +24,3 @@ pub mod time;
 pub mod topic;
 pub mod upcast;
 pub mod version;
-
-/// For [`events!`].
-#[doc(hidden)]
-pub use serde;

@@ -4,6 +4,8 @@ use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::json_text;
+
 /// The longest stream name or topic, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 512;
 /// The fewest segments of a stream name.
@@ -70,6 +72,8 @@ pub(crate) fn is_segment(segment: &str) -> bool {
     let forbidden = |c: char| c.is_control() || c.is_whitespace() || matches!(c, ':' | '*' | '/');
     !segment.is_empty() && !segment.contains(forbidden)
 }
+
+json_text!(StreamName, |stream, to| to.text(stream.as_str()), "space:1:things:text");
 
 impl FromStr for StreamName {
     type Err = InvalidName;

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset, format_description::well_known::Rfc3339};
 
+use crate::json::json_text;
+
 /// An instant to the nanosecond, in UTC, in the years 0 to 9999.
 ///
 /// Its text is [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with no, three, six or nine digits of a
@@ -55,6 +57,8 @@ impl Timestamp {
         }
     }
 }
+
+json_text!(Timestamp, |timestamp, to| to.text(&timestamp.to_string()), "2026-01-01T00:00:00Z");
 
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;

@@ -57,7 +57,7 @@ pub fn read<D: Decider>(event: &Event) -> Read<D::Event> {
         data = (upcast.step)(data);
         newest = upcast.to;
     }
-    match D::Event::read(newest, &Value::Object(data).to_string()) {
+    match D::Event::read(newest, &json::to_string(&data)) {
         Some(read) => read.map_or_else(unreadable, Read::Event),
         None => Read::Unknown,
     }

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{Error, Json, Node, Writer, from_node};
+
 /// A number is larger than its kind allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number of at most {max}")]
@@ -64,6 +66,25 @@ macro_rules! bounded_number {
 
             fn try_from(number: u64) -> Result<Self, OutOfRange> {
                 Self::new(number)
+            }
+        }
+
+        impl Json for $name {
+            fn placeholder() -> Self {
+                Self::ZERO
+            }
+
+            fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+                *self = Self::new(from_node(node)?).map_err(|error| Error::new(&error))?;
+                Ok(())
+            }
+
+            fn write(&self, to: &mut Writer) {
+                u64::from(*self).write(to);
+            }
+
+            fn sample(to: &mut Writer) {
+                u64::sample(to);
             }
         }
 
@@ -259,7 +280,7 @@ impl fmt::Display for After {
 }
 
 /// The marks of one stream, below which its state never goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Json)]
 pub struct HighWater {
     /// The last revision judged.
     pub revision: Revision,

@@ -4,16 +4,16 @@ use highwater_core::{
     decider::{Applied, Decider, Entities, InvalidSnapshot, Projection, SetAside, testing::Scenario},
     envelope::{parse_event, write_event},
     event::{Data, Event},
+    json::Json,
 };
-use serde::{Deserialize, Serialize};
 
 const STREAM: &str = "space:1:parcels:p1";
 
 /// It has come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 struct Arrived {
     /// Added later, in place: who reads older events takes the default, and who is older passes it over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     by: Option<String>,
 }
 
@@ -27,27 +27,27 @@ macro_rules! parcel {
             use highwater_core::{
                 decider::{Context, Decider, Rejection},
                 event::{Event, NewEvent},
+                json::Json,
                 upcast::Upcast,
             };
-            use serde::{Deserialize, Serialize};
 
             use super::Arrived;
 
             pub(crate) enum Parcel {}
 
-            #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+            #[derive(Clone, Debug, Default, PartialEq, Json)]
             pub(crate) struct State {
                 pub(crate) address: Vec<String>,
                 pub(crate) has_arrived: bool,
             }
 
-            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            #[derive(Clone, Debug, PartialEq, Json)]
             pub(crate) struct Sent {
                 $(pub(crate) $field: $type),+
             }
 
-            #[derive(Serialize, Deserialize)]
-            #[serde(tag = "type", content = "data", rename_all = "snake_case")]
+            #[derive(Json)]
+            #[json(tag = "type", content = "data")]
             pub(crate) enum Command {
                 Send(Sent),
                 Arrive(Arrived),
@@ -217,7 +217,7 @@ fn older_data_that_is_not_what_its_type_says_is_set_aside() {
 #[test]
 fn a_snapshot_of_another_schema_is_not_used() {
     let (_, parcel) = read_by::<v1::Parcel>(&log_of_v1());
-    let snapshot = serde_json::to_string(&parcel).unwrap();
+    let snapshot = parcel.snapshot();
     assert!(Projection::<v1::Parcel>::restore(&snapshot).is_ok());
     let refused = Projection::<v3::Parcel>::restore(&snapshot).err();
     assert_eq!(refused, Some(InvalidSnapshot::Schema { found: 1, current: 3 }));

@@ -3,29 +3,29 @@
 use highwater_core::{
     decider::{Context, Decider, Entities, Refusal, Rejection},
     event::{Event, NewEvent},
+    json::Json,
 };
-use serde::{Deserialize, Serialize};
 
 /// The entity.
 pub enum Counter {}
 
 /// How much of something.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Amount {
     /// So much.
     pub by: u32,
 }
 
 /// Something was taken.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Taken {
     /// So much.
     pub by: u32,
 }
 
 /// What may be asked of a counter.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Json)]
+#[json(tag = "type", content = "data")]
 pub enum CounterCommand {
     /// Add to it; nothing is nothing to do.
     Add(Amount),

@@ -68,7 +68,7 @@ fn main() -> io::Result<()> {
         let before = written;
         written = log.events().len();
         if before / SNAPSHOT_EVENTS != written / SNAPSHOT_EVENTS {
-            let snapshot = serde_json::to_string(&log.projection::<Task>(&stream))?;
+            let snapshot = log.projection::<Task>(&stream).snapshot();
             writeln!(out, r#"{{"snapshot":{}}}"#, Value::String(snapshot))?;
         }
     }

@@ -2,14 +2,13 @@
 
 use highwater_core::{
     clock::VectorClock,
-    decider::{Origin, Refusal, RefusalKind},
+    decider::{Origin, Refusal},
     event::{Actor, EventId},
-    json,
+    json::{self, Json},
     stream::StreamName,
     time::Timestamp,
     version::Version,
 };
-use serde::Deserialize;
 
 /// A command, checked.
 pub(super) struct Request {
@@ -24,7 +23,7 @@ pub(super) struct Request {
 }
 
 /// The same as JSON; the origin's names are those of the event's attributes.
-#[derive(Deserialize)]
+#[derive(Json)]
 struct Text {
     entity: String,
     stream: StreamName,
@@ -38,7 +37,7 @@ struct Text {
     causationid: Option<EventId>,
     correlationid: Option<EventId>,
     now: Timestamp,
-    #[serde(default)]
+    #[json(default)]
     loaded: Vec<(StreamName, usize)>,
 }
 
@@ -62,13 +61,4 @@ impl Request {
 
 fn invalid(error: impl std::fmt::Display) -> Refusal {
     Refusal::invalid("invalid_command", format!("the command can't be read: {error}"))
-}
-
-/// What JavaScript calls it.
-pub(super) fn name(kind: RefusalKind) -> &'static str {
-    match kind {
-        RefusalKind::Invalid => "invalid",
-        RefusalKind::NotFound => "not_found",
-        RefusalKind::Conflict => "conflict",
-    }
 }

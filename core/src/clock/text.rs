@@ -8,6 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::{COUNTER_MAX, ClockError, VectorClock};
+use crate::json::json_text;
 
 /// Always sorted by the byte order of the actors as they are, not as they are encoded. `%`, `=`, `,` and control
 /// characters in an actor are percent-encoded in upper case. The empty clock is the empty text.
@@ -53,6 +54,8 @@ impl FromStr for VectorClock {
         Ok(clock)
     }
 }
+
+json_text!(VectorClock, |clock, to| to.text(&clock.to_string()), "actor=1");
 
 impl Serialize for VectorClock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

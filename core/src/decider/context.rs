@@ -1,11 +1,10 @@
 //! [`Context`]: all that a decision may depend on.
 
-use serde_json::value::RawValue;
-
 use super::{Decider, DomainEvent, Folded, Projection, Refusal, Rejection};
 use crate::{
     clock::VectorClock,
     event::{Actor, Data, EventId, EventType, NewEvent},
+    json::Raw,
     stream::{InvalidName, StreamName, is_segment},
     time::Timestamp,
     version::Version,
@@ -111,10 +110,10 @@ impl<'a> Context<'a> {
     /// An event in any stream. It is about the stream's current version.
     #[must_use]
     pub fn event_in(&self, stream: &StreamName, event: impl DomainEvent) -> NewEvent {
-        self.proposed(stream, event.kind(), event.data().expect("an entity's events are JSON"))
+        self.proposed(stream, event.kind(), event.data())
     }
 
-    fn proposed(&self, stream: &StreamName, kind: &str, data: Box<RawValue>) -> NewEvent {
+    fn proposed(&self, stream: &StreamName, kind: &str, data: Raw) -> NewEvent {
         let kind = EventType::new(kind).expect("an entity's types end in their schema version");
         let origin = self.origin;
         NewEvent {

@@ -2,12 +2,10 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use serde::de::DeserializeOwned;
-
 use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
 use crate::{
     event::{EventId, NewEvent},
-    json::{self, Node},
+    json,
     stream::StreamName,
     topic::{Topic, matches},
     version::{Revision, Version},
@@ -83,34 +81,13 @@ impl<D: Decider> Entity for Of<D> {
     }
 
     fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-        D::decide(read_command(command)?, context)
+        D::decide(json::from_str(command).map_err(unreadable)?, context)
     }
 
     fn raises_version(&self, event: &NewEvent) -> bool {
         let crate::event::Data::Json(data) = &event.data else { return false };
         matches!(D::Event::read(event.kind.as_str(), data.get()), Some(Ok(event)) if D::raises_version(&event))
     }
-}
-
-/// Reads a command.
-fn read_command<C: DeserializeOwned>(json: &str) -> Result<C, Refusal> {
-    C::deserialize(&command(json)?).map_err(unreadable)
-}
-
-/// A command as types read it: its type comes first, as then its data need not be kept until that is known, and where it has no data to
-/// give, that is empty.
-fn command(json: &str) -> Result<Node<'_>, Refusal> {
-    let Node::Object(mut members) = Node::read(json).map_err(unreadable)? else {
-        return Err(Refusal::invalid("invalid_command", "the command can't be read: it is no object"));
-    };
-    if !members.iter().any(|(name, data)| name == "data" && *data != Node::Null) {
-        members.retain(|(name, _)| name != "data");
-        members.push(("data".into(), Node::Object(Vec::new())));
-    }
-    if let Some(at) = members.iter().position(|(name, _)| name == "type") {
-        members.swap(0, at);
-    }
-    Ok(Node::Object(members))
 }
 
 fn unreadable(error: json::Error) -> Refusal {

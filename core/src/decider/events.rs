@@ -1,9 +1,6 @@
 //! [`DomainEvent`] and the macro that writes it.
 
-use serde::Deserializer;
-use serde_json::value::RawValue;
-
-use crate::json::{self, Node};
+use crate::json::{self, Node, Raw};
 
 /// What may happen to an entity: an enum with a variant for each type of event, written by [`events!`](crate::events).
 pub trait DomainEvent: Sized {
@@ -13,31 +10,32 @@ pub trait DomainEvent: Sized {
     /// The event's type.
     fn kind(&self) -> &'static str;
 
-    /// Makes an event of its data, in whatever form that comes. `None` for a type that is not among [`DomainEvent::TYPES`].
-    fn deserialize<'de, S: Deserializer<'de>>(kind: &str, data: S) -> Option<Result<Self, S::Error>>;
+    /// Makes an event of its data. `None` for a type that is not among [`DomainEvent::TYPES`].
+    fn of(kind: &str, data: &Node<'_>) -> Option<Result<Self, json::Error>>;
 
     /// Reads an event's data, which is JSON. `None` for a type that is not among [`DomainEvent::TYPES`].
     fn read(kind: &str, data: &str) -> Option<Result<Self, json::Error>> {
         if !Self::TYPES.contains(&kind) {
             return None;
         }
-        Node::read(data).map_or_else(|error| Some(Err(error)), |data| Self::deserialize(kind, &data))
+        Node::parse(data).map_or_else(|error| Some(Err(error)), |data| Self::of(kind, &data))
     }
 
-    /// The event's data.
-    ///
-    /// # Errors
-    /// Where a value is no JSON, such as a map whose keys are no texts.
-    fn data(&self) -> Result<Box<RawValue>, crate::json::WriteError>;
+    /// The event's data, as JSON.
+    fn data(&self) -> Raw;
+
+    /// Data with something in every member that an event of this type may have. `None` for a type that is not among
+    /// [`DomainEvent::TYPES`].
+    fn sample(kind: &str) -> Option<Raw>;
 }
 
 /// Writes the enum of an entity's events and how they are read and written.
 ///
 /// ```
-/// use serde::{Deserialize, Serialize};
+/// use highwater_core::json::Json;
 ///
 /// /// A lamp has a new bulb.
-/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// #[derive(Clone, Debug, PartialEq, Json)]
 /// pub struct BulbChanged {
 ///     /// Its power.
 ///     pub watts: u32,
@@ -72,19 +70,27 @@ macro_rules! events {
                 }
             }
 
-            fn deserialize<'de, S>(kind: &str, data: S) -> Option<Result<Self, S::Error>>
-            where
-                S: $crate::serde::Deserializer<'de>,
-            {
-                match kind {
-                    $($kind => Some($crate::serde::Deserialize::deserialize(data).map(Self::$variant)),)+
-                    _ => None,
-                }
+            fn of(kind: &str, data: &$crate::json::Node<'_>) -> Option<Result<Self, $crate::json::Error>> {
+                let mut event = match kind {
+                    $($kind => Self::$variant($crate::json::Json::placeholder()),)+
+                    _ => return None,
+                };
+                let value: &mut dyn $crate::json::Json = match &mut event {
+                    $(Self::$variant(data) => data),+
+                };
+                Some(value.read(data).map(|()| event))
             }
 
-            fn data(&self) -> Result<Box<$crate::json::value::RawValue>, $crate::json::WriteError> {
-                match self {
-                    $(Self::$variant(data) => $crate::json::value::to_raw_value(data)),+
+            fn data(&self) -> $crate::json::Raw {
+                $crate::json::Raw::of(match self {
+                    $(Self::$variant(data) => data as &dyn $crate::json::Json),+
+                })
+            }
+
+            fn sample(kind: &str) -> Option<$crate::json::Raw> {
+                match kind {
+                    $($kind => Some($crate::json::Raw::sample_of::<$data>()),)+
+                    _ => None,
                 }
             }
         }

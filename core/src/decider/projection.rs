@@ -3,29 +3,24 @@
 use std::any::Any;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::Decider;
 use crate::{
     event::Event,
-    json::{self, Node},
+    json::{self, Json, Node, Raw, Writer},
     upcast::{self, Read},
     version::{HighWater, Revision},
 };
 
-/// The state of a stream, and how far it has come. As JSON it is a snapshot.
-#[derive(Serialize)]
-#[serde(bound = "")]
+/// The state of a stream, and how far it has come.
 pub struct Projection<D: Decider> {
-    /// [`Decider::SCHEMA`] when it was made.
-    schema: u32,
     mark: HighWater,
     set_aside: SetAside,
     state: D::State,
 }
 
 /// Events that are in a stream and moved no state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Json, Serialize, Deserialize)]
 pub struct SetAside {
     /// About an earlier version.
     pub stale: u32,
@@ -68,12 +63,7 @@ pub enum InvalidSnapshot {
 
 impl<D: Decider> Default for Projection<D> {
     fn default() -> Self {
-        Self {
-            schema: D::SCHEMA,
-            mark: HighWater::default(),
-            set_aside: SetAside::default(),
-            state: D::State::default(),
-        }
+        Self { mark: HighWater::default(), set_aside: SetAside::default(), state: D::State::default() }
     }
 }
 
@@ -89,9 +79,16 @@ impl<D: Decider> Projection<D> {
     /// # Errors
     /// [`InvalidSnapshot`]: then all events have to be read again.
     pub fn restore(json: &str) -> Result<Self, InvalidSnapshot> {
-        let Snapshot { mark, set_aside, state } = Snapshot::read(json, D::SCHEMA)?;
-        let state = D::State::deserialize(&state).map_err(unreadable)?;
-        Ok(Self { schema: D::SCHEMA, mark, set_aside, state })
+        let mut projection = Self { state: D::State::placeholder(), ..Self::default() };
+        let Self { mark, set_aside, state } = &mut projection;
+        read_snapshot(json, D::SCHEMA, mark, set_aside, state)?;
+        Ok(projection)
+    }
+
+    /// All of it as JSON, for [`Self::restore`].
+    #[must_use]
+    pub fn snapshot(&self) -> String {
+        write_snapshot(D::SCHEMA, self.mark, self.set_aside, &self.state)
     }
 
     /// What is so.
@@ -165,30 +162,36 @@ impl<D: Decider> Projection<D> {
     }
 }
 
-/// What stands in a snapshot of any entity.
-struct Snapshot<'a> {
-    mark: HighWater,
-    set_aside: SetAside,
-    state: Node<'a>,
+fn write_snapshot(schema: u32, mark: HighWater, set_aside: SetAside, state: &dyn Json) -> String {
+    let mut to = Writer::default();
+    to.begin_object();
+    to.member("schema", &schema);
+    to.member("mark", &mark);
+    to.member("set_aside", &set_aside);
+    to.member("state", state);
+    to.end_object();
+    to.into_text()
 }
 
-impl<'a> Snapshot<'a> {
-    fn read(json: &'a str, current: u32) -> Result<Self, InvalidSnapshot> {
-        let Node::Object(mut members) = Node::read(json).map_err(unreadable)? else {
-            return Err(InvalidSnapshot::Unreadable("it is no object".to_owned()));
-        };
-        let mut member = |name| {
-            let at = members.iter().position(|(member, _)| member == name);
-            at.map_or(Node::Null, |at| members.swap_remove(at).1)
-        };
-        let found = u32::deserialize(&member("schema")).map_err(unreadable)?;
-        if found != current {
-            return Err(InvalidSnapshot::Schema { found, current });
-        }
-        let mark = HighWater::deserialize(&member("mark")).map_err(unreadable)?;
-        let set_aside = SetAside::deserialize(&member("set_aside")).map_err(unreadable)?;
-        Ok(Self { mark, set_aside, state: member("state") })
+fn read_snapshot(
+    json: &str,
+    current: u32,
+    mark: &mut HighWater,
+    set_aside: &mut SetAside,
+    state: &mut dyn Json,
+) -> Result<(), InvalidSnapshot> {
+    let node = Node::parse(json).map_err(unreadable)?;
+    let mut found = 0;
+    let mut members = node.members().map_err(unreadable)?;
+    members.read("schema", &mut found);
+    if found != current {
+        members.finish().map_err(unreadable)?;
+        return Err(InvalidSnapshot::Schema { found, current });
     }
+    members.read("mark", mark);
+    members.read("set_aside", set_aside);
+    members.read("state", state);
+    members.finish().map_err(unreadable)
 }
 
 fn unreadable(error: json::Error) -> InvalidSnapshot {
@@ -210,7 +213,7 @@ pub trait Folded: Any + Send + Sync {
     fn set_aside(&self) -> SetAside;
 
     /// The state alone, as JSON.
-    fn state_json(&self) -> Box<RawValue>;
+    fn state_json(&self) -> Raw;
 
     /// All of it, as JSON, for [`Entity::restore`](super::Entity::restore).
     fn snapshot(&self) -> String;
@@ -239,12 +242,12 @@ impl<D: Decider> Folded for Projection<D> {
         self.set_aside
     }
 
-    fn state_json(&self) -> Box<RawValue> {
-        serde_json::value::to_raw_value(&self.state).expect("an entity's state is JSON")
+    fn state_json(&self) -> Raw {
+        Raw::of(&self.state)
     }
 
     fn snapshot(&self) -> String {
-        serde_json::to_string(self).expect("an entity's state is JSON")
+        self.snapshot()
     }
 
     fn boxed(&self) -> Box<dyn Folded> {

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     clock::VectorClock,
     event::{Actor, Event, EventId, NewEvent, Recording},
+    json,
     stream::StreamName,
     time::Timestamp,
     upcast::{self, Read},
@@ -190,9 +191,9 @@ impl<D: Decider> Scenario<D> {
     pub fn after<E: Decider>(mut self, stream: &str, actor: &str, command: E::Command) -> Self {
         let stream = StreamName::new(stream).expect("the name of a stream");
         let origin = self.origin(actor);
-        let result = self.log.command(E::ENTITY, &stream, &origin, &json(&command));
+        let result = self.log.command(E::ENTITY, &stream, &origin, &json::to_string(&command));
         if let Err(refusal) = result {
-            panic!("{} was refused: {refusal}", json(&command));
+            panic!("{} was refused: {refusal}", json::to_string(&command));
         }
         self
     }
@@ -230,7 +231,7 @@ impl<D: Decider> Scenario<D> {
     /// Where the command is no JSON.
     #[must_use]
     pub fn when_from(mut self, origin: &Origin, command: D::Command) -> Outcome<D> {
-        let result = self.log.command(D::ENTITY, &self.stream.clone(), origin, &json(&command));
+        let result = self.log.command(D::ENTITY, &self.stream.clone(), origin, &json::to_string(&command));
         Outcome { scenario: self, result }
     }
 
@@ -339,10 +340,6 @@ impl<D: Decider> Outcome<D> {
     pub fn result(&self) -> Result<&[Event], &Refusal> {
         self.result.as_deref()
     }
-}
-
-fn json(command: &impl serde::Serialize) -> String {
-    serde_json::to_string(command).expect("a command is JSON")
 }
 
 fn kinds(events: &[Event]) -> Vec<&str> {

@@ -1,5 +1,4 @@
 use proptest::{collection::vec, prelude::*};
-use serde::Deserialize;
 
 use super::{
     testing::{Log, Scenario},
@@ -9,6 +8,7 @@ use crate::{
     clock::VectorClock,
     domain::task::{BugReportReceived, CodeRefined, CorrectionCompleted, Planned, Task, TaskEvent},
     event::{Actor, Data, EventId},
+    json,
     version::{Revision, Version},
 };
 
@@ -16,14 +16,14 @@ use crate::{
 #[derive(Debug)]
 enum Lamp {}
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 struct LampState {
     watts: u32,
     is_on: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 enum LampCommand {
     ChangeBulb(BulbChanged),
     /// Does what it may not: changes the bulb to the one after the next.
@@ -39,13 +39,13 @@ enum LampCommand {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 struct BulbChanged {
-    #[serde(default)]
+    #[json(default)]
     watts: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 struct Switched {
     on: bool,
 }
@@ -300,7 +300,7 @@ fn a_version_rises_by_one_and_by_what_may_raise_it() {
 #[test]
 fn an_id_is_one_segment_of_a_name() {
     for id in ["", "a:b", "a/b", "*", "a b", &"x".repeat(600)] {
-        let command = serde_json::to_string(&LampCommand::SwitchOnAll { lamps: vec![id.into()] }).unwrap();
+        let command = json::to_string(&LampCommand::SwitchOnAll { lamps: vec![id.into()] });
         let refusal = refusal("lamp", STREAM, &command);
         assert_eq!((refusal.kind, refusal.code), (RefusalKind::Invalid, "invalid_id"), "{id}");
     }

@@ -11,14 +11,13 @@ pub mod windows;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 pub(super) use self::review::count_review;
 pub use self::{batch::BATCH_PROPOSALS_MAX, data::*};
 use super::{analysis_guard, not_blank};
 use crate::{
     decider::{Context, Decider, Refusal, Rejection},
     event::{Actor, Event, NewEvent},
+    json::Json,
     time::Timestamp,
 };
 
@@ -32,7 +31,7 @@ pub const LEASE_EXPIRED: &str = "lease_expired";
 pub enum AnalysisRun {}
 
 /// How a run stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct AnalysisRunState {
     /// What is going on.
     pub phase: Phase,
@@ -81,8 +80,7 @@ pub struct AnalysisRunState {
 }
 
 /// What is going on with a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Json)]
 pub enum Phase {
     /// There is none.
     #[default]
@@ -104,8 +102,8 @@ pub enum Phase {
 }
 
 /// What may be asked of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum RunCommand {
     /// Open it.
     Create(Created),

@@ -7,8 +7,6 @@ mod data;
 mod extraction;
 mod proposal;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::{
     data::*,
     extraction::{MESSAGES_MAX, PROPOSALS_MAX},
@@ -17,6 +15,7 @@ pub use self::{
 use crate::{
     decider::{Context, Decider, Rejection},
     event::{Actor, Event, NewEvent},
+    json::Json,
     stream::StreamName,
     time::Timestamp,
 };
@@ -25,8 +24,8 @@ use crate::{
 pub enum Knowledge {}
 
 /// What there is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
+#[json(tag = "kind")]
 pub enum KnowledgeState {
     /// Nothing.
     #[default]
@@ -40,7 +39,7 @@ pub enum KnowledgeState {
 }
 
 /// How an extraction stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Extraction {
     /// What has become of it.
     pub phase: ExtractionPhase,
@@ -61,8 +60,7 @@ pub struct Extraction {
 }
 
 /// What has become of an extraction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub enum ExtractionPhase {
     /// It is asked for.
     Requested,
@@ -73,7 +71,7 @@ pub enum ExtractionPhase {
 }
 
 /// How a proposal stands.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Proposal {
     /// What has become of it.
     pub phase: ProposalPhase,
@@ -90,8 +88,7 @@ pub struct Proposal {
 }
 
 /// What has become of a proposal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub enum ProposalPhase {
     /// It waits for a review.
     Pending,
@@ -102,7 +99,7 @@ pub enum ProposalPhase {
 }
 
 /// Who reviewed a proposal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Review {
     /// Who.
     pub by: Actor,
@@ -115,7 +112,7 @@ pub struct Review {
 }
 
 /// A topic or an atom that was approved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct ApprovedItem {
     /// The id of the proposal that it was.
     pub proposal: String,
@@ -126,8 +123,8 @@ pub struct ApprovedItem {
 }
 
 /// What may be asked of knowledge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum KnowledgeCommand {
     /// Ask for an extraction.
     RequestExtraction(ExtractionRequested),

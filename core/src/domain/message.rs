@@ -5,13 +5,12 @@
 
 mod data;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::data::*;
 use super::at_most;
 use crate::{
     decider::{Context, Decider, Refusal, Rejection},
     event::{Event, NewEvent},
+    json::Json,
     time::Timestamp,
 };
 
@@ -22,7 +21,7 @@ pub const FOUND_MAX: usize = 256;
 pub enum Message {}
 
 /// A message.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct MessageState {
     /// The message as it is now; nothing before it has come.
     pub message: Option<Ingested>,
@@ -37,8 +36,8 @@ pub struct MessageState {
 }
 
 /// What may be asked of a message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum MessageCommand {
     /// Take it, or take what it says now.
     Ingest(Ingested),

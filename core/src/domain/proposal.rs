@@ -5,8 +5,6 @@
 
 mod data;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::data::*;
 use super::{
     analysis_run::{self, Outcome},
@@ -16,6 +14,7 @@ use super::{
 use crate::{
     decider::{Context, Decider, Refusal, Rejection},
     event::{Actor, Event, NewEvent},
+    json::Json,
     time::Timestamp,
 };
 
@@ -23,7 +22,7 @@ use crate::{
 pub enum Proposal {}
 
 /// How a proposal stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct ProposalState {
     /// What has become of it.
     pub phase: Phase,
@@ -42,8 +41,7 @@ pub struct ProposalState {
 }
 
 /// What has become of a proposal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Json)]
 pub enum Phase {
     /// There is none.
     #[default]
@@ -59,7 +57,7 @@ pub enum Phase {
 }
 
 /// Who reviewed a proposal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Review {
     /// Who.
     pub by: Actor,
@@ -72,8 +70,8 @@ pub struct Review {
 }
 
 /// What may be asked of a proposal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum ProposalCommand {
     /// Change what is proposed.
     Edit(Edited),

@@ -2,13 +2,12 @@
 
 mod data;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::data::*;
 use super::not_blank;
 use crate::{
     decider::{Context, Decider, Refusal, Rejection},
     event::{Actor, Event, NewEvent},
+    json::Json,
     time::Timestamp,
 };
 
@@ -21,7 +20,7 @@ pub const SUBTASKS_MAX: usize = 500;
 pub enum Story {}
 
 /// How a story stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct StoryState {
     /// What it is about; nothing before it has a context.
     pub context: Option<ContextCreated>,
@@ -38,7 +37,7 @@ pub struct StoryState {
 }
 
 /// Something that was decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Decision {
     /// Its id within the story.
     pub id: String,
@@ -53,7 +52,7 @@ pub struct Decision {
 }
 
 /// A part of the work.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Subtask {
     /// Its id within the story.
     pub id: String,
@@ -66,8 +65,8 @@ pub struct Subtask {
 }
 
 /// What may be asked of a story.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum StoryCommand {
     /// Say what it is about.
     CreateContext(ContextCreated),
@@ -80,10 +79,10 @@ pub enum StoryCommand {
 }
 
 /// Set a mark.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct TakeSnapshot {
     /// What it is for, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub note: Option<String>,
 }
 

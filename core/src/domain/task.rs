@@ -5,8 +5,6 @@
 
 mod data;
 
-use serde::{Deserialize, Serialize};
-
 pub use self::data::*;
 use super::at_most;
 use crate::{
@@ -14,6 +12,7 @@ use crate::{
     clock::VectorClock,
     decider::{Context, Decider, Refusal, Rejection},
     event::{Event, EventId, NewEvent},
+    json::Json,
     version::Version,
 };
 
@@ -29,7 +28,7 @@ pub const UNUSED_MAX: usize = 256;
 pub enum Task {}
 
 /// How a task stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct TaskState {
     /// What is going on.
     pub phase: Phase,
@@ -58,8 +57,7 @@ pub struct TaskState {
 }
 
 /// What is going on with a task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Json)]
 pub enum Phase {
     /// Nothing has happened.
     #[default]
@@ -79,7 +77,7 @@ pub enum Phase {
 }
 
 /// The current code.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct CurrentCode {
     /// The code.
     pub code: String,
@@ -94,7 +92,7 @@ pub struct CurrentCode {
 }
 
 /// A report that no correction has addressed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct PendingBug {
     /// The event that reports it.
     pub report: EventId,
@@ -107,8 +105,8 @@ pub struct PendingBug {
 }
 
 /// What may be asked of a task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum TaskCommand {
     /// Say what is wanted.
     GatherRequirement(RequirementGathered),

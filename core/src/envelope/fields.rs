@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use crate::event::{ExtensionName, ExtensionValue, InvalidEvent, TEXT_BYTES_MAX};
+use crate::{
+    event::{ExtensionName, ExtensionValue, InvalidEvent, TEXT_BYTES_MAX},
+    json::{self, Node},
+};
 
 /// A member as it came: JSON from a body, or text from a header.
 pub(super) enum Field<'a> {
-    Json(&'a RawValue),
+    Json(&'a str),
     Text(Cow<'a, str>),
 }
 
@@ -19,9 +19,15 @@ pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, Field<'a>>);
 
 impl<'a> Fields<'a> {
     pub(super) fn from_json(json: &'a [u8]) -> Result<Self, InvalidEvent> {
-        // One way to read JSON is all that a browser needs.
         let text = str::from_utf8(json).map_err(|error| InvalidEvent::Json(error.to_string()))?;
-        serde_json::from_str(text).map_err(|error| InvalidEvent::Json(error.to_string()))
+        let mut fields = Self::default();
+        for (name, json) in json::members(text).map_err(|error| InvalidEvent::Json(error.to_string()))? {
+            if fields.0.contains_key(&name) {
+                return Err(InvalidEvent::Json(format!("'{name}' is there twice")));
+            }
+            fields.0.insert(name, Field::Json(json));
+        }
+        Ok(fields)
     }
 
     /// Adds a member that is text.
@@ -36,13 +42,13 @@ impl<'a> Fields<'a> {
     pub(super) fn present(&self, name: &str) -> bool {
         match self.0.get(name) {
             None => false,
-            Some(Field::Json(json)) => json.get() != "null",
+            Some(Field::Json(json)) => *json != "null",
             Some(Field::Text(_)) => true,
         }
     }
 
     /// A member whose JSON `null` means something.
-    pub(super) fn json(&mut self, name: &str) -> Option<&'a RawValue> {
+    pub(super) fn json(&mut self, name: &str) -> Option<&'a str> {
         match self.0.remove(name)? {
             Field::Json(json) => Some(json),
             Field::Text(_) => None,
@@ -54,7 +60,7 @@ impl<'a> Fields<'a> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(Field::Text(text)) => Ok(Some(text)),
-            Some(Field::Json(json)) if json.get() == "null" => Ok(None),
+            Some(Field::Json("null")) => Ok(None),
             Some(Field::Json(json)) => {
                 json_text(json).map(Some).map_err(|_| InvalidEvent::attribute(name, "must be a string"))
             }
@@ -75,10 +81,10 @@ impl<'a> Fields<'a> {
     /// A member that must be a whole number; in a header its digits.
     pub(super) fn number<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Result<Option<T>, InvalidEvent> {
         let field = self.0.remove(name);
-        let digits = match &field {
+        let digits: &str = match &field {
             None => return Ok(None),
-            Some(Field::Json(json)) if json.get() == "null" => return Ok(None),
-            Some(Field::Json(json)) => json.get(),
+            Some(Field::Json("null")) => return Ok(None),
+            Some(Field::Json(json)) => json,
             Some(Field::Text(text)) => text,
         };
         digits.parse().map(Some).map_err(|error| {
@@ -113,7 +119,7 @@ impl<'a> Fields<'a> {
 fn extension_value(name: &str, field: Field<'_>) -> Result<Option<ExtensionValue>, InvalidEvent> {
     let text = match field {
         Field::Text(text) => text,
-        Field::Json(json) => match json.get() {
+        Field::Json(json) => match json {
             "null" => return Ok(None),
             "true" => return Ok(Some(ExtensionValue::Boolean(true))),
             "false" => return Ok(Some(ExtensionValue::Boolean(false))),
@@ -132,41 +138,9 @@ fn extension_value(name: &str, field: Field<'_>) -> Result<Option<ExtensionValue
 }
 
 /// A JSON string's text; borrowed where it has no escapes.
-fn json_text(json: &RawValue) -> Result<Cow<'_, str>, serde_json::Error> {
-    let text = json.get();
-    match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) if !inner.contains('\\') => Ok(inner.into()),
-        _ => serde_json::from_str(text).map(Cow::Owned),
-    }
-}
-
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-/// A member's name, borrowed where it has no escapes: serde copies a `Cow` unless it is told not to.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut fields = Fields::default();
-        while let Some((Name(name), json)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
-            if fields.0.contains_key(&name) {
-                return Err(M::Error::custom(format_args!("'{name}' is there twice")));
-            }
-            fields.0.insert(name, Field::Json(json));
-        }
-        Ok(fields)
+fn json_text(json: &str) -> Result<Cow<'_, str>, json::Error> {
+    match Node::parse(json)? {
+        Node::Text(text) => Ok(text),
+        other => other.text().map(|text| text.to_owned().into()),
     }
 }

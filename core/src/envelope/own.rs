@@ -3,10 +3,8 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use serde_json::value::RawValue;
-
 use crate::{
-    event::{Data, Event, ExtensionName, ExtensionValue, TEXT_BYTES_MAX, is_compact_json},
+    event::{Data, Event, ExtensionName, ExtensionValue, TEXT_BYTES_MAX},
     find::find_either,
 };
 
@@ -109,10 +107,6 @@ impl<'a> Members<'a> {
             return Some(Data::None);
         }
         let json = self.behind(DATA)?.strip_suffix('}')?;
-        if !is_compact_json(json) {
-            return None;
-        }
-        let json: &RawValue = serde_json::from_str(json).ok()?;
-        Some(Data::Json(json.to_owned()))
+        Data::json(json).ok()
     }
 }

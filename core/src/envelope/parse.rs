@@ -1,7 +1,6 @@
 //! Reading envelopes in full: proposed events from producers, recorded events from a log.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use serde_json::value::RawValue;
 
 use super::fields::Fields;
 #[cfg(not(target_family = "wasm"))]
@@ -9,6 +8,7 @@ use super::own::read_own;
 use crate::{
     clock::{ClockError, VectorClock},
     event::{Data, Event, InvalidEvent, Limits, NewEvent},
+    json,
     stream::StreamName,
     version::{Revision, Sequence},
 };
@@ -73,19 +73,20 @@ pub fn parse_proposed(json: &[u8], stream: Option<&StreamName>, limits: &Limits)
 /// # Errors
 /// [`InvalidBatch`] says what to mend.
 pub fn parse_proposed_batch(
-    json: &[u8],
+    batch: &[u8],
     stream: Option<&StreamName>,
     limits: &Limits,
 ) -> Result<Vec<Proposed>, InvalidBatch> {
-    let events: Vec<&RawValue> = serde_json::from_slice(json).map_err(|error| InvalidBatch::Json(error.to_string()))?;
+    let text = str::from_utf8(batch).map_err(|error| InvalidBatch::Json(error.to_string()))?;
+    let events = json::items(text).map_err(|error| InvalidBatch::Json(error.to_string()))?;
     if events.is_empty() {
         return Err(InvalidBatch::Empty);
     }
     if events.len() > limits.batch_events_max {
         return Err(InvalidBatch::TooManyEvents { events: events.len(), max: limits.batch_events_max });
     }
-    let parse = |(index, event): (usize, &&RawValue)| {
-        parse_proposed(event.get().as_bytes(), stream, limits).map_err(|error| InvalidBatch::Event { index, error })
+    let parse = |(index, event): (usize, &&str)| {
+        parse_proposed(event.as_bytes(), stream, limits).map_err(|error| InvalidBatch::Event { index, error })
     };
     events.iter().enumerate().map(parse).collect()
 }
@@ -219,7 +220,7 @@ fn parse_data(fields: &mut Fields<'_>) -> Result<Data, InvalidEvent> {
     let binary = fields.text("data_base64")?;
     match (json, binary) {
         (Some(_), Some(_)) => Err(InvalidEvent::attribute("data_base64", "must not stand beside 'data'")),
-        (Some(json), None) => Data::raw(json),
+        (Some(json), None) => Data::json(json),
         (None, Some(text)) => {
             let bytes = BASE64.decode(&*text);
             bytes.map(Data::Binary).map_err(|_| InvalidEvent::attribute("data_base64", "must be base64 (RFC 4648)"))

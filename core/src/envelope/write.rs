@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt::Display, io::Write};
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD as BASE64};
 
-use crate::event::{Data, Event, ExtensionName, ExtensionValue, NewEvent};
+use crate::{
+    event::{Data, Event, ExtensionName, ExtensionValue, NewEvent},
+    json,
+};
 
 /// Appends a recorded event.
 pub fn write_event(event: &Event, out: &mut Vec<u8>) {
@@ -56,7 +59,7 @@ pub fn write_new_event(event: &NewEvent, out: &mut Vec<u8>) {
 
 /// Appends a text as a JSON string, quotes included.
 pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("a string is JSON and a vector takes all of it");
+    json::write_string(text, &mut |piece| out.extend_from_slice(piece.as_bytes()));
 }
 
 /// A CloudEvent being written.

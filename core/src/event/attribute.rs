@@ -4,7 +4,7 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::ACTOR_BYTES_MAX;
+use crate::{clock::ACTOR_BYTES_MAX, json::json_text};
 
 /// The longest text of any attribute that has no shorter limit of its own, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1_024;
@@ -62,6 +62,8 @@ macro_rules! checked_text {
                 &self.0
             }
         }
+
+        json_text!($name, |value, to| to.text(value.as_str()), "text");
 
         impl FromStr for $name {
             type Err = InvalidAttribute;

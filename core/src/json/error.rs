@@ -1,62 +1,82 @@
-//! Why a value is not read. On a server the error says it. In a browser it is nothing but itself: whatever says more has to be made for each
-//! type and each of its fields, and all of that downloaded.
+//! Why a value is not read.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
-use serde::de;
-#[cfg(target_family = "wasm")]
-use serde::de::{Expected, Unexpected};
+/// Why something is not read: where in it, and what must be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error(Box<Wrong>);
 
-/// Why something is not read.
-#[cfg(not(target_family = "wasm"))]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wrong {
+    /// Members and places from the outside in; empty for the value itself.
+    path: String,
+    /// What is wrong, as it goes on after the name of what is.
+    reason: String,
+}
 
-/// Why something is not read.
-#[cfg(target_family = "wasm")]
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a value is missing, or is not what its type says")]
-pub struct Error(());
+impl Error {
+    /// Something is wrong: `reason` goes on after the name of the value, such as "must be a string".
+    pub fn new(reason: &dyn Display) -> Self {
+        Self::of(reason.to_string())
+    }
 
-#[cfg(not(target_family = "wasm"))]
-impl de::Error for Error {
-    fn custom<T: Display>(message: T) -> Self {
-        Self(message.to_string())
+    fn of(reason: String) -> Self {
+        Self(Box::new(Wrong { path: String::new(), reason }))
+    }
+
+    /// The value is another one.
+    #[must_use]
+    pub fn must_be(what: &str) -> Self {
+        Self::of(["must be ", what].concat())
+    }
+
+    /// It must be one of these names.
+    #[must_use]
+    pub fn one_of(names: &[&str]) -> Self {
+        Self::must_be(&["one of ", &names.join(", ")].concat())
+    }
+
+    /// It is not there.
+    pub(super) fn missing() -> Self {
+        Self::new(&"is missing")
+    }
+
+    /// It is there more than once.
+    pub(super) fn twice() -> Self {
+        Self::new(&"is there twice")
+    }
+
+    /// What is wrong, without the name of what is.
+    pub(crate) fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// It is in that member.
+    #[must_use]
+    pub(super) fn inside(mut self, name: &str) -> Self {
+        let path = &mut self.0.path;
+        let between = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+        path.insert_str(0, between);
+        path.insert_str(0, name);
+        self
+    }
+
+    /// It is at that place of a list.
+    #[must_use]
+    pub(super) fn at(self, place: usize) -> Self {
+        self.inside(&["[", &place.to_string(), "]"].concat())
     }
 }
 
-#[cfg(target_family = "wasm")]
-impl de::Error for Error {
-    fn custom<T: Display>(_: T) -> Self {
-        Self(())
-    }
-
-    fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Self {
-        Self(())
-    }
-
-    fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Self {
-        Self(())
-    }
-
-    fn invalid_length(_: usize, _: &dyn Expected) -> Self {
-        Self(())
-    }
-
-    fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
-        Self(())
-    }
-
-    fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
-        Self(())
-    }
-
-    fn missing_field(_: &'static str) -> Self {
-        Self(())
-    }
-
-    fn duplicate_field(_: &'static str) -> Self {
-        Self(())
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wrong { path, reason } = &*self.0;
+        match path.as_str() {
+            "" => f.write_str("it ")?,
+            path => write!(f, "'{path}' ")?,
+        }
+        f.write_str(reason)
     }
 }
+
+impl std::error::Error for Error {}

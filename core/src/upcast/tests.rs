@@ -1,16 +1,15 @@
-use serde::{Deserialize, Serialize};
-
 use super::*;
 use crate::{
     decider::{Applied, Context, Entities, Projection, Rejection, testing::Log},
     event::{Actor, EventType, NewEvent},
+    json::Json,
     stream::StreamName,
 };
 
 /// A lamp. Its first schema told how strong a bulb is in candles, its second in watts; the third tells what kind of bulb it is.
 enum Lamp {}
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 struct BulbChanged {
     watts: u32,
     bulb: String,

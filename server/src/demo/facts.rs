@@ -131,7 +131,9 @@ mod tests {
     use highwater_core::{
         decider::DomainEvent,
         domain::task::{TaskCommand, TaskEvent},
+        json,
     };
+    use serde_json::Value;
 
     use super::*;
 
@@ -149,10 +151,10 @@ mod tests {
         ] {
             let (kind, data) = fact.command();
             let command = format!(r#"{{"type":"{kind}","data":{data}}}"#);
-            serde_json::from_str::<TaskCommand>(&command).unwrap();
+            json::from_str::<TaskCommand>(&command).unwrap();
             let event = TaskEvent::read(fact.kind(), data.get()).unwrap().unwrap();
-            let read: serde_json::Value = serde_json::from_str(event.data().unwrap().get()).unwrap();
-            assert_eq!(read, serde_json::from_str::<serde_json::Value>(data.get()).unwrap(), "nothing is lost");
+            let read: Value = event.data().read().unwrap();
+            assert_eq!(read, json::from_str::<Value>(data.get()).unwrap(), "nothing is lost");
         }
     }
 }

@@ -9,7 +9,7 @@ use highwater_core::{
     version::Position,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{json, value::to_raw_value};
+use serde_json::{Value, json};
 
 /// The stream.
 pub(super) const STREAM: &str = "highwater:projections:lists";
@@ -67,9 +67,7 @@ impl Request {
     pub(crate) fn event(self, actor: Actor, id: Option<EventId>) -> NewEvent {
         let data = match self {
             Self::Rebuild => Data::None,
-            Self::Retry(position) | Self::Discard(position) => {
-                Data::Json(to_raw_value(&json!({ "position": position.to_string() })).expect("it is JSON"))
-            }
+            Self::Retry(position) | Self::Discard(position) => json_data(&json!({ "position": position.to_string() })),
         };
         NewEvent { id, data, ..NewEvent::new(stream(), actor, kind(self.kind())) }
     }
@@ -124,10 +122,14 @@ impl Outcome {
         NewEvent {
             id: EventId::new(&format!("{request}.outcome")).ok(),
             causation_id: EventId::new(request_id).ok(),
-            data: Data::Json(to_raw_value(&data).expect("it is JSON")),
+            data: json_data(&data),
             ..NewEvent::new(stream(), Actor::new(SERVER).expect("a URI reference"), kind(name))
         }
     }
+}
+
+fn json_data(data: &Value) -> Data {
+    Data::json(&data.to_string()).expect("it is JSON")
 }
 
 /// Reads an event of the stream; `None` for one that is about nothing here.

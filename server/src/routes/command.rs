@@ -11,7 +11,8 @@ use axum::{
 use highwater_core::{
     clock::VectorClock,
     decider::{Origin, Refusal},
-    event::{Actor, Data, EventId},
+    event::{Actor, EventId},
+    json::Raw,
     stream::StreamName,
     time::Timestamp,
     version::Version,
@@ -106,13 +107,9 @@ impl<'a> Given<'a> {
         struct Command<'a> {
             r#type: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
-            data: Option<&'a RawValue>,
+            data: Option<Raw>,
         }
-        let data = self.data.map(|data| Data::json(data.get())).transpose().map_err(invalid)?;
-        let data = match &data {
-            Some(Data::Json(json)) => Some(&**json),
-            _ => None,
-        };
+        let data = self.data.map(|data| Raw::new(data.get())).transpose().map_err(invalid)?;
         serde_json::to_string(&Command { r#type: &self.r#type, data }).map_err(invalid)
     }
 

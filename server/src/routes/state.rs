@@ -9,11 +9,11 @@ use axum::{
 use highwater_core::{
     control::ResetReason,
     decider::SetAside,
+    json::Raw,
     stream::StreamName,
     version::{Position, Revision, Sequence, Version},
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::{POSITION, StreamPath, precondition, query::Query, read};
 use crate::{
@@ -36,7 +36,7 @@ struct Shown<'a> {
     /// Every event of the stream up to here is in the state, and no other.
     position: String,
     set_aside: SetAside,
-    state: Box<RawValue>,
+    state: Raw,
 }
 
 #[derive(Serialize)]

@@ -193,6 +193,7 @@ mod tests {
     use highwater_core::{
         domain::{self, task::UserIntervened},
         event::{Data, EventType, NewEvent, Recording},
+        json,
         time::Timestamp,
         version::Version,
     };
@@ -207,7 +208,7 @@ mod tests {
     fn reached(stream: &StreamName, events: u32) -> Reached {
         let entities = domain::entities();
         let mut reached = Reached::initial(entities.of(stream).unwrap());
-        let data = serde_json::to_string(&UserIntervened { note: "…".into() }).unwrap();
+        let data = json::to_string(&UserIntervened { note: "…".into() });
         for number in 1..=events {
             let kind = EventType::new("task.user_intervened.v1").unwrap();
             let event = NewEvent {

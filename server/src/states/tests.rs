@@ -13,11 +13,11 @@ use highwater_core::{
     domain::{self, task::Task},
     envelope::Proposed,
     event::{Data, Event, NewEvent},
+    json::Json,
     topic::Topics,
     version::{Epoch, Version},
 };
 use proptest::prelude::*;
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, sync::watch};
 
@@ -90,13 +90,13 @@ impl EventStore for Counted {
 /// Counts what it is told of. Its schema is to be chosen, since snapshots go by that.
 struct Tally<const SCHEMA: u32>;
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 struct Tallied {
     events: u64,
     sum: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 struct Added {
     number: u64,
 }
@@ -197,7 +197,7 @@ fn at(sequence: u64) -> At {
 }
 
 fn tallied(state: &dyn Folded) -> Tallied {
-    serde_json::from_str(state.state_json().get()).unwrap()
+    state.state_json().read().unwrap()
 }
 
 #[tokio::test]
@@ -457,5 +457,5 @@ async fn replay(world: &World, stream: &StreamName, events: usize) -> String {
     for stored in page.events {
         projection.apply(&parse_event(&stored.envelope).unwrap());
     }
-    serde_json::to_string(&projection).unwrap()
+    projection.snapshot()
 }

@@ -25,12 +25,12 @@ use highwater_core::{
         message::{Message, MessageEvent},
     },
     event::{Actor, Event, EventId},
+    json::{self, Json},
     stream::StreamName,
     topic::Topics,
     upcast::{self, Read},
     version::{After, Position, Sequence},
 };
-use serde::Serialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -174,8 +174,8 @@ impl Work {
 
     /// Says something of what it has done about an event. It is said once: what was said first stands, also where a reader of texts would
     /// put it otherwise another time.
-    async fn say(&self, entity: &str, cause: &Cause, what: &str, command: &impl Serialize) -> Result<(), CommandError> {
-        let command = serde_json::to_string(command).expect("a command is JSON");
+    async fn say(&self, entity: &str, cause: &Cause, what: &str, command: &impl Json) -> Result<(), CommandError> {
+        let command = json::to_string(command);
         let origin = Origin::new(cause.leads_to(what), Actor::new(WORKER).expect("a URI reference"));
         match self.commands.run(Request::new(entity, cause.stream.clone(), command, origin)).await {
             Ok(_) | Err(CommandError::Commit(CommitError::CommandConflict)) => Ok(()),

@@ -3,8 +3,8 @@
 use highwater_core::{
     decider::{Context, Decider, Entities, Refusal, Rejection},
     event::{Event, NewEvent},
+    json::Json,
 };
-use serde::{Deserialize, Serialize};
 
 // To the page: all that it is to know.
 highwater_client::export_entities!(entities());
@@ -19,7 +19,7 @@ pub fn entities() -> Entities {
 pub enum Lamp {}
 
 /// How a lamp stands.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct LampState {
     /// Whether it is lit.
     pub is_on: bool,
@@ -28,30 +28,30 @@ pub struct LampState {
 }
 
 /// It was turned on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct TurnedOn {}
 
 /// It was turned off.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct TurnedOff {}
 
 /// It has a new bulb.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct BulbChanged {
     /// Its power.
     pub watts: u32,
 }
 
 /// Be as another lamp of the house is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Follow {
     /// The other lamp's id.
     pub lamp: String,
 }
 
 /// What may be asked of a lamp.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
+#[json(tag = "type", content = "data")]
 pub enum LampCommand {
     /// Turn it on.
     TurnOn(TurnedOn),

@@ -1,23 +1,21 @@
 //! What the events of an analysis run say.
 
-use serde::{Deserialize, Serialize};
-
 use super::super::proposal::ProposedTask;
-use crate::{event::Actor, time::Timestamp};
+use crate::{event::Actor, json::Json, time::Timestamp};
 
 /// There is a run, which nobody has started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Created {
     /// Of what was said, the earliest that it is to read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub since: Option<Timestamp>,
     /// What was said from then on it is not to read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub until: Option<Timestamp>,
 }
 
 /// Somebody executes the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Started {
     /// Who.
     pub executor: Actor,
@@ -26,12 +24,12 @@ pub struct Started {
 }
 
 /// What one window gave. It is what the executor commands; each proposal becomes a stream of its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Batch {
     /// Which window, from 0.
     pub index: u32,
     /// What it gave.
-    #[serde(default)]
+    #[json(default)]
     pub proposals: Vec<BatchProposal>,
     /// How many windows are done.
     pub done: u32,
@@ -40,7 +38,7 @@ pub struct Batch {
 }
 
 /// A proposal of a batch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct BatchProposal {
     /// Its id: the last segment of its stream's name.
     pub id: String,
@@ -49,7 +47,7 @@ pub struct BatchProposal {
 }
 
 /// A window gave proposals.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct ProposalsCreated {
     /// Which window, from 0.
     pub batch: u32,
@@ -58,7 +56,7 @@ pub struct ProposalsCreated {
 }
 
 /// A window is done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct ProgressUpdated {
     /// Which window, from 0.
     pub batch: u32,
@@ -69,7 +67,7 @@ pub struct ProgressUpdated {
 }
 
 /// A proposal of the run was reviewed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct ProposalReviewed {
     /// The proposal's id.
     pub proposal: String,
@@ -78,8 +76,7 @@ pub struct ProposalReviewed {
 }
 
 /// What became of a proposal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub enum Outcome {
     /// It is a task now.
     Approved,
@@ -90,23 +87,23 @@ pub enum Outcome {
 }
 
 /// All windows are done.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Completed {}
 
 /// All proposals are reviewed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Reviewed {}
 
 /// The run is at its good end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Closed {
     /// How good its proposals were. Absent where it had none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub accuracy: Option<Accuracy>,
 }
 
 /// How good the proposals of a run were: of each thousand, how many met with what, rounded down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub struct Accuracy {
     /// Became tasks.
     pub approved_permille: u32,
@@ -117,16 +114,16 @@ pub struct Accuracy {
 }
 
 /// The run has failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Failed {
     /// Why, in words; `lease_expired` where nothing was heard of its executor.
     pub reason: String,
 }
 
 /// Somebody does not want the run any more.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Cancelled {
     /// Why, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub reason: Option<String>,
 }

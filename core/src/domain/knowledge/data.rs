@@ -1,67 +1,64 @@
 //! What the events of knowledge say.
 
-use serde::{Deserialize, Serialize};
-
-use crate::{stream::StreamName, time::Timestamp};
+use crate::{json::Json, stream::StreamName, time::Timestamp};
 
 /// Somebody wants topics and atoms extracted from what was said.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct ExtractionRequested {
     /// The streams of the messages to read. Where there are none, it is all of the period.
-    #[serde(default)]
+    #[json(default)]
     pub messages: Vec<StreamName>,
     /// The earliest that is to be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub since: Option<Timestamp>,
     /// What was said from then on is not to be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub until: Option<Timestamp>,
 }
 
 /// What people talk about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Topic {
     /// In a line.
     pub title: String,
     /// The same at length.
-    #[serde(default)]
+    #[json(default)]
     pub text: String,
     /// What it is recognized by.
-    #[serde(default)]
+    #[json(default)]
     pub keywords: Vec<String>,
     /// The streams of the messages that it comes from.
-    #[serde(default)]
+    #[json(default)]
     pub sources: Vec<StreamName>,
     /// When the last of them was sent.
     pub said_at: Timestamp,
 }
 
 /// A single thing that somebody said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Atom {
     /// What it is.
     pub kind: AtomKind,
     /// In a line.
     pub title: String,
     /// The same at length.
-    #[serde(default)]
+    #[json(default)]
     pub text: String,
     /// What it is recognized by.
-    #[serde(default)]
+    #[json(default)]
     pub keywords: Vec<String>,
     /// The id of the topic that it belongs to, such as `topic-p1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub topic: Option<String>,
     /// The streams of the messages that it comes from.
-    #[serde(default)]
+    #[json(default)]
     pub sources: Vec<StreamName>,
     /// When the last of them was sent.
     pub said_at: Timestamp,
 }
 
 /// What an atom is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Json)]
 pub enum AtomKind {
     /// Something is wrong.
     Problem,
@@ -78,8 +75,7 @@ pub enum AtomKind {
 }
 
 /// A topic or an atom.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub enum Item {
     /// A topic.
     Topic(Topic),
@@ -88,15 +84,15 @@ pub enum Item {
 }
 
 /// What an extraction found. It is what the extractor commands; each proposal becomes a stream of its own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Extracted {
     /// What it found.
-    #[serde(default)]
+    #[json(default)]
     pub proposals: Vec<Found>,
 }
 
 /// Something that an extraction found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Found {
     /// The proposal's id: the last segment of its stream's name.
     pub id: String,
@@ -105,7 +101,7 @@ pub struct Found {
 }
 
 /// An extraction proposes a topic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct TopicProposed {
     /// The extraction's id.
     pub extraction: String,
@@ -114,7 +110,7 @@ pub struct TopicProposed {
 }
 
 /// An extraction proposes an atom.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct AtomProposed {
     /// The extraction's id.
     pub extraction: String,
@@ -123,53 +119,53 @@ pub struct AtomProposed {
 }
 
 /// An extraction has come to its end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct ExtractionCompleted {
     /// The ids of what it proposes.
     pub proposals: Vec<String>,
 }
 
 /// An extraction came to nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct ExtractionFailed {
     /// Why, in words.
     pub reason: String,
 }
 
 /// What is proposed was changed: what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Edited {
     /// In a line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub title: Option<String>,
     /// The same at length.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub text: Option<String>,
     /// What it is recognized by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub keywords: Option<Vec<String>>,
     /// The id of the topic that an atom belongs to; an empty one is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub topic: Option<String>,
 }
 
 /// What was proposed is there now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Approved {
     /// The id of the topic or atom.
     pub created: String,
 }
 
 /// What was proposed is not wanted.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Rejected {
     /// Why, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub reason: Option<String>,
 }
 
 /// There is a topic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct TopicCreated {
     /// The id of the proposal that it was.
     pub proposal: String,
@@ -178,7 +174,7 @@ pub struct TopicCreated {
 }
 
 /// There is an atom.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct AtomCreated {
     /// The id of the proposal that it was.
     pub proposal: String,

@@ -2,35 +2,32 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use crate::stream::StreamName;
+use crate::{json::Json, stream::StreamName};
 
 /// The most streams that a proposed task names as what it comes from.
 pub const SOURCES_MAX: usize = 100;
 
 /// A task that is proposed. Its text is its title, and its description below.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct ProposedTask {
     /// What is to be done, in a line.
     pub title: String,
     /// The same at length.
-    #[serde(default)]
+    #[json(default)]
     pub description: String,
     /// How soon.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub priority: Option<Priority>,
     /// How sure the analysis is, from 0 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub confidence_percent: Option<u8>,
     /// The streams of the topics, atoms and messages that it comes from.
-    #[serde(default)]
+    #[json(default)]
     pub sources: Vec<StreamName>,
 }
 
 /// How soon a task is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Json)]
 pub enum Priority {
     /// Some day.
     Low,
@@ -53,7 +50,7 @@ impl fmt::Display for ProposedTask {
 }
 
 /// A run proposes a task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Created {
     /// The run's id.
     pub run: String,
@@ -64,16 +61,16 @@ pub struct Created {
 }
 
 /// What is proposed was changed: what is left out stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Edited {
     /// What is to be done, in a line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub title: Option<String>,
     /// The same at length.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub description: Option<String>,
     /// How soon.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub priority: Option<Priority>,
 }
 
@@ -91,22 +88,22 @@ impl Edited {
 }
 
 /// The proposal is a task now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Approved {
     /// The task's id.
     pub task: String,
 }
 
 /// The proposal is not to be done.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 pub struct Rejected {
     /// Why, in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[json(skip_none)]
     pub reason: Option<String>,
 }
 
 /// A task that was there already has what was proposed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 pub struct Merged {
     /// The task's id.
     pub into: String,

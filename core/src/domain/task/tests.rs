@@ -10,6 +10,7 @@ use crate::{
         testing::{Scenario, assert_types_are_named},
     },
     event::{Actor, Data},
+    json,
 };
 
 const STREAM: &str = "space:1:tasks:task-abc";
@@ -284,9 +285,9 @@ fn what_a_reader_does_not_know_stops_nothing() {
 
 #[test]
 fn the_names_of_the_seed_are_read_too() {
-    let report: BugReportReceived = serde_json::from_str(r#"{"bug":"…","code_hash":"abc123"}"#).unwrap();
+    let report: BugReportReceived = json::from_str(r#"{"bug":"…","code_hash":"abc123"}"#).unwrap();
     assert_eq!(report, BugReportReceived { hash: Some("abc123".into()), ..self::report("…") });
     let case = r#"{"bug":{"case":"sum(1,2)","expected":"3","got":"4"}}"#;
-    let report: BugReportReceived = serde_json::from_str(case).unwrap();
+    let report: BugReportReceived = json::from_str(case).unwrap();
     assert!(matches!(report.bug, Bug::Case { .. }));
 }

@@ -14,11 +14,11 @@ use highwater_core::{
     decider::{Context, Decider, Entities, Rejection},
     envelope::parse_event,
     event::{Actor, Data, Event, EventType, NewEvent},
+    json::{self, Json, Node, Writer},
     stream::StreamName,
     topic::Topics,
     version::{Position, Sequence, Version},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -46,40 +46,49 @@ fn mend(fuse: &str) {
 /// A thing that adds, and that some events break.
 enum Fragile<const SCHEMA: u32> {}
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Json)]
 struct FragileState {
     sum: i64,
-    #[serde(serialize_with = "written", deserialize_with = "read_again")]
-    status: Option<String>,
+    #[json(default)]
+    status: Fickle,
 }
 
 /// A state that its author did not think of.
 const UNWRITABLE: &str = "can't be written";
 const UNRESTORABLE: &str = "can't be read again";
 
-fn written<S: Serializer>(status: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
-    match status.as_deref() {
-        Some(UNWRITABLE) => Err(serde::ser::Error::custom(UNWRITABLE)),
-        status => status.serialize(serializer),
+/// A status that breaks whoever writes it, or reads it again.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Fickle(Option<String>);
+
+impl Json for Fickle {
+    fn placeholder() -> Self {
+        Self::default()
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), json::Error> {
+        self.0.read(node)?;
+        if self.0.as_deref() == Some(UNRESTORABLE) { Err(json::Error::new(&UNRESTORABLE)) } else { Ok(()) }
+    }
+
+    fn write(&self, to: &mut Writer) {
+        assert_ne!(self.0.as_deref(), Some(UNWRITABLE));
+        self.0.write(to);
+    }
+
+    fn sample(to: &mut Writer) {
+        String::sample(to);
     }
 }
 
-fn read_again<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let status = Option::<String>::deserialize(deserializer)?;
-    match status.as_deref() {
-        Some(UNRESTORABLE) => Err(serde::de::Error::custom(UNRESTORABLE)),
-        _ => Ok(status),
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 struct Added {
     number: i64,
-    #[serde(default)]
+    #[json(default)]
     status: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Json)]
 struct Fused {
     fuse: String,
 }
@@ -108,7 +117,7 @@ impl<const SCHEMA: u32> Decider for Fragile<SCHEMA> {
         match event {
             FragileEvent::Added(Added { number, status }) => {
                 state.sum += number * i64::from(SCHEMA);
-                state.status = status.or(state.status);
+                state.status = Fickle(status.or(state.status.0));
             }
             FragileEvent::Fused(Fused { fuse }) => {
                 let is_blown = BLOWN.lock().unwrap_or_else(PoisonError::into_inner).contains(&fuse);

@@ -10,6 +10,7 @@ use highwater_core::{
     decider::{Decider, Origin},
     domain::message::{Message, MessageCommand},
     event::Actor,
+    json,
 };
 use ring::{digest, hmac};
 
@@ -52,7 +53,7 @@ pub(super) async fn update(
     let stream = stream(&space, "messages", &message.id())?;
     let sent_when = || Problem::InvalidRequest("the message was sent at a time that is none".into());
     let command = MessageCommand::Ingest(message.ingested(update_id).ok_or_else(sent_when)?);
-    let command = serde_json::to_string(&command).expect("a command is JSON");
+    let command = json::to_string(&command);
     // Another bot counts its updates by itself, and may see the same chat; and a webhook may come to post to another space.
     let id = derived_id(&[stream.as_str(), &update_id.to_string()]);
     let origin = Origin::new(id, Actor::new("telegram").expect("a URI reference"));

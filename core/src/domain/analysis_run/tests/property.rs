@@ -13,6 +13,7 @@ use crate::{
         proposal::{self, Edited, Merged, Proposal, ProposalCommand, Rejected},
     },
     event::EventId,
+    json::{self, Json},
     stream::StreamName,
 };
 
@@ -68,10 +69,10 @@ fn streams(log: &Log, kind: &str) -> BTreeSet<StreamName> {
     log.events().iter().map(|event| event.stream.clone()).filter(is_of_kind).collect()
 }
 
-fn command(log: &mut Log, entity: &str, stream: &StreamName, command: &impl Serialize) -> Result<(), Refusal> {
+fn command(log: &mut Log, entity: &str, stream: &StreamName, command: &impl Json) -> Result<(), Refusal> {
     let id = EventId::new(&format!("command-{}", log.events().len())).unwrap();
     let origin = Origin::new(id, Actor::new("executor").unwrap());
-    log.command(entity, stream, &origin, &serde_json::to_string(command).unwrap()).map(|_| ())
+    log.command(entity, stream, &origin, &json::to_string(command)).map(|_| ())
 }
 
 /// Takes a step. That it is refused is as good.

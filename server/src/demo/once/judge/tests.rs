@@ -43,7 +43,7 @@ fn event(place: u64, version: u64, fact: &Fact) -> Event {
     let (kind, data) = (fact.kind(), fact.command().1);
     let kind = EventType::new(kind).unwrap();
     let mut event = NewEvent::new(StreamName::new("space:demo:tasks:t").unwrap(), Actor::new("a").unwrap(), kind);
-    event.data = Data::Json(data);
+    event.data = Data::json(data.get()).unwrap();
     event.record(Recording {
         id: id(place),
         recorded_time: Timestamp::from_unix_micros(0).unwrap(),

@@ -1,0 +1,315 @@
+//! What the standard library's types are as JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{Error, Json, Node, Writer, from_node};
+
+/// Nothing to say: `null`.
+impl Json for () {
+    fn placeholder() -> Self {}
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        if matches!(node, Node::Null) { Ok(()) } else { Err(Error::must_be("null")) }
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.raw("null");
+    }
+
+    fn sample(to: &mut Writer) {
+        to.raw("null");
+    }
+}
+
+impl Json for bool {
+    fn placeholder() -> Self {
+        false
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        match node {
+            Node::Bool(value) => *self = *value,
+            _ => return Err(Error::must_be("true or false")),
+        }
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.raw(if *self { "true" } else { "false" });
+    }
+
+    fn sample(to: &mut Writer) {
+        to.raw("true");
+    }
+}
+
+macro_rules! numbers {
+    ($($name:ty: $what:expr;)*) => {
+        $(impl Json for $name {
+            fn placeholder() -> Self {
+                0
+            }
+
+            fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+                let number = if let Node::Number(number) = node { number.parse().ok() } else { None };
+                *self = number.ok_or_else(|| Error::must_be($what))?;
+                Ok(())
+            }
+
+            fn write(&self, to: &mut Writer) {
+                to.raw(&self.to_string());
+            }
+
+            fn sample(to: &mut Writer) {
+                to.raw("1");
+            }
+        })*
+    };
+}
+
+numbers! {
+    u8: "a whole number from 0 to 255";
+    u16: "a whole number from 0 to 65535";
+    u32: "a whole number from 0 to 4294967295";
+    u64: "a whole number from 0 to 18446744073709551615";
+    usize: "a whole number from 0 on";
+    i32: "a whole number from -2147483648 to 2147483647";
+    i64: "a whole number from -9223372036854775808 to 9223372036854775807";
+}
+
+/// What is no number in JSON is `null`.
+impl Json for f64 {
+    fn placeholder() -> Self {
+        0.0
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        let number = if let Node::Number(number) = node { number.parse().ok() } else { None };
+        *self = number.filter(|number: &Self| number.is_finite()).ok_or_else(|| Error::must_be("a number"))?;
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        if self.is_finite() { to.raw(&format!("{self:?}")) } else { to.raw("null") }
+    }
+
+    fn sample(to: &mut Writer) {
+        to.raw("0.5");
+    }
+}
+
+impl Json for String {
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        node.text()?.clone_into(self);
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.text(self);
+    }
+
+    fn sample(to: &mut Writer) {
+        to.text("text");
+    }
+}
+
+impl<T: Json> Json for Option<T> {
+    fn placeholder() -> Self {
+        None
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        if matches!(node, Node::Null) {
+            *self = None;
+            return Ok(());
+        }
+        self.insert(T::placeholder()).read(node)
+    }
+
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Some(value) => value.write(to),
+            None => to.raw("null"),
+        }
+    }
+
+    fn sample(to: &mut Writer) {
+        if to.is_deep() { to.raw("null") } else { T::sample(to) }
+    }
+
+    fn may_be_absent(&self) -> bool {
+        true
+    }
+}
+
+impl<T: Json> Json for Box<T> {
+    fn placeholder() -> Self {
+        Self::new(T::placeholder())
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        T::read(self, node)
+    }
+
+    fn write(&self, to: &mut Writer) {
+        T::write(self, to);
+    }
+
+    fn sample(to: &mut Writer) {
+        T::sample(to);
+    }
+}
+
+impl<T: Json> Json for Vec<T> {
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        self.clear();
+        for (place, node) in node.list()?.iter().enumerate() {
+            self.push(from_node(node).map_err(|error| error.at(place))?);
+        }
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.begin_list();
+        self.iter().for_each(|item| to.item(item));
+        to.end_list();
+    }
+
+    fn sample(to: &mut Writer) {
+        to.begin_list();
+        if !to.is_deep() {
+            T::sample(to);
+        }
+        to.end_list();
+    }
+}
+
+/// A list of two.
+impl<A: Json, B: Json> Json for (A, B) {
+    fn placeholder() -> Self {
+        (A::placeholder(), B::placeholder())
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        let [one, other] = node.list()? else { return Err(Error::must_be("a list of two")) };
+        self.0.read(one).map_err(|error| error.at(0))?;
+        self.1.read(other).map_err(|error| error.at(1))
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.begin_list();
+        to.item(&self.0);
+        to.item(&self.1);
+        to.end_list();
+    }
+
+    fn sample(to: &mut Writer) {
+        to.begin_list();
+        A::sample(to);
+        to.raw(",");
+        B::sample(to);
+        to.end_list();
+    }
+}
+
+impl<T: Json> Json for BTreeMap<String, T> {
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        self.clear();
+        for (name, node) in node.members()?.iter() {
+            let value = from_node(node).map_err(|error| error.inside(name))?;
+            if self.insert(name.to_owned(), value).is_some() {
+                return Err(Error::twice().inside(name));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.begin_object();
+        self.iter().for_each(|(name, value)| to.member(name, value));
+        to.end_object();
+    }
+
+    fn sample(to: &mut Writer) {
+        to.begin_object();
+        if !to.is_deep() {
+            to.name("text");
+            T::sample(to);
+        }
+        to.end_object();
+    }
+}
+
+/// Any JSON, for whoever has to look at it.
+impl Json for Value {
+    fn placeholder() -> Self {
+        Self::Null
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        *self = match node {
+            Node::Null => Self::Null,
+            Node::Bool(value) => Self::Bool(*value),
+            Node::Number(number) => Self::Number(number.parse().map_err(|error| Error::new(&error))?),
+            Node::Text(text) => Self::String(text.to_string()),
+            Node::List(list) => Self::Array(list.iter().map(from_node).collect::<Result<_, _>>()?),
+            Node::Object(_) => Self::Object(from_node(node)?),
+        };
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Self::Null => to.raw("null"),
+            Self::Bool(value) => value.write(to),
+            Self::Number(number) => to.raw(&number.to_string()),
+            Self::String(text) => to.text(text),
+            Self::Array(list) => list.write(to),
+            Self::Object(members) => members.write(to),
+        }
+    }
+
+    fn sample(to: &mut Writer) {
+        to.text("text");
+    }
+}
+
+impl Json for Map<String, Value> {
+    fn placeholder() -> Self {
+        Self::new()
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        self.clear();
+        for (name, node) in node.members()?.iter() {
+            self.insert(name.to_owned(), from_node(node)?);
+        }
+        Ok(())
+    }
+
+    fn write(&self, to: &mut Writer) {
+        to.begin_object();
+        self.iter().for_each(|(name, value)| to.member(name, value));
+        to.end_object();
+    }
+
+    fn sample(to: &mut Writer) {
+        to.begin_object();
+        to.member("text", &Value::Null);
+        to.end_object();
+    }
+}
