@@ -6,20 +6,20 @@
 
 mod answer;
 mod module;
+mod recorded;
 mod request;
 
 use highwater_core::{
     decider::{Applied, Context, Decision, Entities, Folded, Rejection, Streams},
-    envelope::{parse_event, write_new_event},
-    event::{EventId, NewEvent, Recording},
-    json::{self, Raw},
+    event::{NewEvent, Recording},
+    json,
     time::Timestamp,
     version::{Revision, Sequence},
 };
 
 pub use self::module::Module;
 use self::{
-    answer::{Decided, Description, Folds},
+    answer::{Decided, Description, Folds, Proposed},
     request::Request,
 };
 
@@ -75,7 +75,7 @@ impl Domain {
         let Some(folded) = self.at(number) else { return String::new() };
         let mut unreadable = Vec::new();
         for (at, event) in (0..).zip(json::items(events).unwrap_or_default()) {
-            match parse_event(event.as_bytes()).map(|event| folded.apply(&event)) {
+            match recorded::read(event).map(|event| folded.apply(&event)) {
                 Ok(Applied::Unreadable(reason)) => unreadable.push((at, reason)),
                 Ok(_) => {}
                 Err(error) => unreadable.push((at, error.to_string())),
@@ -95,7 +95,7 @@ impl Domain {
     pub fn decide(&mut self, number: usize, request: &str) -> String {
         let decided = Request::read(request).map_err(Rejection::from).and_then(|request| self.run(number, &request));
         json::to_string(&match decided {
-            Ok(events) => Decided::Events(events.iter().filter_map(proposed).collect()),
+            Ok(events) => Decided::Events(events.into_iter().map(Proposed::from).collect()),
             Err(Rejection::Needs(stream)) => Decided::Needs(stream),
             Err(Rejection::Refused(refusal)) => Decided::Refused(refusal.into()),
         })
@@ -133,6 +133,9 @@ impl Domain {
     }
 }
 
+/// The id of an event that has none yet.
+const PREDICTED: &str = "predicted";
+
 /// Applies an event as if it were recorded next. What its actor knew the log would derive of events that are not here: the prediction
 /// knows only of the actor itself.
 fn predict(folded: &mut dyn Folded, event: &NewEvent, now: Timestamp) {
@@ -142,7 +145,7 @@ fn predict(folded: &mut dyn Folded, event: &NewEvent, now: Timestamp) {
         let _ = clock.tick(event.source.as_str()); // An empty clock has room for one.
     }
     let recording = Recording {
-        id: event.id.clone().unwrap_or_else(|| EventId::new("predicted").expect("visible ASCII")),
+        id: event.id.clone().unwrap_or_else(|| PREDICTED.parse().unwrap_or_else(|_| panic!("{PREDICTED} is no id"))),
         recorded_time: now,
         sequence: mark.sequence.next().unwrap_or(Sequence::MAX),
         revision: mark.revision.next().unwrap_or(Revision::MAX),
@@ -150,12 +153,6 @@ fn predict(folded: &mut dyn Folded, event: &NewEvent, now: Timestamp) {
         clock,
     };
     folded.apply(&event.clone().record(recording));
-}
-
-fn proposed(event: &NewEvent) -> Option<Raw> {
-    let mut text = Vec::new();
-    write_new_event(event, &mut text);
-    Raw::new(str::from_utf8(&text).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 mod text;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+
+use crate::sorted::SortedMap;
 
 /// The actors that one clock may name.
 pub const ACTORS_MAX: usize = 256;
@@ -21,7 +22,7 @@ pub const COUNTER_MAX: u64 = (1 << 53) - 1;
 /// Its text form, also what serde reads and writes, is `actor=counter,actor=counter`: see [`FromStr`](#impl-FromStr-for-VectorClock).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct VectorClock {
-    counters: BTreeMap<Box<str>, u64>,
+    counters: SortedMap<Box<str>, u64>,
 }
 
 /// How one clock stands to another: four answers, since two equal clocks are not two that know nothing of each other.
@@ -78,7 +79,7 @@ impl VectorClock {
     /// A clock that has seen nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self { counters: BTreeMap::new() }
+        Self { counters: SortedMap::new() }
     }
 
     /// The counter of `actor`, 0 if it is not named.
@@ -125,16 +126,14 @@ impl VectorClock {
     ///
     /// [`ClockError::Full`] if both together name too many actors. The clock is then unchanged.
     pub fn merge(&mut self, other: &Self) -> Result<(), ClockError> {
-        let unknown = other.counters.keys().filter(|&actor| !self.counters.contains_key(actor)).count();
+        let unknown = other.iter().filter(|(actor, _)| self.get(actor) == 0).count();
         if self.len() + unknown > ACTORS_MAX {
             return Err(ClockError::Full);
         }
-        for (actor, &counter) in &other.counters {
+        for (actor, counter) in other.iter() {
             match self.counters.get_mut(actor) {
                 Some(current) => *current = counter.max(*current),
-                None => {
-                    self.counters.insert(actor.clone(), counter);
-                }
+                None => drop(self.counters.insert(actor.into(), counter)),
             }
         }
         Ok(())

@@ -3,13 +3,12 @@
 
 mod attribute;
 
-use std::collections::BTreeMap;
-
 pub use attribute::{Actor, EventId, EventType, ExtensionName, ExtensionValue, InvalidAttribute, TEXT_BYTES_MAX};
 
 use crate::{
     clock::{ACTORS_MAX, VectorClock},
     json::Raw,
+    sorted::SortedMap,
     stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence, Version},
@@ -123,7 +122,7 @@ pub struct NewEvent {
     /// Where the schema of `data` is described.
     pub data_schema: Option<Box<str>>,
     /// Attributes that the protocol does not know, in the order of their names.
-    pub extensions: BTreeMap<ExtensionName, ExtensionValue>,
+    pub extensions: SortedMap<ExtensionName, ExtensionValue>,
     /// What it says.
     pub data: Data,
 }
@@ -145,7 +144,7 @@ impl NewEvent {
             command_id: None,
             data_content_type: None,
             data_schema: None,
-            extensions: BTreeMap::new(),
+            extensions: SortedMap::new(),
             data: Data::None,
         }
     }
@@ -204,7 +203,7 @@ pub struct Event {
     /// Where the schema of `data` is described.
     pub data_schema: Option<Box<str>>,
     /// Attributes that the protocol does not know, in the order of their names.
-    pub extensions: BTreeMap<ExtensionName, ExtensionValue>,
+    pub extensions: SortedMap<ExtensionName, ExtensionValue>,
     /// What it says.
     pub data: Data,
 }

@@ -140,7 +140,7 @@ macro_rules! json_text {
     ($name:ty, $text:expr, $sample:literal) => {
         impl $crate::json::Json for $name {
             fn placeholder() -> Self {
-                $sample.parse().expect("a sample is good")
+                $sample.parse().unwrap_or_else(|_| panic!("{} is none", $sample))
             }
 
             fn read(&mut self, node: &$crate::json::Node<'_>) -> Result<(), $crate::json::Error> {

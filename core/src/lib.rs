@@ -17,6 +17,7 @@ mod find;
 pub mod json;
 pub mod overlay;
 pub mod reconcile;
+pub mod sorted;
 pub mod sse;
 pub mod stream;
 pub mod subscription;

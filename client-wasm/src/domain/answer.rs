@@ -2,6 +2,7 @@
 
 use highwater_core::{
     decider::{Refusal, RefusalKind},
+    event::{Data, EventType, NewEvent},
     json::{Json, Raw},
     stream::StreamName,
     version::Version,
@@ -20,10 +21,28 @@ pub(super) struct Description {
 #[derive(Json)]
 pub(super) enum Decided {
     /// These events would be recorded.
-    Events(Vec<Raw>),
+    Events(Vec<Proposed>),
     /// It depends on this stream, which has to be among the loaded ones.
     Needs(StreamName),
     Refused(Refused),
+}
+
+/// An event that would be recorded, as far as a page can know.
+#[derive(Json)]
+pub(super) struct Proposed {
+    subject: StreamName,
+    #[json(rename = "type")]
+    kind: EventType,
+    version: Option<Version>,
+    #[json(skip_none)]
+    data: Option<Raw>,
+}
+
+impl From<NewEvent> for Proposed {
+    fn from(event: NewEvent) -> Self {
+        let data = if let Data::Json(data) = event.data { Some(data) } else { None };
+        Self { subject: event.stream, kind: event.kind, version: event.version, data }
+    }
 }
 
 #[derive(Json)]

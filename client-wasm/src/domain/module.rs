@@ -101,6 +101,11 @@ macro_rules! export_entities {
 
         /// What JavaScript calls.
         mod highwater_module {
+            /// All that is exported goes by here.
+            fn with_module(run: &mut dyn FnMut(&mut $crate::domain::Module)) {
+                MODULE.with_borrow_mut(|module| run(module));
+            }
+
             ::std::thread_local! {
                 static MODULE: ::std::cell::RefCell<$crate::domain::Module> =
                     ::std::cell::RefCell::new($crate::domain::Module::new(super::highwater_entities()));
@@ -126,7 +131,9 @@ macro_rules! export_entities {
             #[doc = concat!("See `highwater_client::domain::Module::", stringify!($name), "`.")]
             #[wasm_bindgen(wasm_bindgen = $crate::wasm_bindgen)]
             pub fn $name($($argument: $type),*) -> $result {
-                MODULE.with_borrow_mut(|module| module.$name($($argument),*))
+                let mut result = None;
+                with_module(&mut |module| result = Some(module.$name($($argument),*)));
+                result.unwrap_or_else(|| unreachable!())
             }
         )*
     };

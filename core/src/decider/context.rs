@@ -114,7 +114,7 @@ impl<'a> Context<'a> {
     }
 
     fn proposed(&self, stream: &StreamName, kind: &str, data: Raw) -> NewEvent {
-        let kind = EventType::new(kind).expect("an entity's types end in their schema version");
+        let kind = EventType::new(kind).unwrap_or_else(|error| panic!("an event's type {error}: {kind}"));
         let origin = self.origin;
         NewEvent {
             time: origin.time,

@@ -1,11 +1,15 @@
 //! The members of one envelope by name, before it is known what they mean.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use crate::{
     event::{ExtensionName, ExtensionValue, InvalidEvent, TEXT_BYTES_MAX},
     json::{self, Node},
+    sorted::SortedMap,
 };
+
+/// No event has more members than this, however many extensions a server allows.
+const MEMBERS_MAX: usize = 1_024;
 
 /// A member as it came: JSON from a body, or text from a header.
 pub(super) enum Field<'a> {
@@ -15,14 +19,18 @@ pub(super) enum Field<'a> {
 
 /// Members by name, none of them twice. What was asked for is gone; what remains at the end are extensions.
 #[derive(Default)]
-pub(super) struct Fields<'a>(BTreeMap<Cow<'a, str>, Field<'a>>);
+pub(super) struct Fields<'a>(SortedMap<Cow<'a, str>, Field<'a>>);
 
 impl<'a> Fields<'a> {
     pub(super) fn from_json(json: &'a [u8]) -> Result<Self, InvalidEvent> {
         let text = str::from_utf8(json).map_err(|error| InvalidEvent::Json(error.to_string()))?;
+        let members = json::members(text).map_err(|error| InvalidEvent::Json(error.to_string()))?;
+        if members.len() > MEMBERS_MAX {
+            return Err(InvalidEvent::Json(format!("it has {} members, more than {MEMBERS_MAX}", members.len())));
+        }
         let mut fields = Self::default();
-        for (name, json) in json::members(text).map_err(|error| InvalidEvent::Json(error.to_string()))? {
-            if fields.0.contains_key(&name) {
+        for (name, json) in members {
+            if fields.0.get(&name).is_some() {
                 return Err(InvalidEvent::Json(format!("'{name}' is there twice")));
             }
             fields.0.insert(name, Field::Json(json));
@@ -104,8 +112,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Everything that is left, which are extension attributes.
-    pub(super) fn extensions(self) -> Result<BTreeMap<ExtensionName, ExtensionValue>, InvalidEvent> {
-        let mut extensions = BTreeMap::new();
+    pub(super) fn extensions(self) -> Result<SortedMap<ExtensionName, ExtensionValue>, InvalidEvent> {
+        let mut extensions = SortedMap::new();
         for (name, field) in self.0 {
             let key = ExtensionName::new(&name).map_err(|error| InvalidEvent::attribute(&*name, error))?;
             if let Some(value) = extension_value(&name, field)? {

@@ -1,11 +1,12 @@
 //! The quick way to read a recorded event: as [`write_event`](super::write_event) has written it, which is what a log holds. What has other
 //! white space, another order, or anything else that is not quite so is left to the full parse, and so is saying what is wrong.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::str::FromStr;
 
 use crate::{
     event::{Data, Event, ExtensionName, ExtensionValue, TEXT_BYTES_MAX},
     find::find_either,
+    sorted::SortedMap,
 };
 
 /// Reads an event that was written here. `None` says nothing of it.
@@ -87,8 +88,8 @@ impl<'a> Members<'a> {
     }
 
     /// All that stands before the data, as long as it is text.
-    fn extensions(&mut self) -> Option<BTreeMap<ExtensionName, ExtensionValue>> {
-        let mut extensions = BTreeMap::new();
+    fn extensions(&mut self) -> Option<SortedMap<ExtensionName, ExtensionValue>> {
+        let mut extensions = SortedMap::new();
         while self.rest != "}" && self.behind(DATA).is_none() {
             let (name, rest) = self.rest.strip_prefix(",\"")?.split_once("\":")?;
             self.rest = rest;

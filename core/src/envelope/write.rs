@@ -1,12 +1,13 @@
 //! Writing envelopes: one line of JSON, the attributes in the protocol's order, `data` last.
 
-use std::{collections::BTreeMap, fmt::Display, io::Write};
+use std::{fmt::Display, io::Write};
 
 use base64::{display::Base64Display, engine::general_purpose::STANDARD as BASE64};
 
 use crate::{
     event::{Data, Event, ExtensionName, ExtensionValue, NewEvent},
     json,
+    sorted::SortedMap,
 };
 
 /// Appends a recorded event.
@@ -104,8 +105,8 @@ impl<'a> Object<'a> {
         self.optional("datacontenttype", given.or(implied));
     }
 
-    fn extensions(&mut self, extensions: &BTreeMap<ExtensionName, ExtensionValue>) {
-        for (name, value) in extensions {
+    fn extensions(&mut self, extensions: &SortedMap<ExtensionName, ExtensionValue>) {
+        for (name, value) in extensions.iter() {
             match value {
                 ExtensionValue::Boolean(boolean) => self.number(name.as_str(), boolean),
                 ExtensionValue::Integer(integer) => self.number(name.as_str(), integer),

@@ -173,8 +173,10 @@ impl<T: Json> Json for Vec<T> {
 
     fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
         self.clear();
-        for (place, node) in node.list()?.iter().enumerate() {
-            self.push(from_node(node).map_err(|error| error.at(place))?);
+        let nodes = node.list()?;
+        self.extend(nodes.iter().map(|_| T::placeholder()));
+        for (place, (value, node)) in self.iter_mut().zip(nodes).enumerate() {
+            value.read(node).map_err(|error| error.at(place))?;
         }
         Ok(())
     }

@@ -1,7 +1,5 @@
 //! What a window gave: each proposal on a stream of its own, and the run's progress, in one commit.
 
-use std::collections::BTreeSet;
-
 use super::{super::proposal, AnalysisRunState, Batch, BatchProposal, ProgressUpdated, ProposalsCreated, RunEvent};
 use crate::{
     decider::{Context, Refusal, Rejection},
@@ -46,14 +44,13 @@ fn check(state: &AnalysisRunState, batch: &Batch) -> Result<(), Refusal> {
         return Err(Refusal::invalid("invalid_progress", detail));
     }
     at_most("proposals", &batch.proposals, BATCH_PROPOSALS_MAX)?;
-    let mut ids = BTreeSet::new();
-    for BatchProposal { id, task } in &batch.proposals {
+    for (at, BatchProposal { id, task }) in batch.proposals.iter().enumerate() {
         not_blank("title", &task.title)?;
         at_most("sources", &task.sources, proposal::SOURCES_MAX)?;
         if task.confidence_percent.is_some_and(|percent| percent > 100) {
             return Err(Refusal::invalid("invalid_confidence", "'confidence_percent' has to be 0 to 100"));
         }
-        if !ids.insert(id) {
+        if batch.proposals[..at].iter().any(|other| other.id == *id) {
             return Err(Refusal::invalid("duplicate_id", format!("two proposals have the id '{id}'")));
         }
     }

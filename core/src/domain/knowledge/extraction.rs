@@ -1,7 +1,5 @@
 //! Extractions.
 
-use std::collections::BTreeSet;
-
 use super::{
     AtomProposed, Extracted, Extraction, ExtractionCompleted, ExtractionFailed, ExtractionPhase, ExtractionRequested,
     Found, Item, Knowledge, KnowledgeEvent, KnowledgeState, TopicProposed, proposal,
@@ -93,10 +91,9 @@ fn is_requested(state: &KnowledgeState) -> Result<(), Refusal> {
 
 fn check(data: &Extracted) -> Result<(), Refusal> {
     at_most("proposals", &data.proposals, PROPOSALS_MAX)?;
-    let mut ids = BTreeSet::new();
-    for Found { id, item } in &data.proposals {
+    for (at, Found { id, item }) in data.proposals.iter().enumerate() {
         proposal::check(item)?;
-        if !ids.insert(id) {
+        if data.proposals[..at].iter().any(|other| other.id == *id) {
             return Err(Refusal::invalid("duplicate_id", format!("two proposals have the id '{id}'")));
         }
     }

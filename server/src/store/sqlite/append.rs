@@ -283,8 +283,9 @@ impl Append<'_> {
             && event.extensions.len() < self.limits.extensions_max
         {
             let name = ExtensionName::new("traceparent").expect("lower-case letters");
-            let value = ExtensionValue::String(trace.as_str().into());
-            event.extensions.entry(name).or_insert(value);
+            if event.extensions.get(&name).is_none() {
+                event.extensions.insert(name, ExtensionValue::String(trace.as_str().into()));
+            }
         }
     }
 
