@@ -13,11 +13,8 @@ import binaryen from 'binaryen';
 /** Where panics begin and what only they reach. */
 const PANICS =
   /^(core\[\w+\]::(panicking|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic_\w+|\w+(::\w+)*::\w+_fail\b)|alloc\[\w+\]::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)|<?std\[\w+\]::(panicking|alloc|thread::local::panic_)|.*::assert_failed$|__rustc\[\w+\]::rust_(begin_unwind|panic)|wasm_bindgen::throw_str)/;
-/**
- * What serde makes for enums whose tag may come after their content, twice as much for every command as that of the tag first. An entity's
- * command is read with its type first (`read_command` in core), so nothing of it is ever called.
- */
-const UNUSED = /serde(_core)?(\[\w+\])?::(__)?private\w*::de::content::(ContentDeserializer<|visit_content_(map|seq)\b)/;
+/** What shows a value to programmers: only panics did. */
+const UNUSED = / as core(\[\w+\])?::fmt::Debug>::fmt(::|$)/;
 /** Numbers with a fraction are written by code of serde's own, and stand nowhere else but in what it says of wrong JSON. */
 const SILENT = /^core(\[\w+\])?::fmt::float::float_to_(decimal|exponential|general)/;
 /** What is exported for the glue alone: its start, its table of JavaScript's values, its guard against aborts. */

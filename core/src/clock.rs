@@ -51,7 +51,7 @@ pub enum ClockError {
         bytes: usize,
     },
     /// A counter is 0 or above [`COUNTER_MAX`].
-    #[error("must have a counter of 1 to {COUNTER_MAX} for {actor:?}")]
+    #[error("must have a counter of 1 to {COUNTER_MAX} for '{actor}'")]
     CounterOutOfRange {
         /// Whose counter it is.
         actor: Box<str>,
@@ -60,7 +60,7 @@ pub enum ClockError {
     #[error("names more than {ACTORS_MAX} actors")]
     Full,
     /// The same actor stands in a text twice.
-    #[error("names {actor:?} twice")]
+    #[error("names '{actor}' twice")]
     ActorTwice {
         /// The actor.
         actor: Box<str>,

@@ -51,9 +51,13 @@ pub use self::{
 };
 
 /// What is read from JSON and written as JSON. See the [module](self) for its derive.
-///
-/// It is read in place, and any value is asked in the same way: so a type costs little more code than the names of its members.
-pub trait Json {
+pub trait Json: FromJson + ToJson {}
+
+impl<T: FromJson + ToJson> Json for T {}
+
+/// What is read from JSON. It is read in place, and any value is asked in the same way: so a type costs little more code than the names of its
+/// members.
+pub trait FromJson {
     /// A value that is cheap to make, to read another into. Nobody sees it.
     fn placeholder() -> Self
     where
@@ -64,9 +68,6 @@ pub trait Json {
     /// # Errors
     /// [`Error`] where it is not what the type says.
     fn read(&mut self, node: &Node<'_>) -> Result<(), Error>;
-
-    /// Writes it: exactly one value.
-    fn write(&self, to: &mut Writer);
 
     /// Writes some value, with something in every member that there may be: what holds published schemas is made of these.
     fn sample(to: &mut Writer)
@@ -79,25 +80,34 @@ pub trait Json {
     }
 }
 
-/// A [`Json`] that is an object with members of known names, which may stand among others.
-pub trait Record: Json {
+/// What is written as JSON.
+pub trait ToJson {
+    /// Writes it: exactly one value.
+    fn write(&self, to: &mut Writer);
+}
+
+/// A [`FromJson`] that is an object with members of known names, which may stand among others.
+pub trait FromMembers: FromJson {
     /// Reads its members.
     fn read_members(&mut self, members: &mut Members<'_, '_>);
 
-    /// Writes its members.
-    fn write_members(&self, to: &mut Writer);
-
-    /// Writes its members as [`Json::sample`] does.
+    /// Writes its members as [`FromJson::sample`] does.
     fn sample_members(to: &mut Writer)
     where
         Self: Sized;
+}
+
+/// A [`ToJson`] that is an object, whose members may stand among others.
+pub trait ToMembers: ToJson {
+    /// Writes its members.
+    fn write_members(&self, to: &mut Writer);
 }
 
 /// Reads a value from text.
 ///
 /// # Errors
 /// [`Error`] where the text is no JSON, or not of that type.
-pub fn from_str<T: Json>(text: &str) -> Result<T, Error> {
+pub fn from_str<T: FromJson>(text: &str) -> Result<T, Error> {
     from_node(&Node::parse(text)?)
 }
 
@@ -105,7 +115,7 @@ pub fn from_str<T: Json>(text: &str) -> Result<T, Error> {
 ///
 /// # Errors
 /// [`Error`] where it is not of that type.
-pub fn from_node<T: Json>(node: &Node<'_>) -> Result<T, Error> {
+pub fn from_node<T: FromJson>(node: &Node<'_>) -> Result<T, Error> {
     let mut value = T::placeholder();
     value.read(node)?;
     Ok(value)
@@ -113,7 +123,7 @@ pub fn from_node<T: Json>(node: &Node<'_>) -> Result<T, Error> {
 
 /// For the derive: one object is read as all are.
 #[doc(hidden)]
-pub fn read_record(record: &mut dyn Record, node: &Node<'_>) -> Result<(), Error> {
+pub fn read_record(record: &mut dyn FromMembers, node: &Node<'_>) -> Result<(), Error> {
     let mut members = node.members()?;
     record.read_members(&mut members);
     members.finish()
@@ -121,7 +131,7 @@ pub fn read_record(record: &mut dyn Record, node: &Node<'_>) -> Result<(), Error
 
 /// For the derive: one object is written as all are.
 #[doc(hidden)]
-pub fn write_record(record: &dyn Record, to: &mut Writer) {
+pub fn write_record(record: &dyn ToMembers, to: &mut Writer) {
     to.begin_object();
     record.write_members(to);
     to.end_object();
@@ -129,7 +139,7 @@ pub fn write_record(record: &dyn Record, to: &mut Writer) {
 
 /// Writes a value as text without white space.
 #[must_use]
-pub fn to_string(value: &dyn Json) -> String {
+pub fn to_string(value: &dyn ToJson) -> String {
     let mut writer = Writer::default();
     value.write(&mut writer);
     writer.into_text()
@@ -138,7 +148,7 @@ pub fn to_string(value: &dyn Json) -> String {
 /// A value that is its text, for types that are read by [`FromStr`](std::str::FromStr); how it is written, and a text that is one.
 macro_rules! json_text {
     ($name:ty, $text:expr, $sample:literal) => {
-        impl $crate::json::Json for $name {
+        impl $crate::json::FromJson for $name {
             fn placeholder() -> Self {
                 $sample.parse().unwrap_or_else(|_| panic!("{} is none", $sample))
             }
@@ -148,13 +158,15 @@ macro_rules! json_text {
                 Ok(())
             }
 
+            fn sample(to: &mut $crate::json::Writer) {
+                to.text($sample);
+            }
+        }
+
+        impl $crate::json::ToJson for $name {
             fn write(&self, to: &mut $crate::json::Writer) {
                 let text: fn(&Self, &mut $crate::json::Writer) = $text;
                 text(self, to);
-            }
-
-            fn sample(to: &mut $crate::json::Writer) {
-                to.text($sample);
             }
         }
     };

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     decider::{Decider, DomainEvent},
     event::{Data, Event},
-    json,
+    json::{self, Error, Node},
 };
 
 /// One step: from one schema version of an event type to the next.
@@ -35,47 +35,59 @@ pub enum Read<E> {
 
 /// Reads a recorded event as one of an entity's.
 pub fn read<D: Decider>(event: &Event) -> Read<D::Event> {
+    let mut happened = None;
+    let read = newest(event, D::Event::TYPES, older::<D>(), &mut |kind, data| happened = D::Event::of(kind, data));
+    match (read, happened) {
+        (Err(error), _) | (Ok(()), Some(Err(error))) => Read::Unreadable(error.to_string()),
+        (Ok(()), Some(Ok(happened))) => Read::Event(happened),
+        (Ok(()), None) => Read::Unknown,
+    }
+}
+
+/// Makes a newer type and its data of an older one. `None` where it knows no such type.
+pub(crate) type Older = dyn Fn(&str, &str) -> Option<Result<(&'static str, String), Error>>;
+
+/// Who has no older schemas has none of the code for them: in a browser it would be downloaded.
+pub(crate) fn older<D: Decider>() -> &'static Older {
+    if D::UPCASTS.is_empty() { &|_, _| None } else { &|kind, data| upcast(kind, data, D::UPCASTS) }
+}
+
+/// Hands on an event's type and data, as they are or as the newest that they are upcast to. A type that nobody knows is not handed on.
+pub(crate) fn newest(
+    event: &Event,
+    types: &[&str],
+    older: &Older,
+    take: &mut dyn FnMut(&str, &Node<'_>),
+) -> Result<(), Error> {
     let data = match &event.data {
         Data::None => "{}",
         Data::Json(json) => json.get(),
-        Data::Binary(_) => return Read::Unreadable("its data is binary, and an entity's is JSON".to_owned()),
+        Data::Binary(_) => return Err(Error::new(&"is binary, and an entity's data is JSON")),
     };
     let kind = event.kind.as_str();
-    if let Some(read) = D::Event::read(kind, data) {
-        return read.map_or_else(unreadable, Read::Event);
+    if types.contains(&kind) {
+        take(kind, &Node::parse(data)?);
+    } else if let Some(newest) = older(kind, data) {
+        let (kind, data) = newest?;
+        take(kind, &Node::parse(&data)?);
     }
-    let mut steps = steps::<D>(kind).peekable();
-    if steps.peek().is_none() {
-        return Read::Unknown;
-    }
-    let mut data = match json::from_str(data) {
+    Ok(())
+}
+
+/// Takes the steps from a type on, as far as they go. No more than there are: a step that leads back is taken once.
+fn upcast(kind: &str, data: &str, upcasts: &[Upcast]) -> Option<Result<(&'static str, String), Error>> {
+    let step_from = |kind: &str| upcasts.iter().find(|upcast| upcast.from == kind);
+    let mut step = step_from(kind)?;
+    let mut data: Map<String, Value> = match json::from_str(data) {
         Ok(data) => data,
-        Err(error) => return unreadable(error),
+        Err(error) => return Some(Err(error)),
     };
-    let mut newest = kind;
-    for upcast in steps {
-        data = (upcast.step)(data);
-        newest = upcast.to;
+    for _ in upcasts {
+        data = (step.step)(data);
+        let Some(next) = step_from(step.to) else { break };
+        step = next;
     }
-    match D::Event::read(newest, &json::to_string(&data)) {
-        Some(read) => read.map_or_else(unreadable, Read::Event),
-        None => Read::Unknown,
-    }
-}
-
-/// The steps from a type on, as far as they go. No more than there are: a step that leads back is taken once.
-fn steps<D: Decider>(kind: &str) -> impl Iterator<Item = &'static Upcast> {
-    let mut newest = kind.to_owned();
-    (0..D::UPCASTS.len()).map_while(move |_| {
-        let upcast = D::UPCASTS.iter().find(|upcast| upcast.from == newest)?;
-        newest.clear();
-        newest.push_str(upcast.to);
-        Some(upcast)
-    })
-}
-
-fn unreadable<E>(error: json::Error) -> Read<E> {
-    Read::Unreadable(error.to_string())
+    Some(Ok((step.to, json::to_string(&data))))
 }
 
 #[cfg(test)]

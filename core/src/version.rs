@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{Error, Json, Node, Writer, from_node};
+use crate::{
+    event::Event,
+    json::{Error, FromJson, Json, Node, ToJson, Writer, from_node},
+};
 
 /// A number is larger than its kind allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +72,7 @@ macro_rules! bounded_number {
             }
         }
 
-        impl Json for $name {
+        impl FromJson for $name {
             fn placeholder() -> Self {
                 Self::ZERO
             }
@@ -79,12 +82,14 @@ macro_rules! bounded_number {
                 Ok(())
             }
 
-            fn write(&self, to: &mut Writer) {
-                u64::from(*self).write(to);
-            }
-
             fn sample(to: &mut Writer) {
                 u64::sample(to);
+            }
+        }
+
+        impl ToJson for $name {
+            fn write(&self, to: &mut Writer) {
+                u64::from(*self).write(to);
             }
         }
 
@@ -288,6 +293,14 @@ pub struct HighWater {
     pub version: Version,
     /// The highest sequence applied.
     pub sequence: Sequence,
+}
+
+impl HighWater {
+    /// Where an event stands.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        Self { revision: event.revision, version: event.version, sequence: event.sequence }
+    }
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ macro_rules! export_entities {
         mod highwater_module {
             /// All that is exported goes by here.
             fn with_module(run: &mut dyn FnMut(&mut $crate::domain::Module)) {
-                MODULE.with_borrow_mut(|module| run(module));
+                let _ = MODULE.try_with(|module| module.try_borrow_mut().map(|mut module| run(&mut module)));
             }
 
             ::std::thread_local! {

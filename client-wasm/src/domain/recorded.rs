@@ -1,74 +1,51 @@
 //! Recorded events as a page hands them on.
 
 use highwater_core::{
-    clock::VectorClock,
-    event::{Actor, Data, Event, EventId, EventType, ExtensionName, ExtensionValue},
-    json::{self, Error, Json, Node, from_node},
-    sorted::SortedMap,
-    stream::StreamName,
-    time::Timestamp,
+    event::{Data, Event, ExtensionName, ExtensionValue, NewEvent, Recording},
+    json::{self, Error, FromJson, Members, Node},
     version::{Revision, Sequence, Version},
 };
 
-/// The attributes by their names on the wire.
-#[derive(Json)]
-struct Attributes {
-    id: EventId,
-    source: Actor,
-    #[json(rename = "type")]
-    kind: EventType,
-    subject: StreamName,
-    time: Timestamp,
-    recordedtime: Timestamp,
-    sequence: String,
-    revision: Revision,
-    version: Version,
-    clock: VectorClock,
-    causationid: Option<EventId>,
-    correlationid: Option<EventId>,
-    commandid: Option<EventId>,
-    datacontenttype: Option<String>,
-    dataschema: Option<String>,
-}
-
 /// Reads an event that a server has recorded, and the client has taken as such. Of data that is not JSON it is only known that there is some:
 /// an entity's is JSON.
-pub(super) fn read(event: &str) -> Result<Event, Error> {
+pub(super) fn read(json: &str) -> Result<Event, Error> {
     let (mut data, mut attributes) = (Data::None, Vec::new());
-    for (name, value) in json::members(event)? {
+    for (name, value) in json::members(json)? {
         match &*name {
             "data" => data = Data::json(value).map_err(|error| Error::new(&error))?,
             "data_base64" => data = Data::Binary(Vec::new()),
             _ => attributes.push((name, Node::parse(value)?)),
         }
     }
-    let event = Node::Object(attributes);
-    let known: Attributes = from_node(&event)?;
-    Ok(Event {
-        id: known.id,
-        source: known.source,
-        kind: known.kind,
-        stream: known.subject,
-        time: known.time,
-        recorded_time: known.recordedtime,
-        sequence: known.sequence.parse::<Sequence>().map_err(|error| Error::new(&error))?,
-        revision: known.revision,
-        version: known.version,
-        clock: known.clock,
-        causation_id: known.causationid,
-        correlation_id: known.correlationid,
-        command_id: known.commandid,
-        data_content_type: known.datacontenttype.map(Into::into),
-        data_schema: known.dataschema.map(Into::into),
-        extensions: extensions(&event)?,
-        data,
-    })
+    let node = Node::Object(attributes);
+    let mut members = node.members()?;
+    let mut event = placeholder();
+    event.data = data;
+    let mut sequence = String::new();
+    members.read("id", &mut event.id);
+    members.read("source", &mut event.source);
+    members.read("type", &mut event.kind);
+    members.read("subject", &mut event.stream);
+    members.read("time", &mut event.time);
+    members.read("recordedtime", &mut event.recorded_time);
+    members.read("sequence", &mut sequence);
+    members.read("revision", &mut event.revision);
+    members.read("version", &mut event.version);
+    members.read("clock", &mut event.clock);
+    members.read("causationid", &mut event.causation_id);
+    members.read("correlationid", &mut event.correlation_id);
+    members.read("commandid", &mut event.command_id);
+    members.read("datacontenttype", &mut event.data_content_type);
+    members.read("dataschema", &mut event.data_schema);
+    read_extensions(&members, &mut event);
+    members.finish()?;
+    event.sequence = sequence.parse().map_err(|error| Error::new(&error))?;
+    Ok(event)
 }
 
 /// All that is no attribute of the protocol's.
-fn extensions(event: &Node<'_>) -> Result<SortedMap<ExtensionName, ExtensionValue>, Error> {
-    let mut extensions = SortedMap::new();
-    for (name, value) in event.members()?.iter() {
+fn read_extensions(members: &Members<'_, '_>, event: &mut Event) {
+    for (name, value) in members.iter() {
         let value = match value {
             Node::Bool(value) => ExtensionValue::Boolean(*value),
             Node::Number(number) => ExtensionValue::Integer(number.parse().unwrap_or_default()),
@@ -76,8 +53,18 @@ fn extensions(event: &Node<'_>) -> Result<SortedMap<ExtensionName, ExtensionValu
             _ => continue,
         };
         if let Ok(name) = ExtensionName::new(name) {
-            extensions.insert(name, value);
+            event.extensions.insert(name, value);
         }
     }
-    Ok(extensions)
+}
+
+fn placeholder() -> Event {
+    NewEvent::new(FromJson::placeholder(), FromJson::placeholder(), FromJson::placeholder()).record(Recording {
+        id: FromJson::placeholder(),
+        recorded_time: FromJson::placeholder(),
+        sequence: Sequence::ZERO,
+        revision: Revision::ZERO,
+        version: Version::ZERO,
+        clock: FromJson::placeholder(),
+    })
 }

@@ -30,10 +30,10 @@ struct Text {
     /// As a text of its own.
     command: String,
     id: EventId,
-    source: String,
+    source: Actor,
     time: Option<Timestamp>,
     version: Option<Version>,
-    clock: Option<String>,
+    clock: Option<VectorClock>,
     causationid: Option<EventId>,
     correlationid: Option<EventId>,
     now: Timestamp,
@@ -44,17 +44,17 @@ struct Text {
 impl Request {
     pub(super) fn read(json: &str) -> Result<Self, Refusal> {
         let text: Text = json::from_str(json).map_err(invalid)?;
-        let clock = text.clock.map(|clock| clock.parse::<VectorClock>().map_err(invalid)).transpose()?;
+        let Text { entity, stream, command, id, source, time, version, clock, causationid, correlationid, now, loaded } =
+            text;
         let origin = Origin {
-            command_id: text.id,
-            actor: Actor::new(&text.source).map_err(invalid)?,
-            time: text.time,
-            version: text.version,
+            command_id: id,
+            actor: source,
+            time,
+            version,
             clock,
-            causation_id: text.causationid,
-            correlation_id: text.correlationid,
+            causation_id: causationid,
+            correlation_id: correlationid,
         };
-        let Text { entity, stream, command, now, loaded, .. } = text;
         Ok(Self { entity, stream, command, origin, now, loaded })
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
     };
     let (name, count) = (&input.ident, names.len());
     Ok(quote! {
-        impl ::highwater_core::json::Json for #name {
+        impl ::highwater_core::json::FromJson for #name {
             fn placeholder() -> Self {
                 Self::#first_ident #placeholder
             }
@@ -84,14 +84,16 @@ pub(crate) fn derive(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream
                 }
             }
 
+            fn sample(to: &mut ::highwater_core::json::Writer) {
+                #sample
+            }
+        }
+
+        impl ::highwater_core::json::ToJson for #name {
             fn write(&self, to: &mut ::highwater_core::json::Writer) {
                 match self {
                     #writes
                 }
-            }
-
-            fn sample(to: &mut ::highwater_core::json::Writer) {
-                #sample
             }
         }
     })
@@ -127,21 +129,21 @@ impl Held {
             }
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 let ty = &fields.unnamed[0].ty;
-                let json = quote!(<#ty as ::highwater_core::json::Json>);
-                let record = quote!(<#ty as ::highwater_core::json::Record>);
+                let from = quote!(<#ty as ::highwater_core::json::FromJson>);
+                let from_members = quote!(<#ty as ::highwater_core::json::FromMembers>);
                 let (read, write, sample) = match is_inside {
                     true => (
-                        quote!(#record::read_members(value, &mut content); content.finish()),
-                        quote!(#record::write_members(value, to);),
-                        quote!(#record::sample_members(to);),
+                        quote!(#from_members::read_members(value, &mut content); content.finish()),
+                        quote!(::highwater_core::json::ToMembers::write_members(value, to);),
+                        quote!(#from_members::sample_members(to);),
                     ),
                     false => (
-                        quote!(#json::read(value, content)),
-                        quote!(#json::write(value, to);),
-                        quote!(#json::sample(to);),
+                        quote!(#from::read(value, content)),
+                        quote!(::highwater_core::json::ToJson::write(value, to);),
+                        quote!(#from::sample(to);),
                     ),
                 };
-                let placeholder = quote!((#json::placeholder()));
+                let placeholder = quote!((#from::placeholder()));
                 Ok(Self { placeholder, bound: quote!((value)), read, write, sample })
             }
             Fields::Unnamed(_) => Err(Error::new(variant.span(), "a variant holds one value, or has named fields")),

@@ -31,7 +31,7 @@ impl Members {
             // A field may be called as what it is written to.
             let bound = format_ident!("field_{}", ident.unraw());
             let ty = &field.ty;
-            let json = quote!(<#ty as ::highwater_core::json::Json>);
+            let json = quote!(<#ty as ::highwater_core::json::FromJson>);
             members.names.extend(quote!(#ident: #bound,));
             let (placeholder, read) = match options.default {
                 true => (quote!(<#ty as ::core::default::Default>::default()), quote!(read_or_leave)),

@@ -10,7 +10,7 @@ use syn::{Data, DeriveInput, Error, Fields, Result, parse_macro_input, spanned::
 
 use crate::fields::Members;
 
-/// Implements `highwater_core::json::Json`, and for a struct with named fields also `highwater_core::json::Record`.
+/// Implements `FromJson` and `ToJson` of `highwater_core::json`, and for a struct with named fields also `FromMembers` and `ToMembers`.
 #[proc_macro_derive(Json, attributes(json))]
 pub fn json(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -34,15 +34,10 @@ fn of_struct(input: &DeriveInput, fields: &Fields) -> Result<TokenStream> {
         Fields::Named(fields) => {
             let Members { placeholder, names, read, write, sample } = Members::of(fields)?;
             Ok(quote! {
-                impl ::highwater_core::json::Record for #name {
+                impl ::highwater_core::json::FromMembers for #name {
                     fn read_members(&mut self, members: &mut ::highwater_core::json::Members<'_, '_>) {
                         let Self { #names } = self;
                         #read
-                    }
-
-                    fn write_members(&self, to: &mut ::highwater_core::json::Writer) {
-                        let Self { #names } = self;
-                        #write
                     }
 
                     fn sample_members(to: &mut ::highwater_core::json::Writer) {
@@ -50,7 +45,14 @@ fn of_struct(input: &DeriveInput, fields: &Fields) -> Result<TokenStream> {
                     }
                 }
 
-                impl ::highwater_core::json::Json for #name {
+                impl ::highwater_core::json::ToMembers for #name {
+                    fn write_members(&self, to: &mut ::highwater_core::json::Writer) {
+                        let Self { #names } = self;
+                        #write
+                    }
+                }
+
+                impl ::highwater_core::json::FromJson for #name {
                     fn placeholder() -> Self {
                         Self { #placeholder }
                     }
@@ -62,44 +64,49 @@ fn of_struct(input: &DeriveInput, fields: &Fields) -> Result<TokenStream> {
                         ::highwater_core::json::read_record(self, node)
                     }
 
-                    fn write(&self, to: &mut ::highwater_core::json::Writer) {
-                        ::highwater_core::json::write_record(self, to);
-                    }
-
                     fn sample(to: &mut ::highwater_core::json::Writer) {
                         to.begin_object();
-                        <Self as ::highwater_core::json::Record>::sample_members(to);
+                        <Self as ::highwater_core::json::FromMembers>::sample_members(to);
                         to.end_object();
+                    }
+                }
+
+                impl ::highwater_core::json::ToJson for #name {
+                    fn write(&self, to: &mut ::highwater_core::json::Writer) {
+                        ::highwater_core::json::write_record(self, to);
                     }
                 }
             })
         }
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
             let ty = &fields.unnamed[0].ty;
-            let json = quote!(<#ty as ::highwater_core::json::Json>);
+            let (from, to) =
+                (quote!(<#ty as ::highwater_core::json::FromJson>), quote!(<#ty as ::highwater_core::json::ToJson>));
             Ok(quote! {
-                impl ::highwater_core::json::Json for #name {
+                impl ::highwater_core::json::FromJson for #name {
                     fn placeholder() -> Self {
-                        Self(#json::placeholder())
+                        Self(#from::placeholder())
                     }
 
                     fn read(
                         &mut self,
                         node: &::highwater_core::json::Node<'_>,
                     ) -> ::core::result::Result<(), ::highwater_core::json::Error> {
-                        #json::read(&mut self.0, node)
-                    }
-
-                    fn write(&self, to: &mut ::highwater_core::json::Writer) {
-                        #json::write(&self.0, to);
+                        #from::read(&mut self.0, node)
                     }
 
                     fn sample(to: &mut ::highwater_core::json::Writer) {
-                        #json::sample(to);
+                        #from::sample(to);
                     }
 
                     fn may_be_absent(&self) -> bool {
-                        #json::may_be_absent(&self.0)
+                        #from::may_be_absent(&self.0)
+                    }
+                }
+
+                impl ::highwater_core::json::ToJson for #name {
+                    fn write(&self, to: &mut ::highwater_core::json::Writer) {
+                        #to::write(&self.0, to);
                     }
                 }
             })

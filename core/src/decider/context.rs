@@ -137,9 +137,13 @@ impl<'a> Context<'a> {
             return Err(invalid(InvalidName::Segment).into());
         }
         let space = self.stream.segments().count().saturating_sub(2);
-        let mut segments: Vec<&str> = self.stream.segments().take(space).collect();
-        segments.extend([kind, id]);
-        StreamName::new(&segments.join(":")).map_err(|error| invalid(error).into())
+        let mut name = String::new();
+        for segment in self.stream.segments().take(space).chain([kind]) {
+            name.push_str(segment);
+            name.push(':');
+        }
+        name.push_str(id);
+        StreamName::new(&name).map_err(|error| invalid(error).into())
     }
 
     /// The id of the thing that the command is for: the last segment of its stream's name.

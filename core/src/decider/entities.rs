@@ -5,7 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
 use crate::{
     event::{EventId, NewEvent},
-    json,
+    json::{FromJson, Node},
     stream::StreamName,
     topic::{Topic, matches},
     version::{Revision, Version},
@@ -81,7 +81,9 @@ impl<D: Decider> Entity for Of<D> {
     }
 
     fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-        D::decide(json::from_str(command).map_err(unreadable)?, context)
+        let mut read = D::Command::placeholder();
+        read_command(command, &mut read)?;
+        D::decide(read, context)
     }
 
     fn raises_version(&self, event: &NewEvent) -> bool {
@@ -90,8 +92,9 @@ impl<D: Decider> Entity for Of<D> {
     }
 }
 
-fn unreadable(error: json::Error) -> Refusal {
-    Refusal::invalid("invalid_command", format!("the command can't be read: {error}"))
+fn read_command(json: &str, command: &mut dyn FromJson) -> Result<(), Refusal> {
+    let read = Node::parse(json).and_then(|node| command.read(&node));
+    read.map_err(|error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}")))
 }
 
 /// The entities that a program knows, by name. Cloning is cheap.
@@ -201,7 +204,12 @@ impl Entities {
     }
 
     fn names(&self) -> String {
-        self.iter().map(Entity::name).collect::<Vec<_>>().join(", ")
+        let mut names = String::new();
+        for entity in self.iter() {
+            names.push_str(if names.is_empty() { "" } else { ", " });
+            names.push_str(entity.name());
+        }
+        names
     }
 }
 
@@ -213,17 +221,12 @@ fn event_id(command: &EventId, at: usize) -> Result<EventId, Refusal> {
 
 /// Whether some stream may be matched by both.
 fn overlap(one: &Topic, other: &Topic) -> bool {
-    fn meet(one: &[&str], other: &[&str]) -> bool {
-        match (one, other) {
-            ([], []) => true,
-            (["**"], rest) | (rest, ["**"]) => !rest.is_empty(),
-            ([first, one @ ..], [second, other @ ..]) => {
-                (first == second || *first == "*" || *second == "*") && meet(one, other)
-            }
-            _ => false,
+    let (mut one, mut other) = (one.as_str().split(':'), other.as_str().split(':'));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) | (Some("**"), Some(_)) | (Some(_), Some("**")) => return true,
+            (Some(one), Some(other)) if one == other || one == "*" || other == "*" => {}
+            _ => return false,
         }
     }
-    let segments = |topic: &Topic| topic.as_str().split(':').map(str::to_owned).collect::<Vec<_>>();
-    let (one, other) = (segments(one), segments(other));
-    meet(&one.iter().map(String::as_str).collect::<Vec<_>>(), &other.iter().map(String::as_str).collect::<Vec<_>>())
 }

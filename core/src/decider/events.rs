@@ -72,10 +72,10 @@ macro_rules! events {
 
             fn of(kind: &str, data: &$crate::json::Node<'_>) -> Option<Result<Self, $crate::json::Error>> {
                 let mut event = match kind {
-                    $($kind => Self::$variant($crate::json::Json::placeholder()),)+
+                    $($kind => Self::$variant($crate::json::FromJson::placeholder()),)+
                     _ => return None,
                 };
-                let value: &mut dyn $crate::json::Json = match &mut event {
+                let value: &mut dyn $crate::json::FromJson = match &mut event {
                     $(Self::$variant(data) => data),+
                 };
                 Some(value.read(data).map(|()| event))
@@ -83,7 +83,7 @@ macro_rules! events {
 
             fn data(&self) -> $crate::json::Raw {
                 $crate::json::Raw::of(match self {
-                    $(Self::$variant(data) => data as &dyn $crate::json::Json),+
+                    $(Self::$variant(data) => data as &dyn $crate::json::ToJson),+
                 })
             }
 

@@ -4,19 +4,25 @@ use std::any::Any;
 
 use serde::{Deserialize, Serialize};
 
-use super::Decider;
+use super::{Decider, DomainEvent};
 use crate::{
     event::Event,
-    json::{self, Json, Node, Raw, Writer},
-    upcast::{self, Read},
+    json::{self, FromJson, Json, Node, Raw, ToJson, Writer},
+    upcast::{self, Older},
     version::{HighWater, Revision},
 };
 
 /// The state of a stream, and how far it has come.
 pub struct Projection<D: Decider> {
+    place: Place,
+    state: D::State,
+}
+
+/// How far a projection has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
     mark: HighWater,
     set_aside: SetAside,
-    state: D::State,
 }
 
 /// Events that are in a stream and moved no state.
@@ -63,13 +69,13 @@ pub enum InvalidSnapshot {
 
 impl<D: Decider> Default for Projection<D> {
     fn default() -> Self {
-        Self { mark: HighWater::default(), set_aside: SetAside::default(), state: D::State::default() }
+        Self { place: Place::default(), state: D::State::default() }
     }
 }
 
 impl<D: Decider> Clone for Projection<D> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), ..*self }
+        Self { place: self.place, state: self.state.clone() }
     }
 }
 
@@ -79,16 +85,15 @@ impl<D: Decider> Projection<D> {
     /// # Errors
     /// [`InvalidSnapshot`]: then all events have to be read again.
     pub fn restore(json: &str) -> Result<Self, InvalidSnapshot> {
-        let mut projection = Self { state: D::State::placeholder(), ..Self::default() };
-        let Self { mark, set_aside, state } = &mut projection;
-        read_snapshot(json, D::SCHEMA, mark, set_aside, state)?;
+        let mut projection = Self { place: Place::default(), state: D::State::placeholder() };
+        read_snapshot(&mut projection, json)?;
         Ok(projection)
     }
 
     /// All of it as JSON, for [`Self::restore`].
     #[must_use]
     pub fn snapshot(&self) -> String {
-        write_snapshot(D::SCHEMA, self.mark, self.set_aside, &self.state)
+        write_snapshot(self)
     }
 
     /// What is so.
@@ -100,98 +105,148 @@ impl<D: Decider> Projection<D> {
     /// The last revision judged, and the highest version and sequence applied.
     #[must_use]
     pub fn mark(&self) -> HighWater {
-        self.mark
+        self.place.mark
     }
 
     /// Whether anything has happened in the stream.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.mark.revision > Revision::ZERO
+        self.place.mark.revision > Revision::ZERO
     }
 
     /// How many events moved nothing.
     #[must_use]
     pub fn set_aside(&self) -> SetAside {
-        self.set_aside
+        self.place.set_aside
     }
 
     /// Takes the next event of the stream: events have to be handed in by revision, without a hole.
     pub fn apply(&mut self, event: &Event) -> Applied {
-        let place = HighWater { revision: event.revision, version: event.version, sequence: event.sequence };
-        if let Some(unmoved) = self.gate(place) {
-            return unmoved;
-        }
-        let set_aside = &mut self.set_aside;
-        match upcast::read::<D>(event) {
-            Read::Event(happened) => {
-                self.state = D::evolve(std::mem::take(&mut self.state), happened, event);
-                Applied::Applied
-            }
-            Read::Unknown => {
-                set_aside.unknown = set_aside.unknown.saturating_add(1);
-                Applied::Unknown
-            }
-            Read::Unreadable(reason) => {
-                set_aside.unreadable = set_aside.unreadable.saturating_add(1);
-                Applied::Unreadable(reason)
-            }
-        }
+        fold(self, event)
     }
 
     /// Goes past an event at this place that can't be handed in, as past one whose data can't be read: the mark moves, the state does not.
-    pub fn pass(&mut self, place: HighWater, reason: &str) -> Applied {
-        self.gate(place).unwrap_or_else(|| {
-            self.set_aside.unreadable = self.set_aside.unreadable.saturating_add(1);
-            Applied::Unreadable(reason.to_owned())
-        })
-    }
-
-    /// Moves the mark. What is not to move the state is told.
-    fn gate(&mut self, place: HighWater) -> Option<Applied> {
-        let (mark, set_aside) = (&mut self.mark, &mut self.set_aside);
-        if place.revision <= mark.revision {
-            return Some(Applied::Duplicate);
-        }
-        mark.revision = place.revision;
-        if place.version < mark.version {
-            set_aside.stale = set_aside.stale.saturating_add(1);
-            return Some(Applied::Stale);
-        }
-        (mark.version, mark.sequence) = (place.version, place.sequence);
-        None
+    pub fn pass(&mut self, mark: HighWater, reason: &str) -> Applied {
+        self.place.pass_gate(mark).unwrap_or_else(|| self.place.pass_unreadable(reason.to_owned()))
     }
 }
 
-fn write_snapshot(schema: u32, mark: HighWater, set_aside: SetAside, state: &dyn Json) -> String {
+impl Place {
+    /// Moves the mark. What is not to move the state is told.
+    fn pass_gate(&mut self, next: HighWater) -> Option<Applied> {
+        let Self { mark, set_aside } = self;
+        if next.revision <= mark.revision {
+            return Some(Applied::Duplicate);
+        }
+        mark.revision = next.revision;
+        if next.version < mark.version {
+            set_aside.stale = set_aside.stale.saturating_add(1);
+            return Some(Applied::Stale);
+        }
+        (mark.version, mark.sequence) = (next.version, next.sequence);
+        None
+    }
+
+    fn pass_unknown(&mut self) -> Applied {
+        self.set_aside.unknown = self.set_aside.unknown.saturating_add(1);
+        Applied::Unknown
+    }
+
+    fn pass_unreadable(&mut self, reason: String) -> Applied {
+        self.set_aside.unreadable = self.set_aside.unreadable.saturating_add(1);
+        Applied::Unreadable(reason)
+    }
+}
+
+/// What is different for each entity. All else is done once for all of them: in a browser it is downloaded.
+trait Parts {
+    fn schema(&self) -> u32;
+    fn place(&self) -> &Place;
+    fn state(&self) -> &dyn ToJson;
+    fn parts(&mut self) -> (&mut Place, &mut dyn FromJson);
+
+    fn types(&self) -> &'static [&'static str];
+    fn older(&self) -> &'static Older;
+
+    /// Moves the state. `None` where there is no such type.
+    fn evolve(&mut self, kind: &str, data: &Node<'_>, recorded: &Event) -> Option<Result<(), json::Error>>;
+}
+
+impl<D: Decider> Parts for Projection<D> {
+    fn schema(&self) -> u32 {
+        D::SCHEMA
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn state(&self) -> &dyn ToJson {
+        &self.state
+    }
+
+    fn parts(&mut self) -> (&mut Place, &mut dyn FromJson) {
+        (&mut self.place, &mut self.state)
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        D::Event::TYPES
+    }
+
+    fn older(&self) -> &'static Older {
+        upcast::older::<D>()
+    }
+
+    fn evolve(&mut self, kind: &str, data: &Node<'_>, recorded: &Event) -> Option<Result<(), json::Error>> {
+        let happened = match D::Event::of(kind, data)? {
+            Ok(happened) => happened,
+            Err(error) => return Some(Err(error)),
+        };
+        self.state = D::evolve(std::mem::take(&mut self.state), happened, recorded);
+        Some(Ok(()))
+    }
+}
+
+fn fold(projection: &mut dyn Parts, event: &Event) -> Applied {
+    if let Some(unmoved) = projection.parts().0.pass_gate(HighWater::of(event)) {
+        return unmoved;
+    }
+    let mut evolved = None;
+    let (types, older) = (projection.types(), projection.older());
+    let read = upcast::newest(event, types, older, &mut |kind, data| evolved = projection.evolve(kind, data, event));
+    let place = projection.parts().0;
+    match (read, evolved) {
+        (Err(error), _) | (Ok(()), Some(Err(error))) => place.pass_unreadable(error.to_string()),
+        (Ok(()), Some(Ok(()))) => Applied::Applied,
+        (Ok(()), None) => place.pass_unknown(),
+    }
+}
+
+fn write_snapshot(projection: &dyn Parts) -> String {
+    let Place { mark, set_aside } = projection.place();
     let mut to = Writer::default();
     to.begin_object();
-    to.member("schema", &schema);
-    to.member("mark", &mark);
-    to.member("set_aside", &set_aside);
-    to.member("state", state);
+    to.member("schema", &projection.schema());
+    to.member("mark", mark);
+    to.member("set_aside", set_aside);
+    to.member("state", projection.state());
     to.end_object();
     to.into_text()
 }
 
-fn read_snapshot(
-    json: &str,
-    current: u32,
-    mark: &mut HighWater,
-    set_aside: &mut SetAside,
-    state: &mut dyn Json,
-) -> Result<(), InvalidSnapshot> {
+fn read_snapshot(projection: &mut dyn Parts, json: &str) -> Result<(), InvalidSnapshot> {
+    let (mut found, current) = (0, projection.schema());
     let node = Node::parse(json).map_err(unreadable)?;
-    let mut found = 0;
     let mut members = node.members().map_err(unreadable)?;
     members.read("schema", &mut found);
-    if found != current {
-        members.finish().map_err(unreadable)?;
-        return Err(InvalidSnapshot::Schema { found, current });
+    if found == current {
+        let (place, state) = projection.parts();
+        members.read("mark", &mut place.mark);
+        members.read("set_aside", &mut place.set_aside);
+        members.read("state", state);
     }
-    members.read("mark", mark);
-    members.read("set_aside", set_aside);
-    members.read("state", state);
-    members.finish().map_err(unreadable)
+    members.finish().map_err(unreadable)?;
+    if found == current { Ok(()) } else { Err(InvalidSnapshot::Schema { found, current }) }
 }
 
 fn unreadable(error: json::Error) -> InvalidSnapshot {
@@ -235,11 +290,11 @@ impl<D: Decider> Folded for Projection<D> {
     }
 
     fn mark(&self) -> HighWater {
-        self.mark
+        self.place.mark
     }
 
     fn set_aside(&self) -> SetAside {
-        self.set_aside
+        self.place.set_aside
     }
 
     fn state_json(&self) -> Raw {

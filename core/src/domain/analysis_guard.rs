@@ -4,7 +4,7 @@
 use crate::{
     decider::{Context, Decider, Rejection},
     event::{Event, NewEvent},
-    json::{Error, Json, Node, Writer},
+    json::{Error, FromJson, Json, Node, ToJson, Writer},
     stream::StreamName,
 };
 
@@ -22,7 +22,7 @@ pub struct AnalysisGuardState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnalysisGuardCommand(());
 
-impl Json for AnalysisGuardCommand {
+impl FromJson for AnalysisGuardCommand {
     fn placeholder() -> Self {
         Self(())
     }
@@ -31,11 +31,13 @@ impl Json for AnalysisGuardCommand {
         Err(Error::new(&"is of no use: nobody commands a guard"))
     }
 
-    fn write(&self, to: &mut Writer) {
+    fn sample(to: &mut Writer) {
         to.raw("null");
     }
+}
 
-    fn sample(to: &mut Writer) {
+impl ToJson for AnalysisGuardCommand {
+    fn write(&self, to: &mut Writer) {
         to.raw("null");
     }
 }

@@ -211,6 +211,19 @@ impl Decider for AnalysisRun {
 }
 
 impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Reviewed => "reviewed",
+            Self::Closed => "closed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing comes after it.
     #[must_use]
     pub fn is_end(self) -> bool {
@@ -220,16 +233,7 @@ impl Phase {
 
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::New => "new",
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Reviewed => "reviewed",
-            Self::Closed => "closed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -258,8 +262,11 @@ impl AnalysisRunState {
                 Err(Refusal::conflict("run_ended", detail))
             }
             phase => {
-                let phases = phases.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-                let detail = format!("the run is {phase}, and would have to be {phases}");
+                let mut detail = format!("the run is {phase}, and would have to be ");
+                for (at, phase) in phases.iter().enumerate() {
+                    detail.push_str(if at == 0 { "" } else { " or " });
+                    detail.push_str(phase.name());
+                }
                 Err(Refusal::conflict("wrong_phase", detail))
             }
         }
@@ -303,8 +310,9 @@ fn make_room(open: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejecti
         let detail = format!("the run '{open}' is open, and {}: close or cancel it first", run.phase);
         return Err(Refusal::conflict("run_open", detail).into());
     }
-    let failed = context.event_in(&stream, RunEvent::from(Failed { reason: LEASE_EXPIRED.to_owned() }));
-    Ok([failed].into_iter().chain(analysis_guard::release(open, context)?).collect())
+    let mut events = vec![context.event_in(&stream, RunEvent::from(Failed { reason: LEASE_EXPIRED.to_owned() }))];
+    events.extend(analysis_guard::release(open, context)?);
+    Ok(events)
 }
 
 fn start(state: &AnalysisRunState, data: Started, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
@@ -354,8 +362,9 @@ fn close(state: &AnalysisRunState, context: &Context<'_>) -> Result<Vec<NewEvent
 
 /// The end of the run: its event, and the guard's.
 fn end(event: RunEvent, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-    let ended = context.event(event);
-    Ok([ended].into_iter().chain(analysis_guard::release(context.id(), context)?).collect())
+    let mut events = vec![context.event(event)];
+    events.extend(analysis_guard::release(context.id(), context)?);
+    Ok(events)
 }
 
 #[cfg(test)]

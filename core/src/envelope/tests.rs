@@ -109,7 +109,7 @@ fn what_is_wrong_is_told_in_a_sentence() {
     for (name, bad, sentence) in [
         ("version", json!("2"), "it must be a whole number of at most 2147483647, not a string"),
         ("version", json!(1.5), "it must be a whole number of at most 2147483647"),
-        ("clock", json!("tester=1,tester=2"), "it names \"tester\" twice"),
+        ("clock", json!("tester=1,tester=2"), "it names 'tester' twice"),
         ("clock", json!("tester"), "it is wrong at byte 0: a pair is actor=counter"),
         ("source", Value::Null, "it is missing"),
     ] {

@@ -27,13 +27,18 @@ impl Error {
     /// The value is another one.
     #[must_use]
     pub fn must_be(what: &str) -> Self {
-        Self::of(["must be ", what].concat())
+        Self::of(format!("must be {what}"))
     }
 
     /// It must be one of these names.
     #[must_use]
     pub fn one_of(names: &[&str]) -> Self {
-        Self::must_be(&["one of ", &names.join(", ")].concat())
+        let mut known = String::from("one of ");
+        for (at, name) in names.iter().enumerate() {
+            known.push_str(if at == 0 { "" } else { ", " });
+            known.push_str(name);
+        }
+        Self::must_be(&known)
     }
 
     /// It is not there.
@@ -64,7 +69,7 @@ impl Error {
     /// It is at that place of a list.
     #[must_use]
     pub(super) fn at(self, place: usize) -> Self {
-        self.inside(&["[", &place.to_string(), "]"].concat())
+        self.inside(&format!("[{place}]"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Error, Json, parse};
+use super::{Error, FromJson, parse};
 
 /// Any JSON.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,17 +131,17 @@ impl<'n, 'a> Members<'n, 'a> {
     }
 
     /// Reads the member of that name into a value. What is wrong is said by [`Self::finish`].
-    pub fn read(&mut self, name: &str, value: &mut dyn Json) {
+    pub fn read(&mut self, name: &str, value: &mut dyn FromJson) {
         let may_be_absent = value.may_be_absent();
         self.read_as(name, value, may_be_absent);
     }
 
     /// As [`Self::read`]; where there is no such member, the value stays what it is.
-    pub fn read_or_leave(&mut self, name: &str, value: &mut dyn Json) {
+    pub fn read_or_leave(&mut self, name: &str, value: &mut dyn FromJson) {
         self.read_as(name, value, true);
     }
 
-    fn read_as(&mut self, name: &str, value: &mut dyn Json, may_be_absent: bool) {
+    fn read_as(&mut self, name: &str, value: &mut dyn FromJson, may_be_absent: bool) {
         if self.error.is_some() {
             return;
         }

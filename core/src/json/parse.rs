@@ -72,11 +72,11 @@ impl<'a> Parser<'a> {
     }
 
     fn wrong(&self) -> Error {
-        Error::new(&["is no JSON from byte ", &self.at.to_string(), " on"].concat())
+        Error::new(&format_args!("is no JSON from byte {} on", self.at))
     }
 
     fn too_deep(&self) -> Error {
-        Error::new(&["is nested deeper than ", &self.depth_max.to_string(), " levels"].concat())
+        Error::new(&format_args!("is nested deeper than {} levels", self.depth_max))
     }
 
     fn peek(&self) -> Option<u8> {

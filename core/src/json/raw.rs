@@ -5,7 +5,7 @@ use std::fmt;
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Error, Json, Node, Writer, from_str, parse, to_string};
+use super::{Error, FromJson, Node, ToJson, Writer, from_str, parse, to_string};
 use crate::event::DATA_DEPTH_MAX;
 
 /// Any JSON, kept as it was written but for white space: numbers keep all their digits, objects their order. It is no deeper than
@@ -25,13 +25,13 @@ impl Raw {
 
     /// A value as JSON.
     #[must_use]
-    pub fn of(value: &dyn Json) -> Self {
+    pub fn of(value: &dyn ToJson) -> Self {
         Self(to_string(value).into())
     }
 
     /// Some value of a type, with something in every member that there may be.
     #[must_use]
-    pub fn sample_of<T: Json>() -> Self {
+    pub fn sample_of<T: FromJson>() -> Self {
         let mut to = Writer::default();
         T::sample(&mut to);
         Self(to.into_text().into())
@@ -47,13 +47,13 @@ impl Raw {
     ///
     /// # Errors
     /// Where it is not what the type says.
-    pub fn read<T: Json>(&self) -> Result<T, Error> {
+    pub fn read<T: FromJson>(&self) -> Result<T, Error> {
         from_str(&self.0)
     }
 }
 
 /// A member that may be anything. White space and needless escapes are gone from it.
-impl Json for Raw {
+impl FromJson for Raw {
     fn placeholder() -> Self {
         Self("null".into())
     }
@@ -65,12 +65,14 @@ impl Json for Raw {
         Ok(())
     }
 
-    fn write(&self, to: &mut Writer) {
-        to.raw(&self.0);
-    }
-
     fn sample(to: &mut Writer) {
         to.text("text");
+    }
+}
+
+impl ToJson for Raw {
+    fn write(&self, to: &mut Writer) {
+        to.raw(&self.0);
     }
 }
 

@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Error, Json, Node, Writer, from_node};
+use super::{Error, FromJson, Node, ToJson, Writer, from_node};
 
 /// Nothing to say: `null`.
-impl Json for () {
+impl FromJson for () {
     fn placeholder() -> Self {}
 
     fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
         if matches!(node, Node::Null) { Ok(()) } else { Err(Error::must_be("null")) }
-    }
-
-    fn write(&self, to: &mut Writer) {
-        to.raw("null");
     }
 
     fn sample(to: &mut Writer) {
@@ -23,7 +19,13 @@ impl Json for () {
     }
 }
 
-impl Json for bool {
+impl ToJson for () {
+    fn write(&self, to: &mut Writer) {
+        to.raw("null");
+    }
+}
+
+impl FromJson for bool {
     fn placeholder() -> Self {
         false
     }
@@ -36,51 +38,55 @@ impl Json for bool {
         Ok(())
     }
 
-    fn write(&self, to: &mut Writer) {
-        to.raw(if *self { "true" } else { "false" });
-    }
-
     fn sample(to: &mut Writer) {
         to.raw("true");
     }
 }
 
+impl ToJson for bool {
+    fn write(&self, to: &mut Writer) {
+        to.raw(if *self { "true" } else { "false" });
+    }
+}
+
 macro_rules! numbers {
-    ($($name:ty: $what:expr;)*) => {
-        $(impl Json for $name {
+    ($($name:ty as $wide:ty: $what:expr;)*) => {
+        $(impl FromJson for $name {
             fn placeholder() -> Self {
                 0
             }
 
             fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
-                let number = if let Node::Number(number) = node { number.parse().ok() } else { None };
-                *self = number.ok_or_else(|| Error::must_be($what))?;
+                let number = if let Node::Number(number) = node { number.parse::<$wide>().ok() } else { None };
+                *self = number.and_then(|number| number.try_into().ok()).ok_or_else(|| Error::must_be($what))?;
                 Ok(())
-            }
-
-            fn write(&self, to: &mut Writer) {
-                to.raw(&self.to_string());
             }
 
             fn sample(to: &mut Writer) {
                 to.raw("1");
+            }
+        }
+
+        impl ToJson for $name {
+            fn write(&self, to: &mut Writer) {
+                to.raw(&(*self as $wide).to_string());
             }
         })*
     };
 }
 
 numbers! {
-    u8: "a whole number from 0 to 255";
-    u16: "a whole number from 0 to 65535";
-    u32: "a whole number from 0 to 4294967295";
-    u64: "a whole number from 0 to 18446744073709551615";
-    usize: "a whole number from 0 on";
-    i32: "a whole number from -2147483648 to 2147483647";
-    i64: "a whole number from -9223372036854775808 to 9223372036854775807";
+    u8 as u64: "a whole number from 0 to 255";
+    u16 as u64: "a whole number from 0 to 65535";
+    u32 as u64: "a whole number from 0 to 4294967295";
+    u64 as u64: "a whole number from 0 to 18446744073709551615";
+    usize as u64: "a whole number from 0 on";
+    i32 as i64: "a whole number from -2147483648 to 2147483647";
+    i64 as i64: "a whole number from -9223372036854775808 to 9223372036854775807";
 }
 
 /// What is no number in JSON is `null`.
-impl Json for f64 {
+impl FromJson for f64 {
     fn placeholder() -> Self {
         0.0
     }
@@ -91,16 +97,18 @@ impl Json for f64 {
         Ok(())
     }
 
-    fn write(&self, to: &mut Writer) {
-        if self.is_finite() { to.raw(&format!("{self:?}")) } else { to.raw("null") }
-    }
-
     fn sample(to: &mut Writer) {
         to.raw("0.5");
     }
 }
 
-impl Json for String {
+impl ToJson for f64 {
+    fn write(&self, to: &mut Writer) {
+        if self.is_finite() { to.raw(&format!("{self:?}")) } else { to.raw("null") }
+    }
+}
+
+impl FromJson for String {
     fn placeholder() -> Self {
         Self::new()
     }
@@ -110,8 +118,25 @@ impl Json for String {
         Ok(())
     }
 
+    fn sample(to: &mut Writer) {
+        to.text("text");
+    }
+}
+
+impl ToJson for String {
     fn write(&self, to: &mut Writer) {
         to.text(self);
+    }
+}
+
+impl FromJson for Box<str> {
+    fn placeholder() -> Self {
+        Self::default()
+    }
+
+    fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
+        *self = node.text()?.into();
+        Ok(())
     }
 
     fn sample(to: &mut Writer) {
@@ -119,7 +144,13 @@ impl Json for String {
     }
 }
 
-impl<T: Json> Json for Option<T> {
+impl ToJson for Box<str> {
+    fn write(&self, to: &mut Writer) {
+        to.text(self);
+    }
+}
+
+impl<T: FromJson> FromJson for Option<T> {
     fn placeholder() -> Self {
         None
     }
@@ -132,13 +163,6 @@ impl<T: Json> Json for Option<T> {
         self.insert(T::placeholder()).read(node)
     }
 
-    fn write(&self, to: &mut Writer) {
-        match self {
-            Some(value) => value.write(to),
-            None => to.raw("null"),
-        }
-    }
-
     fn sample(to: &mut Writer) {
         if to.is_deep() { to.raw("null") } else { T::sample(to) }
     }
@@ -148,7 +172,16 @@ impl<T: Json> Json for Option<T> {
     }
 }
 
-impl<T: Json> Json for Box<T> {
+impl<T: ToJson> ToJson for Option<T> {
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Some(value) => value.write(to),
+            None => to.raw("null"),
+        }
+    }
+}
+
+impl<T: FromJson> FromJson for Box<T> {
     fn placeholder() -> Self {
         Self::new(T::placeholder())
     }
@@ -157,16 +190,18 @@ impl<T: Json> Json for Box<T> {
         T::read(self, node)
     }
 
-    fn write(&self, to: &mut Writer) {
-        T::write(self, to);
-    }
-
     fn sample(to: &mut Writer) {
         T::sample(to);
     }
 }
 
-impl<T: Json> Json for Vec<T> {
+impl<T: ToJson> ToJson for Box<T> {
+    fn write(&self, to: &mut Writer) {
+        T::write(self, to);
+    }
+}
+
+impl<T: FromJson> FromJson for Vec<T> {
     fn placeholder() -> Self {
         Self::new()
     }
@@ -174,17 +209,8 @@ impl<T: Json> Json for Vec<T> {
     fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
         self.clear();
         let nodes = node.list()?;
-        self.extend(nodes.iter().map(|_| T::placeholder()));
-        for (place, (value, node)) in self.iter_mut().zip(nodes).enumerate() {
-            value.read(node).map_err(|error| error.at(place))?;
-        }
-        Ok(())
-    }
-
-    fn write(&self, to: &mut Writer) {
-        to.begin_list();
-        self.iter().for_each(|item| to.item(item));
-        to.end_list();
+        self.resize_with(nodes.len(), T::placeholder);
+        read_items(nodes, &mut |place, node| self[place].read(node))
     }
 
     fn sample(to: &mut Writer) {
@@ -196,8 +222,20 @@ impl<T: Json> Json for Vec<T> {
     }
 }
 
+impl<T: ToJson> ToJson for Vec<T> {
+    fn write(&self, to: &mut Writer) {
+        to.begin_list();
+        self.iter().for_each(|item| to.item(item));
+        to.end_list();
+    }
+}
+
+fn read_items(nodes: &[Node<'_>], read: &mut dyn FnMut(usize, &Node<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    nodes.iter().enumerate().try_for_each(|(place, node)| read(place, node).map_err(|error| error.at(place)))
+}
+
 /// A list of two.
-impl<A: Json, B: Json> Json for (A, B) {
+impl<A: FromJson, B: FromJson> FromJson for (A, B) {
     fn placeholder() -> Self {
         (A::placeholder(), B::placeholder())
     }
@@ -206,13 +244,6 @@ impl<A: Json, B: Json> Json for (A, B) {
         let [one, other] = node.list()? else { return Err(Error::must_be("a list of two")) };
         self.0.read(one).map_err(|error| error.at(0))?;
         self.1.read(other).map_err(|error| error.at(1))
-    }
-
-    fn write(&self, to: &mut Writer) {
-        to.begin_list();
-        to.item(&self.0);
-        to.item(&self.1);
-        to.end_list();
     }
 
     fn sample(to: &mut Writer) {
@@ -224,7 +255,16 @@ impl<A: Json, B: Json> Json for (A, B) {
     }
 }
 
-impl<T: Json> Json for BTreeMap<String, T> {
+impl<A: ToJson, B: ToJson> ToJson for (A, B) {
+    fn write(&self, to: &mut Writer) {
+        to.begin_list();
+        to.item(&self.0);
+        to.item(&self.1);
+        to.end_list();
+    }
+}
+
+impl<T: FromJson> FromJson for BTreeMap<String, T> {
     fn placeholder() -> Self {
         Self::new()
     }
@@ -240,12 +280,6 @@ impl<T: Json> Json for BTreeMap<String, T> {
         Ok(())
     }
 
-    fn write(&self, to: &mut Writer) {
-        to.begin_object();
-        self.iter().for_each(|(name, value)| to.member(name, value));
-        to.end_object();
-    }
-
     fn sample(to: &mut Writer) {
         to.begin_object();
         if !to.is_deep() {
@@ -256,8 +290,16 @@ impl<T: Json> Json for BTreeMap<String, T> {
     }
 }
 
+impl<T: ToJson> ToJson for BTreeMap<String, T> {
+    fn write(&self, to: &mut Writer) {
+        to.begin_object();
+        self.iter().for_each(|(name, value)| to.member(name, value));
+        to.end_object();
+    }
+}
+
 /// Any JSON, for whoever has to look at it.
-impl Json for Value {
+impl FromJson for Value {
     fn placeholder() -> Self {
         Self::Null
     }
@@ -274,6 +316,12 @@ impl Json for Value {
         Ok(())
     }
 
+    fn sample(to: &mut Writer) {
+        to.text("text");
+    }
+}
+
+impl ToJson for Value {
     fn write(&self, to: &mut Writer) {
         match self {
             Self::Null => to.raw("null"),
@@ -284,13 +332,9 @@ impl Json for Value {
             Self::Object(members) => members.write(to),
         }
     }
-
-    fn sample(to: &mut Writer) {
-        to.text("text");
-    }
 }
 
-impl Json for Map<String, Value> {
+impl FromJson for Map<String, Value> {
     fn placeholder() -> Self {
         Self::new()
     }
@@ -303,15 +347,17 @@ impl Json for Map<String, Value> {
         Ok(())
     }
 
-    fn write(&self, to: &mut Writer) {
-        to.begin_object();
-        self.iter().for_each(|(name, value)| to.member(name, value));
-        to.end_object();
-    }
-
     fn sample(to: &mut Writer) {
         to.begin_object();
         to.member("text", &Value::Null);
+        to.end_object();
+    }
+}
+
+impl ToJson for Map<String, Value> {
+    fn write(&self, to: &mut Writer) {
+        to.begin_object();
+        self.iter().for_each(|(name, value)| to.member(name, value));
         to.end_object();
     }
 }

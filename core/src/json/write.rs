@@ -1,6 +1,6 @@
 //! [`Writer`]: JSON as text, without white space.
 
-use super::{Json, Node};
+use super::{Node, ToJson};
 
 /// Where values are written.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,7 @@ impl Writer {
     }
 
     /// An item of a list.
-    pub fn item(&mut self, item: &dyn Json) {
+    pub fn item(&mut self, item: &dyn ToJson) {
         self.separate('[');
         item.write(self);
     }
@@ -86,7 +86,7 @@ impl Writer {
     }
 
     /// A member.
-    pub fn member(&mut self, name: &str, value: &dyn Json) {
+    pub fn member(&mut self, name: &str, value: &dyn ToJson) {
         self.name(name);
         value.write(self);
     }

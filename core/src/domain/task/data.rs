@@ -2,7 +2,7 @@
 
 use crate::{
     event::EventId,
-    json::{Error, Json, Node, Writer, from_node},
+    json::{Error, FromJson, Json, Node, ToJson, Writer, from_node},
     version::Version,
 };
 
@@ -114,7 +114,7 @@ struct Case {
 }
 
 /// Words are a string, a case is an object.
-impl Json for Bug {
+impl FromJson for Bug {
     fn placeholder() -> Self {
         Self::Words(String::new())
     }
@@ -129,15 +129,17 @@ impl Json for Bug {
         Ok(())
     }
 
+    fn sample(to: &mut Writer) {
+        to.text("text");
+    }
+}
+
+impl ToJson for Bug {
     fn write(&self, to: &mut Writer) {
         match self.clone() {
             Self::Words(words) => to.text(&words),
             Self::Case { case, expected, got } => Case { case, expected, got }.write(to),
         }
-    }
-
-    fn sample(to: &mut Writer) {
-        to.text("text");
     }
 }
 

@@ -14,7 +14,7 @@ use highwater_core::{
     decider::{Context, Decider, Entities, Rejection},
     envelope::parse_event,
     event::{Actor, Data, Event, EventType, NewEvent},
-    json::{self, Json, Node, Writer},
+    json::{self, FromJson, Json, Node, ToJson, Writer},
     stream::StreamName,
     topic::Topics,
     version::{Position, Sequence, Version},
@@ -61,7 +61,7 @@ const UNRESTORABLE: &str = "can't be read again";
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Fickle(Option<String>);
 
-impl Json for Fickle {
+impl FromJson for Fickle {
     fn placeholder() -> Self {
         Self::default()
     }
@@ -71,13 +71,15 @@ impl Json for Fickle {
         if self.0.as_deref() == Some(UNRESTORABLE) { Err(json::Error::new(&UNRESTORABLE)) } else { Ok(()) }
     }
 
+    fn sample(to: &mut Writer) {
+        String::sample(to);
+    }
+}
+
+impl ToJson for Fickle {
     fn write(&self, to: &mut Writer) {
         assert_ne!(self.0.as_deref(), Some(UNWRITABLE));
         self.0.write(to);
-    }
-
-    fn sample(to: &mut Writer) {
-        String::sample(to);
     }
 }
 
