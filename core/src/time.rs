@@ -100,9 +100,16 @@ impl Scan<'_> {
     }
 
     fn number(&mut self, digits: usize) -> Option<u16> {
-        let (number, rest) = self.0.split_at_checked(digits)?;
+        let (text, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;
-        number.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0')))
+        let mut number = 0;
+        for digit in text {
+            if !digit.is_ascii_digit() {
+                return None;
+            }
+            number = number * 10 + u16::from(digit - b'0');
+        }
+        Some(number)
     }
 
     /// The next byte, if it is one of these.
