@@ -87,7 +87,7 @@ impl Scan<'_> {
         if !self.0.is_empty() {
             return None;
         }
-        let date = Date::from_calendar_date(year.try_into().ok()?, Month::try_from(month).ok()?, day).ok()?;
+        let date = Date::from_calendar_date(year.into(), Month::try_from(month).ok()?, day).ok()?;
         let time = Time::from_hms_nano(hour, minute, second, nanos).ok()?;
         let utc = OffsetDateTime::new_utc(date, time).checked_sub(Duration::minutes(offset_minutes))?;
         (!is_leap || Self::may_be_leap(utc)).then_some(utc)
