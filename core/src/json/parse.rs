@@ -131,7 +131,10 @@ impl<'a> Parser<'a> {
     /// As [`Self::value`], and nothing is made of it.
     fn skip(&mut self, depth: usize) -> Result<(), Error> {
         match self.peek() {
-            Some(b'{') => self.members(depth, &mut |parser, _, depth| parser.skip(depth)),
+            Some(b'{') => self.sequence(b'{', b'}', depth, &mut |parser, depth| {
+                parser.name(Self::skip_string)?;
+                parser.skip(depth)
+            }),
             Some(b'[') => self.items(depth, &mut |parser, depth| parser.skip(depth)),
             Some(b'"') => self.skip_string(),
             _ => self.value(depth).map(drop),
@@ -170,16 +173,22 @@ impl<'a> Parser<'a> {
         member: &mut dyn FnMut(&mut Self, Cow<'a, str>, usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.sequence(b'{', b'}', depth, &mut |parser, depth| {
-            if parser.peek() != Some(b'"') {
-                return Err(parser.wrong());
-            }
-            let name = parser.string()?;
-            if !parser.takes(b':') {
-                return Err(parser.wrong());
-            }
-            parser.skip_space();
+            let name = parser.name(Self::string)?;
             member(parser, name, depth)
         })
+    }
+
+    /// A member's name, by what reads a string, and all that stands before its value.
+    fn name<T>(&mut self, read: fn(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong());
+        }
+        let name = read(self)?;
+        if !self.takes(b':') {
+            return Err(self.wrong());
+        }
+        self.skip_space();
+        Ok(name)
     }
 
     /// What stands between two brackets, with commas between.
