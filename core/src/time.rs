@@ -93,10 +93,10 @@ impl Scan<'_> {
         (!is_leap || Self::may_be_leap(utc)).then_some(utc)
     }
 
-    /// Leap seconds come at the end of a month's last day. One is told as the last instant before it.
+    /// Leap seconds come at the end of a month's last day, the very last one included. One is told as the last instant before it.
     fn may_be_leap(before: OffsetDateTime) -> bool {
         let after = before.checked_add(Duration::NANOSECOND);
-        after.is_some_and(|after| (after.day(), after.hour(), after.minute()) == (1, 0, 0))
+        after.is_none_or(|after| (after.day(), after.hour(), after.minute()) == (1, 0, 0))
     }
 
     fn number(&mut self, digits: usize) -> Option<u16> {
@@ -228,6 +228,7 @@ mod tests {
             "2016-12-31T23:59:60.5Z",
             "2016-12-30T23:59:60Z",
             "2016-12-31T22:59:60Z",
+            "9999-12-31T23:59:60Z",
         ] {
             assert_eq!(text.parse().ok(), as_a_library(text), "{text}");
         }

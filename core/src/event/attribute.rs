@@ -40,7 +40,7 @@ const RESERVED: [&str; 18] = [
 pub struct InvalidAttribute(&'static str);
 
 macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $valid:expr, $rule:expr) => {
+    ($(#[$doc:meta])* $name:ident, $sample:literal, $valid:expr, $rule:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -63,7 +63,7 @@ macro_rules! checked_text {
             }
         }
 
-        json_text!($name, |value, to| to.text(value.as_str()), "text");
+        json_text!($name, |value, to| to.text(value.as_str()), $sample);
 
         impl FromStr for $name {
             type Err = InvalidAttribute;
@@ -104,6 +104,7 @@ macro_rules! checked_text {
 checked_text! {
     /// One sequential process that makes events; CloudEvents calls it `source`.
     Actor,
+    "text",
     |text| {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'));
         (1..=ACTOR_BYTES_MAX).contains(&text.len()) && (is_plain || fluent_uri::UriRef::parse(text).is_ok())
@@ -113,6 +114,7 @@ checked_text! {
 checked_text! {
     /// What names an event within its source; also a causation, a correlation or a command.
     EventId,
+    "text",
     |text| {
         let is_plain = text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'));
         (1..=ID_BYTES_MAX).contains(&text.len()) && (is_plain || !text.contains(char::is_control))
@@ -122,12 +124,14 @@ checked_text! {
 checked_text! {
     /// What happened, ending in the version of its schema, e.g. `task.correction_completed.v1`.
     EventType,
+    "text.v1",
     |text| text.len() <= TYPE_BYTES_MAX && schema_version(text).is_some(),
     "must be at most 255 bytes of visible ASCII and end in its schema version, such as task.code_generated.v1"
 }
 checked_text! {
     /// The name of an attribute that the protocol does not know.
     ExtensionName,
+    "text",
     |name| {
         let length = (1..=EXTENSION_NAME_BYTES_MAX).contains(&name.len());
         let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -167,6 +171,7 @@ pub enum ExtensionValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json;
 
     #[test]
     fn types_end_in_a_schema_version() {
@@ -174,6 +179,15 @@ mod tests {
         for bad in ["", "task", "task.v", "task.v0", "task.v01", ".v1", "a b.v1", "task.v1x", "task.v99999999999"] {
             assert!(EventType::new(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_is_read_from_json_as_from_text() {
+        assert_eq!(json::from_str(r#""tester""#), Ok(Actor::new("tester").unwrap()));
+        assert_eq!(json::from_str(r#""task-1""#), Ok(EventId::new("task-1").unwrap()));
+        assert_eq!(json::from_str(r#""task.made.v1""#), Ok(EventType::new("task.made.v1").unwrap()));
+        assert_eq!(json::from_str(r#""traceparent""#), Ok(ExtensionName::new("traceparent").unwrap()));
+        assert!(json::from_str::<EventType>(r#""task""#).is_err());
     }
 
     #[test]

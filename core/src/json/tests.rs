@@ -264,6 +264,14 @@ fn a_sample_has_all_that_there_may_be() {
 }
 
 #[test]
+fn half_of_a_pair_is_json_and_no_text() {
+    for text in [r#""\ud834""#, r#"{"a":"\udd1e"}"#, r#"{"\ud834":1}"#, r#"[{"\udd1e":{"\ud834\ud834":[]}}]"#] {
+        assert!(is_judged_alike(text), "{text}");
+        assert!(Raw::new(text).is_ok() && Node::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn depth_is_bounded() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert!(Node::parse(&nested(128)).is_ok());

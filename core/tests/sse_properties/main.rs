@@ -1,50 +1,13 @@
 //! The event-stream decoder against a plain transcription of the standard, and against the encoder, on generated input
 //! in generated chunks.
 
+mod standard;
+
 use highwater_core::sse::{self, Decoder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-#[derive(Debug, Default, PartialEq)]
-struct Event {
-    last_event_id: String,
-    event: String,
-    data: String,
-}
-
-/// The standard's "interpreting an event stream" word for word: the whole stream at once, as text.
-fn interpret(stream: &[u8]) -> Vec<Event> {
-    let text = String::from_utf8_lossy(stream);
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text).replace("\r\n", "\n").replace('\r', "\n");
-    let (mut events, mut last_event_id, mut event, mut data) =
-        (Vec::new(), String::new(), String::new(), String::new());
-    // What follows the last end of line is no line.
-    for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
-        if line.is_empty() {
-            if let Some(joined) = data.strip_suffix('\n') {
-                let (event, data) = (event.clone(), joined.to_owned());
-                events.push(Event { last_event_id: last_event_id.clone(), event, data });
-            }
-            data.clear();
-            event.clear();
-            continue;
-        }
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match name {
-            "event" => event = value.to_owned(),
-            "data" => data = data + value + "\n",
-            "id" if !value.contains('\0') => last_event_id = value.to_owned(),
-            _ => {}
-        }
-    }
-    events
-}
-
-/// A field as the standard decodes it.
-fn text(field: &[u8]) -> String {
-    String::from_utf8_lossy(field).into_owned()
-}
+use standard::{Event, interpret, text};
 
 /// Cuts the stream where `cuts` says and takes every frame as soon as it is whole.
 fn decode<T>(stream: &[u8], cuts: &[usize], mut take: impl FnMut(sse::Frame<'_>) -> T) -> Vec<T> {
