@@ -309,3 +309,6 @@ fn due(event: &Event) -> Option<Due> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
