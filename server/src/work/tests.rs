@@ -87,7 +87,7 @@ async fn where_the_log_is_busy_work_is_tried_again() {
     let world = World::new();
     let message = world.message(1).await;
     world.log.overloaded.store(3, Relaxed);
-    assert!(world.work().see_to(&Due::Enrich, &Cause::from(&message)).await, "it is done");
+    assert_eq!(world.work().see_to(Due::Enrich, &Cause::from(&message)).await, Some(WorkOutcome::Done));
     assert_eq!(world.log.overloaded.load(Relaxed), 0);
     assert_eq!(world.kinds("messages:1").await, ["message.ingested.v1", "message.updated.v1"]);
 }
@@ -144,9 +144,9 @@ async fn nothing_follows_from_an_event_that_was_imported() {
     world.broker.publish(Commit { events: vec![imported.into()], ..Commit::default() }).await.unwrap();
     let page = world.log.read_stream(&stream("messages:2"), Revision::ZERO, ALL).await.unwrap().unwrap();
     let imported = parse_event(&page.events[0].envelope).unwrap();
-    for event in [&ingested, &imported] {
-        assert!(matches!(due(event), Some(Due::Enrich)));
-        world.work().attempt(&Due::Enrich, &Cause::from(event)).await.unwrap();
+    for (event, outcome) in [(&ingested, WorkOutcome::Done), (&imported, WorkOutcome::Nothing)] {
+        assert_eq!(due(event), Some(Due::Enrich));
+        assert_eq!(world.work().attempt(Due::Enrich, &Cause::from(event)).await.unwrap(), outcome);
     }
     assert_eq!(world.kinds("messages:1").await, ["message.ingested.v1", "message.updated.v1"]);
     assert_eq!(world.kinds("messages:2").await, ["message.ingested.v1"]);
@@ -202,6 +202,43 @@ async fn a_run_reads_what_was_there_when_it_was_started_whenever_it_is_executed(
 
     let reader = Arc::new(Reader::default());
     let work = world.work().with_ports(Arc::new(Rules), Arc::clone(&reader) as _);
-    work.attempt(&Due::Run, &Cause::from(&started)).await.unwrap();
+    work.attempt(Due::Run, &Cause::from(&started)).await.unwrap();
     assert_eq!(*reader.0.lock().unwrap(), [["before"]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn operators_see_what_is_pending_and_what_came_of_it() {
+    let world = World::new();
+    let (first, second) = (world.message(1).await, world.message(2).await);
+    world.give("ann", AnalysisRun::ENTITY, "analysis_runs:a", &json!({ "type": "create", "data": {} })).await;
+    let start = json!({ "type": "start", "data": { "executor": "elsewhere", "lease_ms": 3_600_000 } });
+    let started = world.give("elsewhere", AnalysisRun::ENTITY, "analysis_runs:a", &start).await;
+    let (work, mut under_way) = (Arc::new(world.work()), UnderWay::default());
+    let told = |line: &str| {
+        let text = world.broker.metrics().text();
+        assert!(text.contains(&format!("highwater_work_{line}\n")), "{line}: {text}");
+    };
+    told("oldest_seconds 0.0");
+    world.log.overloaded.store(1, Relaxed);
+    for event in [&first, &second, &started] {
+        under_way.begin(&work, event.sequence, event);
+    }
+    told("pending{work=\"enrich\"} 2");
+    told(&format!("pending_limit {UNDER_WAY_MAX}"));
+    assert!(!world.broker.metrics().text().contains("highwater_work_oldest_seconds 0.0\n"));
+
+    while under_way.tasks.join_next().await.is_some() {}
+    told("pending{work=\"enrich\"} 0");
+    told("pending{work=\"watch\"} 1");
+    told("ended_total{work=\"enrich\",outcome=\"done\"} 2");
+    told("retries_total{work=\"enrich\"} 1");
+    told("oldest_seconds 0.0");
+
+    // Done before, as after a restart.
+    under_way.begin(&work, first.sequence, &first);
+    under_way.tasks.join_next().await;
+    told("ended_total{work=\"enrich\",outcome=\"done\"} 3");
+    drop(under_way);
+    world.broker.close().await;
+    told("pending{work=\"watch\"} 0");
 }
