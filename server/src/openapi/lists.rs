@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Need, Operation,
-    operations::{JSON, READ_PROBLEMS, header_parameter, limit, min_position, query, required},
+    parts::{JSON, READ_PROBLEMS, header_parameter, limit, min_position, query, required},
     schemas::named,
 };
 use crate::{config::Settings, error::kind};
