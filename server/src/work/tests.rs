@@ -7,7 +7,7 @@ use futures_util::{FutureExt, stream};
 use highwater_core::{
     domain::{
         self,
-        analysis_run::Started,
+        analysis_run::{RunCommand, Started},
         knowledge::{Atom, AtomKind, Extracted, Found, Item, KnowledgeCommand, Topic},
         proposal::ProposedTask,
     },
@@ -97,7 +97,7 @@ async fn who_watches_the_runs_of_others_is_in_the_way_of_no_work() {
     let world = World::new();
     world.give("ann", AnalysisRun::ENTITY, "analysis_runs:a", &json!({ "type": "create", "data": {} })).await;
     let elsewhere = Started { executor: "elsewhere".parse().unwrap(), lease_ms: 3_600_000 };
-    let start = json!({ "type": "start", "data": elsewhere });
+    let start = RunCommand::Start(elsewhere);
     let started = world.give("elsewhere", AnalysisRun::ENTITY, "analysis_runs:a", &start).await;
     let (work, mut under_way) = (Arc::new(world.work()), UnderWay::default());
     for place in 1..=UNDER_WAY_MAX as u64 {
