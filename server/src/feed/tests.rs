@@ -230,6 +230,21 @@ async fn all_rings_together_keep_within_their_budget() {
 }
 
 #[tokio::test]
+async fn heartbeats_are_within_the_budget_too() {
+    const BUDGET: usize = 20_000;
+    let setup = Setup::new(|options| {
+        options.rings_bytes_max = BUDGET;
+        options.heartbeat = Duration::from_millis(2);
+        options.head_heartbeat = Duration::from_millis(1);
+    });
+    let mut readers: Vec<_> = (0..50).map(|number| setup.read(&format!("s:{number}"), After::Latest)).collect();
+    for _ in 0..20 {
+        assert!(readers[0].any().await.is_some());
+        assert!(setup.feed.size().1 <= BUDGET, "{:?}", setup.feed.size());
+    }
+}
+
+#[tokio::test]
 async fn who_prefers_the_latest_is_told_what_it_missed() {
     let setup = Setup::new(|options| options.ring_bytes_max = 0);
     let mut reader = setup.read_lagging(ALL, After::Latest, Lagging::Latest);
