@@ -1,10 +1,12 @@
 //! What JavaScript is answered.
 
 use highwater_core::{
+    clock::VectorClock,
     decider::{Refusal, RefusalKind},
-    event::{Data, EventId, EventType, NewEvent},
+    event::{Actor, Data, EventId, EventType, NewEvent},
     json::{Json, Raw},
     stream::StreamName,
+    time::Timestamp,
     version::Version,
 };
 
@@ -27,22 +29,46 @@ pub(super) enum Decided {
     Refused(Refused),
 }
 
-/// An event that would be recorded, as far as a page can know.
+/// An event that would be recorded, by its attributes' names on the wire.
 #[derive(Json)]
 pub(super) struct Proposed {
+    #[json(skip_none)]
     id: Option<EventId>,
-    subject: StreamName,
+    source: Actor,
     #[json(rename = "type")]
     kind: EventType,
+    subject: StreamName,
+    #[json(skip_none)]
+    time: Option<Timestamp>,
+    #[json(skip_none)]
     version: Option<Version>,
+    #[json(skip_none)]
+    clock: Option<VectorClock>,
+    #[json(skip_none)]
+    causationid: Option<EventId>,
+    #[json(skip_none)]
+    correlationid: Option<EventId>,
+    #[json(skip_none)]
+    commandid: Option<EventId>,
     #[json(skip_none)]
     data: Option<Raw>,
 }
 
 impl From<NewEvent> for Proposed {
     fn from(event: NewEvent) -> Self {
-        let data = if let Data::Json(data) = event.data { Some(data) } else { None };
-        Self { id: event.id, subject: event.stream, kind: event.kind, version: event.version, data }
+        Self {
+            id: event.id,
+            source: event.source,
+            kind: event.kind,
+            subject: event.stream,
+            time: event.time,
+            version: event.version,
+            clock: event.clock,
+            causationid: event.causation_id,
+            correlationid: event.correlation_id,
+            commandid: event.command_id,
+            data: if let Data::Json(data) = event.data { Some(data) } else { None },
+        }
     }
 }
 
