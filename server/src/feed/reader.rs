@@ -136,6 +136,10 @@ impl Reader {
             self.known = self.known.max(self.live_from);
             return None;
         };
+        // Its first `prev` may be where the ring began, of which a reader of the log has not been told.
+        if self.told < self.known {
+            return Some(self.control(self.known, &Control::Heartbeat));
+        }
         self.sent(batch);
         Some(batch.frames())
     }
