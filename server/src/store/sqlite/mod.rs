@@ -316,7 +316,10 @@ fn settle_epoch(folder: &Path, database: &Connection, head: Sequence) -> Result<
     let epoch = schema::epoch(database).map_err(failed)?;
     let Some(reason) = distrust(folder, epoch, head)? else { return Ok(epoch) };
     let renewed = new_epoch();
-    tracing::warn!("the log gets the epoch {renewed} in place of {epoch}: {reason}");
+    // Nobody has seen anything of a log that was just made. An empty one may also be what a backup was made of.
+    if head > Sequence::ZERO {
+        tracing::warn!("the log gets the epoch {renewed} in place of {epoch}: {reason}");
+    }
     schema::set_epoch(database, renewed).map_err(failed)?;
     Ok(renewed)
 }
@@ -327,7 +330,6 @@ fn distrust(folder: &Path, epoch: Epoch, head: Sequence) -> Result<Option<&'stat
         Some(testimony) if testimony.epoch != epoch => Some("the witness is of another log"),
         Some(testimony) if testimony.served > head => Some("more was served than the log holds"),
         Some(_) => None,
-        None if head == Sequence::ZERO => None,
         None => Some("there is no witness that can be read"),
     })
 }
