@@ -30,6 +30,8 @@ pub use inputs::{Event, Fate, PageKind};
 pub use outputs::{Kind, Reason, StatusCode, Transport};
 #[cfg(feature = "npm")]
 pub use session::Session;
+#[cfg(all(feature = "npm", not(target_family = "wasm")))]
+pub use session::View;
 
 /// For [`export_entities!`].
 #[cfg(feature = "domain")]

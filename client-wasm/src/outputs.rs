@@ -168,6 +168,11 @@ impl Outputs {
         self.view.as_ptr()
     }
 
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn view(&self) -> crate::View<'_> {
+        crate::View { records: &self.records, text: &self.text }
+    }
+
     /// Adds a record about a position, after one that tells its epoch if that is another than the last one told.
     pub(crate) fn push_at(&mut self, kind: Kind, position: Position, element: &[u8]) {
         self.tell_epoch(position.epoch);

@@ -2,6 +2,8 @@
 
 mod intents;
 mod judge;
+#[cfg(not(target_family = "wasm"))]
+mod native;
 
 use std::mem;
 
@@ -12,6 +14,9 @@ use highwater_core::reconcile::{Arrival, Handled, HoldLimits, Missing, Output};
 use highwater_core::sse::Decoder;
 use highwater_core::subscription::{Cause, Input, Options, Status, Subscription};
 use highwater_core::version::{After, Position};
+
+#[cfg(not(target_family = "wasm"))]
+pub use self::native::View;
 
 use self::judge::Judge;
 use crate::inputs::{Event, PageKind};
@@ -34,6 +39,8 @@ pub struct Session {
     /// Whether another tab has the connection.
     is_fed: bool,
     overlay: Overlay,
+    /// Whether it is known which log positions are of.
+    is_placed: bool,
     /// A page or an event that JavaScript hands in.
     text: Vec<u8>,
     /// How much data came that has no place; the reconciler does not count it.
@@ -59,6 +66,7 @@ impl Session {
             seed: 0,
             is_fed: false,
             overlay: Overlay::new(0),
+            is_placed: false,
             text: Vec::new(),
             unplaced: 0,
             counts: [0.0; 9],
@@ -83,6 +91,7 @@ impl Session {
         let Some(after) = After::read(&self.text) else { return false };
         self.judge.reconciler.start(after, HoldLimits { events_max: held_events_max, bytes_max: held_bytes_max });
         self.overlay = Overlay::new(intents_max);
+        self.is_placed = matches!(after, After::Position(_));
         self.options = Options { connect_timeout_ms, backoff_base_ms, backoff_max_ms };
         self.subscription = Subscription::new(self.options, self.seed);
         true
@@ -338,6 +347,11 @@ impl Session {
     fn finish(&mut self) -> *const f64 {
         if let After::Position(cursor) = self.judge.reconciler.resume() {
             self.judge.outputs.tell_epoch(cursor.epoch);
+            if !self.is_placed {
+                // What was acknowledged before may have been recorded in another log.
+                self.is_placed = true;
+                self.overlay.reset();
+            }
             self.overlay.confirmed(cursor.sequence);
         }
         while let Some((id, how)) = self.overlay.poll() {

@@ -15,6 +15,8 @@ pub mod envelope;
 pub mod event;
 mod find;
 pub mod json;
+#[doc(hidden)]
+pub mod mutation;
 pub mod overlay;
 pub mod reconcile;
 pub mod sorted;

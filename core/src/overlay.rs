@@ -10,7 +10,10 @@
 //!
 //! It holds no state and calls nothing: [`Overlay::shown`] is what to predict, in order.
 
-use crate::version::Sequence;
+use crate::{
+    mutation::{Mutation, mutated},
+    version::Sequence,
+};
 
 /// One intent among those of its overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,13 +114,14 @@ impl Overlay {
 
     /// The intent to send now, if there is one and none is on its way. Whatever comes of it, say [`Overlay::answered`].
     pub fn send(&mut self) -> Option<IntentId> {
-        if self.sent.is_some() {
+        if self.sent.is_some() && !mutated(Mutation::SendAtOnce) {
             return None;
         }
         let is_ready = |at: &usize| {
             let intent = &self.intents[*at];
             let blocks = |earlier: &Intent| earlier.stage == Stage::Conflicted && earlier.lane == intent.lane;
-            intent.stage == Stage::Pending && !self.intents[..*at].iter().any(blocks)
+            let is_sent = mutated(Mutation::SendAtOnce) && self.sent == Some(intent.id);
+            intent.stage == Stage::Pending && !is_sent && !self.intents[..*at].iter().any(blocks)
         };
         self.sent = (0..self.intents.len()).find(is_ready).map(|at| self.intents[at].id);
         self.sent
@@ -132,6 +136,7 @@ impl Overlay {
             Answer::Recorded(sequence) => self.advance(id, Stage::Pending, Stage::Acknowledged(sequence)),
             Answer::Refused => self.settle(id, Settled::Dropped),
             Answer::Conflict => self.advance(id, Stage::Pending, Stage::Conflicted),
+            Answer::Unknown if mutated(Mutation::UnknownIsRefusal) => self.settle(id, Settled::Dropped),
             Answer::Unknown => {}
         }
     }
@@ -155,7 +160,9 @@ impl Overlay {
     pub fn reset(&mut self) {
         self.confirmed = Sequence::ZERO;
         let unsettled = self.intents.iter_mut().filter(|intent| !matches!(intent.stage, Stage::Settled(_)));
-        unsettled.for_each(|intent| intent.stage = Stage::Pending);
+        let sent_again =
+            unsettled.filter(|intent| intent.stage == Stage::Pending || !mutated(Mutation::KeepAcknowledged));
+        sent_again.for_each(|intent| intent.stage = Stage::Pending);
     }
 
     /// Gives an intent up: its prediction failed.
@@ -178,7 +185,9 @@ impl Overlay {
     fn how_settled(&self, intent: &Intent) -> Option<Settled> {
         match intent.stage {
             Stage::Settled(how) => Some(how),
-            Stage::Acknowledged(at) if at <= self.confirmed => Some(Settled::Confirmed),
+            Stage::Acknowledged(at) if at <= self.confirmed || mutated(Mutation::SettleByAnswer) => {
+                Some(Settled::Confirmed)
+            }
             _ => None,
         }
     }

@@ -22,6 +22,7 @@ use self::{
 use crate::{
     control::ControlKind,
     envelope::{Header, scan},
+    mutation::{Mutation, mutated},
     version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
 };
 
@@ -189,18 +190,24 @@ impl Reconciler {
             self.counts.discarded += 1;
             return None;
         }
-        if self.hold.meets(position.sequence, prev) {
+        if self.hold.meets(position.sequence, prev) && !mutated(Mutation::AcceptJudged) {
             // It may have been held since an earlier connection, whose fetch is forgotten.
             self.wanted = self.wanted.max(prev);
             self.counts.duplicate += 1;
             return Some(Verdict::Duplicate);
         }
         let subject = Subject::scan_at(envelope, position.sequence);
+        if mutated(Mutation::BeginAtFirst) {
+            self.begin(attempt, Position::new(position.epoch, prev));
+        }
         let verdict = match self.waiting {
             true => Verdict::Gap,
             false => self.judge(position.sequence, prev, subject.as_ref()),
         };
         if verdict == Verdict::Gap {
+            if mutated(Mutation::CursorOverHeld) {
+                self.cursor = self.cursor.max(position.sequence);
+            }
             self.hold(position.sequence, prev, envelope);
         } else {
             self.settle(verdict, subject.as_ref());
@@ -222,7 +229,7 @@ impl Reconciler {
         if !self.admit(attempt, position.epoch) || self.waiting {
             return;
         }
-        if prev <= self.cursor {
+        if prev <= self.cursor || mutated(Mutation::HeartbeatIsCursor) {
             self.cursor = self.cursor.max(position.sequence);
         } else {
             self.wanted = self.wanted.max(prev);
@@ -244,7 +251,8 @@ impl Reconciler {
         if let Some((sequence, held)) = self.hold.release() {
             let subject = Subject::scan_at(&held.envelope, sequence);
             let verdict = self.judge(sequence, held.prev, subject.as_ref());
-            if verdict != Verdict::Gap {
+            if verdict != Verdict::Gap || mutated(Mutation::ReleaseEarly) {
+                let verdict = if verdict == Verdict::Gap { Verdict::Apply } else { verdict };
                 self.settle(verdict, subject.as_ref());
                 self.move_cursor(sequence, held.prev);
                 let position = Position::new(epoch, sequence);
@@ -267,7 +275,9 @@ impl Reconciler {
     /// Takes a control frame of the present connection.
     fn control(&mut self, kind: ControlKind, position: Option<Position>, prev: Option<Sequence>) -> Handled {
         match (kind, position) {
-            (ControlKind::Reset(_), _) if self.was_reset => return Handled::Discarded,
+            (ControlKind::Reset(_), _) if self.was_reset && !mutated(Mutation::ResetTwice) => {
+                return Handled::Discarded;
+            }
             (ControlKind::Reset(_), Some(position)) => self.reset(position),
             (ControlKind::Reset(_), None) => {
                 self.reconnect = true;
@@ -291,7 +301,9 @@ impl Reconciler {
         self.cursor = position.sequence;
         self.waiting = false;
         self.from_start = position.sequence == Sequence::ZERO;
-        self.streams.clear();
+        if !mutated(Mutation::KeepMarks) {
+            self.streams.clear();
+        }
         self.counts.dropped += self.hold.clear();
         self.wanted = Sequence::ZERO;
         self.fetching = None;
@@ -303,6 +315,9 @@ impl Reconciler {
             return false;
         }
         let ours = *self.epoch.get_or_insert(epoch);
+        if mutated(Mutation::ForgetEpoch) {
+            return true;
+        }
         self.reconnect |= ours != epoch;
         ours == epoch
     }
@@ -318,10 +333,16 @@ impl Reconciler {
             None => sequence <= self.cursor,
         };
         match mark {
-            _ if judged_before => Verdict::Duplicate,
-            _ if prev > self.cursor => Verdict::Gap,
-            Some((subject, mark)) if Some(subject.revision) > mark.revision.next() => Verdict::Gap,
-            Some((subject, mark)) if subject.version < mark.version => Verdict::Stale,
+            _ if judged_before && !mutated(Mutation::AcceptJudged) => Verdict::Duplicate,
+            _ if prev > self.cursor && !mutated(Mutation::IgnorePrev) => Verdict::Gap,
+            Some((subject, mark))
+                if Some(subject.revision) > mark.revision.next() && !mutated(Mutation::IgnorePrev) =>
+            {
+                Verdict::Gap
+            }
+            Some((subject, mark)) if subject.version < mark.version && !mutated(Mutation::IgnoreVersion) => {
+                Verdict::Stale
+            }
             _ if subject.is_some() => Verdict::Apply,
             _ => Verdict::Unreadable,
         }
@@ -347,7 +368,7 @@ impl Reconciler {
     }
 
     fn move_cursor(&mut self, sequence: Sequence, prev: Sequence) {
-        if prev <= self.cursor {
+        if prev <= self.cursor || mutated(Mutation::IgnorePrev) {
             self.cursor = self.cursor.max(sequence);
         }
     }
@@ -356,7 +377,7 @@ impl Reconciler {
         self.counts.gap += 1;
         self.wanted = self.wanted.max(prev);
         self.hold.insert(sequence, Held { prev, envelope: envelope.into() });
-        if self.hold.is_too_full() {
+        if self.hold.is_too_full() && !mutated(Mutation::HoldUnbounded) {
             self.wanted = self.wanted.max(self.hold.last());
             self.counts.dropped += self.hold.clear();
         }

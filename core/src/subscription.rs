@@ -16,6 +16,7 @@ pub use input::{Cause, Input};
 pub use output::{Failure, Outputs, Status, Transport};
 
 use self::time::{Clock, Jitter, Timer, Timers};
+use crate::mutation::{Mutation, mutated};
 
 /// How long the answer to a poll may be held back by the server, in milliseconds.
 pub const POLL_WAIT_MS: u32 = 25_000;
@@ -299,7 +300,7 @@ impl Subscription {
     /// Nothing was heard for too long. A stream that is kept back looks like one that is dead, so that after it a poll is tried.
     fn be_silent(&mut self, now: u64) {
         self.silences += if self.status == Some(Status::Live) { 1 } else { 2 };
-        if self.transport == Transport::Stream && self.silences >= 2 {
+        if self.transport == Transport::Stream && self.silences >= 2 && !mutated(Mutation::NeverPoll) {
             self.disconnect(self.patience_ms);
             self.transport = Transport::Poll;
             self.enter(Status::Connecting);
@@ -377,7 +378,9 @@ impl Subscription {
 
     fn hear(&mut self, now: u64) {
         self.heard_at = now;
-        self.timers.set(Timer::Silence, now + self.patience_ms);
+        if !mutated(Mutation::WaitForever) {
+            self.timers.set(Timer::Silence, now + self.patience_ms);
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Settings,
     feed::{Feed, Lagging, Subscription},
+    host::{Host, Machine},
     sockets::Sockets,
     store::{Commit, CommitError, Committed, EventStore},
     telemetry::{BrokerStatus, Held, Metrics},
@@ -37,6 +38,7 @@ use crate::{
 /// See the [module](self). Clones are handles to the same broker.
 #[derive(Clone)]
 pub struct EventBroker {
+    host: Arc<dyn Host>,
     store: Arc<dyn EventStore>,
     feed: Feed,
     sockets: Option<Sockets>,
@@ -129,10 +131,31 @@ impl EventBroker {
         let stall_timeout = Duration::from_millis(settings.stall_timeout_ms);
         let sockets = Sockets::start(stall_timeout, Arc::clone(&metrics), &closing);
         let sockets = sockets.inspect_err(|error| tracing::warn!("subscribers stay with HTTP: {error}")).ok();
+        Self::new(Arc::new(Machine), store, settings, closing, metrics, sockets)
+    }
+
+    /// The same on another host than this machine. Subscribers stay with HTTP: no thread is theirs.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn connect_on(host: Arc<dyn Host>, store: Arc<dyn EventStore>, settings: &Settings) -> Self {
+        let metrics = Arc::new(Metrics::new(store.metrics()));
+        Self::new(host, store, settings, CancellationToken::new(), metrics, None)
+    }
+
+    fn new(
+        host: Arc<dyn Host>,
+        store: Arc<dyn EventStore>,
+        settings: &Settings,
+        closing: CancellationToken,
+        metrics: Arc<Metrics>,
+        sockets: Option<Sockets>,
+    ) -> Self {
         let listener = sockets.as_ref().map(Sockets::listener);
         let feed = Feed::start(Arc::clone(&store), settings.into(), metrics.feed.clone(), listener, closing.clone());
         let counted = Arc::new(Mutex::new(metrics.broker.connection(BrokerStatus::Connected)));
-        Self { store, feed, sockets, metrics, closing, counted }
+        Self { host, store, feed, sockets, metrics, closing, counted }
     }
 
     /// Appends all events of a commit, or none, once they are found valid.
@@ -166,6 +189,11 @@ impl EventBroker {
         ends_at: Option<Instant>,
     ) -> Subscription {
         self.feed.subscribe(topics, after, lagging, ends_at)
+    }
+
+    /// The machine that it runs on.
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.host
     }
 
     /// For reading pages of the log.

@@ -21,7 +21,7 @@ pub mod demo;
 pub mod error;
 pub mod feed;
 pub mod guard;
-mod now;
+pub mod host;
 mod openapi;
 mod page;
 pub mod projection;

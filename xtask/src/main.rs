@@ -10,6 +10,7 @@ mod process;
 mod project;
 
 mod setup;
+mod sim;
 mod size;
 mod stale;
 mod test;
@@ -41,6 +42,8 @@ enum Command {
     Build,
     /// Measure optimised builds, and print the figures as a table in Markdown
     Bench(bench::Arguments),
+    /// Simulate servers, clients and all that is between them; arguments go to the simulation
+    Sim(sim::Arguments),
     /// Print what a browser downloads, and fail above the limit
     Size,
     /// Install what is missing on this machine
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::BuildNpm { tests: true } => build_npm::run().and_then(|()| build_npm::run_for_tests()),
         Command::Build => build::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Size => size::run(),
         Command::Setup => setup::run(),
     };

@@ -8,6 +8,7 @@ use super::{Decider, DomainEvent};
 use crate::{
     event::Event,
     json::{self, FromJson, Json, Node, Raw, ToJson, Writer},
+    mutation::{Mutation, mutated},
     upcast::{self, Older},
     version::{HighWater, Revision},
 };
@@ -135,11 +136,11 @@ impl Place {
     /// Moves the mark. What is not to move the state is told.
     fn pass_gate(&mut self, next: HighWater) -> Option<Applied> {
         let Self { mark, set_aside } = self;
-        if next.revision <= mark.revision {
+        if next.revision <= mark.revision && !mutated(Mutation::AcceptJudged) {
             return Some(Applied::Duplicate);
         }
         mark.revision = next.revision;
-        if next.version < mark.version {
+        if next.version < mark.version && !mutated(Mutation::MoveByStale) {
             set_aside.stale = set_aside.stale.saturating_add(1);
             return Some(Applied::Stale);
         }

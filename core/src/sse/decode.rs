@@ -3,7 +3,11 @@
 use std::mem;
 
 use super::FRAME_BYTES_MAX;
-use crate::{find::find_either, version::digits};
+use crate::{
+    find::find_either,
+    mutation::{Mutation, mutated},
+    version::digits,
+};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -190,6 +194,9 @@ impl Decoder {
     /// Goes to the start of another stream, a reconnect's: drops what is unread and any error, and keeps the last event
     /// id and the reconnection time, as browsers do.
     pub fn reset(&mut self) {
+        if mutated(Mutation::KeepTornFrame) {
+            return;
+        }
         self.block.clear();
         self.filled = 0;
         self.line = 0;
@@ -223,6 +230,11 @@ impl Decoder {
             return Err(DecodeError::FrameTooLarge { limit_bytes });
         }
         self.scanned = end;
+        if end == self.filled && end > self.line && mutated(Mutation::ChunkEndsLine) {
+            let line = (self.line, end);
+            self.line = end;
+            return Ok(Some(line));
+        }
         let Some(end_of_line) = received.get(end) else { return Ok(None) };
         self.after_cr = *end_of_line == b'\r';
         self.line = end + 1;

@@ -13,6 +13,7 @@ use highwater_core::{
     decider::{Context, Decision, Refusal, Rejection, Streams},
     envelope::Proposed,
     event::EventId,
+    mutation::{Mutation, mutated},
     stream::StreamName,
     version::{Position, Revision},
 };
@@ -23,7 +24,6 @@ pub use self::request::Request;
 use crate::{
     auth::Forbidden,
     broker::EventBroker,
-    now::now,
     states::States,
     store::{
         CommandKey, Commit, CommitError, Committed, Expectation, Expected, ReadLimit, RecordedCommand, RecordedEvent,
@@ -212,7 +212,7 @@ impl Commands {
                 loaded += 1;
             }
             let (stream, origin) = (&request.stream, &request.origin);
-            let context = Context { stream, origin, now: now(), streams: &streams };
+            let context = Context { stream, origin, now: self.broker.host().now(), streams: &streams };
             match entities.decide(&request.entity, &request.command, &context) {
                 Ok(decision) => {
                     let own = streams.get(stream).map_or(Revision::ZERO, |state| state.mark().revision);
@@ -249,6 +249,9 @@ impl Commands {
         let Some(RecordedCommand { digest, sequence, events }) = store.command(key.identity).await? else {
             return Ok(None);
         };
+        if mutated(Mutation::ForgetCommands) {
+            return Ok(None);
+        }
         if digest != key.digest {
             return Err(CommitError::CommandConflict.into());
         }

@@ -1,13 +1,15 @@
 //! [`Batch`]: frames made ready once, for every subscriber of a set of topics.
 
-use std::{ops::Range, time::Instant};
+use std::ops::Range;
 
 use bytes::Bytes;
 use highwater_core::{
     control::Control,
+    mutation::{Mutation, mutated},
     sse::{encode_control, encode_event},
     version::{Epoch, Position, Sequence},
 };
+use tokio::time::Instant;
 
 use crate::store::Stored;
 
@@ -53,7 +55,8 @@ impl Batch {
         let mut starts = Vec::new();
         for event in events {
             starts.push((event.sequence, chunk.frames_bytes()));
-            encode_event(&mut chunk.buffer, Position::new(epoch, event.sequence), last.get(), &event.envelope);
+            let prev = if mutated(Mutation::PrevOfLog) { event.sequence.get() - 1 } else { last.get() };
+            encode_event(&mut chunk.buffer, Position::new(epoch, event.sequence), prev, &event.envelope);
             last = event.sequence;
         }
         Self::new(chunk, starts, Reached { last, told: last })

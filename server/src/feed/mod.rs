@@ -16,6 +16,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use highwater_core::{
     control::ResetReason,
+    mutation::{Mutation, mutated},
     topic::Topics,
     version::{After, Sequence},
 };
@@ -53,6 +54,7 @@ pub fn locate(store: &dyn EventStore, after: After) -> Result<Sequence, Lost> {
     match after {
         After::Earliest => Ok(Sequence::ZERO),
         After::Latest => Ok(head),
+        After::Position(position) if mutated(Mutation::TakeAnyCursor) => Ok(position.sequence),
         After::Position(position) if position.epoch != store.epoch() => {
             Err(Lost { reason: ResetReason::EpochChanged, resume: Sequence::ZERO })
         }

@@ -5,6 +5,7 @@ use std::{mem, sync::Arc};
 use bytes::Bytes;
 use highwater_core::{
     control::Control,
+    mutation::{Mutation, mutated},
     sse::{encode_comment, encode_control, encode_event},
     version::{Position, Sequence},
 };
@@ -98,7 +99,10 @@ impl Reader {
                     }
                 }
                 Join::Within(batch) => {
-                    let frames = batch.frames_after(self.known).unwrap_or_default();
+                    let frames = match mutated(Mutation::SendBatchWhole) {
+                        true => batch.frames(),
+                        false => batch.frames_after(self.known).unwrap_or_default(),
+                    };
                     self.sent(&batch);
                     return Ok(Next::Frames(frames));
                 }
@@ -119,7 +123,7 @@ impl Reader {
         let needed = self.known.max(self.live_from);
         loop {
             // Asked first: what was reached then is in the ring by now.
-            let has_come = *reached.borrow_and_update() >= needed;
+            let has_come = *reached.borrow_and_update() >= needed || mutated(Mutation::LiveTooEarly);
             let join = self.membership.ring.join(self.known);
             if has_come || matches!(join, Join::Ended(_)) {
                 return join;
@@ -136,6 +140,10 @@ impl Reader {
             self.known = self.known.max(self.live_from);
             return None;
         };
+        // Its first `prev` may be where the ring began, of which a reader of the log has not been told.
+        if self.told < self.known {
+            return Some(self.control(self.known, &Control::Heartbeat));
+        }
         self.sent(batch);
         Some(batch.frames())
     }

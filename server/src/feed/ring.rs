@@ -6,11 +6,14 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
-use highwater_core::{topic::Topics, version::Sequence};
-use tokio::sync::watch;
+use highwater_core::{
+    mutation::{Mutation, mutated},
+    topic::Topics,
+    version::Sequence,
+};
+use tokio::{sync::watch, time::Instant};
 
 use super::batch::Batch;
 use crate::{store::Unavailable, telemetry};
@@ -180,7 +183,9 @@ impl Ring {
     /// What there is from this batch on, at most `batches_max` of it.
     pub(crate) fn due(&self, next: BatchNumber, batches_max: usize) -> Due {
         let inner = self.lock();
-        let Some(at) = next.checked_sub(inner.first) else { return Due::Overrun };
+        let Some(at) = next.checked_sub(inner.first).or(mutated(Mutation::SkipOverrun).then_some(0)) else {
+            return Due::Overrun;
+        };
         match (inner.batches.len().checked_sub(at as usize), &inner.ended) {
             (None | Some(0), Some(why)) => Due::Ended(why.clone()),
             (None | Some(0), None) => Due::Batches(Vec::new()),

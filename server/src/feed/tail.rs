@@ -4,18 +4,19 @@ use std::{
     collections::HashMap,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use highwater_core::{
     envelope::scan,
+    mutation::{Mutation, mutated},
     topic::Topics,
     version::{Epoch, Sequence},
 };
 use tokio::{
     sync::{Notify, watch},
     task::yield_now,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -244,7 +245,8 @@ impl Tail {
     /// Tells rings where nothing came that the log has grown, or at least that the server lives.
     async fn beat(&self, tick: Duration) {
         let silence = self.options.heartbeat.saturating_sub(tick);
-        let (now, reached, epoch) = (Instant::now(), *self.reached.borrow(), self.store.epoch());
+        let told = if mutated(Mutation::TellHead) { self.store.head() } else { self.reached() };
+        let (now, reached, epoch) = (Instant::now(), *told.borrow(), self.store.epoch());
         let rings: Vec<_> = self.lock().rings.values().map(|entry| Arc::clone(&entry.ring)).collect();
         let mut published = Vec::new();
         for (at, ring) in rings.iter().enumerate() {

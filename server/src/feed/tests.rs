@@ -170,6 +170,20 @@ async fn a_batch_is_entered_where_the_reader_is() {
 
 /// A ring that keeps nothing, something or everything: it makes no difference to what is read.
 #[tokio::test]
+async fn a_reader_is_told_where_its_ring_began_before_an_event_names_that() {
+    let setup = Setup::new(|options| options.limit.events = 1);
+    setup.append(&["a:1", "b:1"]).await;
+    let mut first = setup.read("a:*", setup.at(2));
+    assert_eq!(first.next().await, control("ready", 2, 2));
+    setup.append(&["a:1"]).await;
+    assert_eq!(first.next().await, event(3, 2));
+    let mut second = setup.read("a:*", After::Earliest);
+    assert_eq!(second.any().await, event(1, 0));
+    assert_eq!(second.any().await, control("heartbeat", 2, 1));
+    assert_eq!(second.any().await, event(3, 2));
+}
+
+#[tokio::test]
 async fn every_subscriber_gets_everything_in_order_whatever_a_ring_keeps() {
     const EVENTS: usize = 300;
     for ring_bytes_max in [0, 2_000, usize::MAX] {

@@ -220,7 +220,7 @@ impl Lists {
         });
         let unusable = |error| OpenError::Database { path: path.to_owned(), error };
         let runner = Runner::new(broker.clone(), entities, database, Arc::clone(&shared), options).map_err(unusable)?;
-        let readers = Arc::new(Readers::new(path.to_owned()));
+        let readers = Arc::new(Readers::new(path.to_owned(), Arc::clone(broker.host())));
         Ok((Self { shared, readers, running: Arc::default() }, runner))
     }
 

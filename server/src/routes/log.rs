@@ -108,6 +108,7 @@ async fn read_until(
         }
         cursor = page.next;
         tokio::select! {
+            biased;
             grown = head.wait_for(|head| *head > cursor) => if grown.is_err() { return Ok(page) },
             () = sleep_until(deadline) => return Ok(page),
             () = state.shutdown.cancelled() => return Ok(page),

@@ -61,7 +61,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v1/session", delete(session::end))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/openapi.json", openapi::description(&state))
+        .route("/openapi.json", openapi::description())
         .fallback(page::serve)
         .method_not_allowed_fallback(async |method: Method| Problem::MethodNotAllowed(method.to_string()))
         // Bodies have their own limit, which is a setting and answers with a problem document.

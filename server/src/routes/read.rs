@@ -53,6 +53,7 @@ async fn patiently(
 ) -> Result<(), Problem> {
     let patience = Duration::from_millis(state.settings.min_position_wait_ms);
     tokio::select! {
+        biased;
         reached = timeout(patience, reached) => match reached {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(Problem::Behind { head: state.position(at()) }),

@@ -46,7 +46,7 @@ pub(super) fn to(
     lagging: Lagging,
 ) -> Result<Subscription, Problem> {
     let place = place(state, access)?;
-    let longest = Instant::now() + lifetime(state.settings.subscription_max_s);
+    let longest = Instant::now() + lifetime(state.settings.subscription_max_s, state.broker.host().random());
     let ends_at = access.expires_at().map_or(longest, |expires_at| expires_at.min(longest));
     Ok(state.broker.frames(topics, after, lagging, Some(ends_at)).with_place(place))
 }
@@ -60,6 +60,6 @@ pub(super) fn place(state: &AppState, access: &Access) -> Result<Option<Place<Pr
 }
 
 /// Up to a fifth less than the longest, so that those who came together don't come back together.
-fn lifetime(max_s: u64) -> Duration {
-    Duration::from_secs(max_s).mul_f64(rand::random_range(0.8..=1.0))
+fn lifetime(max_s: u64, random: u64) -> Duration {
+    Duration::from_secs(max_s) * (800 + (random % 201) as u32) / 1_000
 }

@@ -16,7 +16,7 @@ use highwater_core::{
 };
 
 use super::{Cause, Work, WorkError, WorkOutcome};
-use crate::{analysis::Known, commands::CommandError, now::now, store::Unavailable};
+use crate::{analysis::Known, commands::CommandError, store::Unavailable};
 
 /// The most topics and atoms that a run reads: the last ones.
 const KNOWN_MAX: usize = 10_000;
@@ -31,7 +31,7 @@ impl Work {
         if run.state().phase != Phase::Running {
             return Ok(WorkOutcome::Nothing);
         }
-        if run.state().is_expired(now()) {
+        if run.state().is_expired(self.broker.host().now()) {
             return self.watch(cause).await;
         }
         match self.execute(run.state(), cause).await {
@@ -89,14 +89,15 @@ impl Work {
                 return Ok(WorkOutcome::Nothing);
             }
             let until = run.state().lease_until.unwrap_or(Timestamp::UNIX_EPOCH);
-            if run.state().is_expired(now()) {
+            if run.state().is_expired(self.broker.host().now()) {
                 match self.say(AnalysisRun::ENTITY, cause, &format!("expire {until}"), &RunCommand::Expire {}).await {
                     // It was heard of meanwhile.
                     Err(CommandError::Refused(_)) => continue,
                     other => return Ok(other.map(|()| WorkOutcome::Failed)?),
                 }
             }
-            let left_us = until.unix_micros().saturating_sub(now().unix_micros()).max(0).unsigned_abs();
+            let left_us =
+                until.unix_micros().saturating_sub(self.broker.host().now().unix_micros()).max(0).unsigned_abs();
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_micros(left_us) + Duration::from_millis(1)) => {}
                 () = self.broker.closing().cancelled() => return Err(WorkError::ShuttingDown),

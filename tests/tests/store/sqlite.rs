@@ -118,6 +118,15 @@ async fn a_witness_that_is_lost_or_damaged_makes_a_new_epoch() {
 }
 
 #[tokio::test]
+async fn an_empty_log_without_its_witness_makes_a_new_epoch() {
+    let (before, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let epoch = served(before.path(), 0).await;
+    fs::copy(before.path().join("log.db"), after.path().join("log.db")).unwrap();
+    assert_eq!(served(before.path(), 3).await, epoch);
+    assert_ne!(served(after.path(), 3).await, epoch, "a backup that was made before anything was served");
+}
+
+#[tokio::test]
 async fn a_log_put_back_older_makes_a_new_epoch() {
     let folder = tempfile::tempdir().unwrap();
     let (log, copy) = (folder.path().join("log.db"), folder.path().join("copy"));

@@ -8,6 +8,7 @@ use highwater_core::{
     clock::{ClockError, VectorClock},
     envelope::{parse_event, write_event},
     event::{Event, ExtensionName, ExtensionValue, Limits, NewEvent, Recording},
+    mutation::{Mutation, mutated},
     stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence, Version},
@@ -85,7 +86,7 @@ pub(super) fn append(
         return Err(CommitError::IdConflict { index }.into());
     }
     let all_known = !found.is_empty() && found.iter().all(|found| !matches!(found, Found::New));
-    if !all_known {
+    if !all_known && !mutated(Mutation::ExpectNothing) {
         append.check(&commit, &found)?;
     }
     let mut places: Vec<Placed> = Vec::with_capacity(found.len());
@@ -108,6 +109,9 @@ pub(super) fn append(
 /// The answer to a command that was carried out before.
 fn known_command(database: &Connection, command: Option<CommandKey>) -> Result<Option<Committed>, Failure> {
     let Some(CommandKey { identity, digest }) = command else { return Ok(None) };
+    if mutated(Mutation::ForgetCommands) {
+        return Ok(None);
+    }
     let Some(known) = rows::command(database, identity)? else { return Ok(None) };
     if known.digest != digest {
         return Err(CommitError::CommandConflict.into());
@@ -268,6 +272,7 @@ impl Append<'_> {
         let latest = rows::latest_clock(self.database, stream, (actor, &event.source))?;
         let mut clock = latest.unwrap_or_default();
         if let Some(cause) = &event.causation_id
+            && !mutated(Mutation::ForgetCause)
             && let Some(known_to_cause) = rows::clock_of(self.database, stream, cause)?
         {
             clock.merge(&known_to_cause).map_err(full)?;

@@ -6,10 +6,10 @@ use std::{
 };
 
 use rusqlite::{Connection, Transaction};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::schema;
-use crate::store::Unavailable;
+use crate::{host::Host, store::Unavailable};
 
 /// How many reads run at once; more wait their turn.
 const READERS_MAX: u32 = 4;
@@ -19,12 +19,13 @@ pub(crate) struct Readers {
     database: PathBuf,
     idle: Mutex<Vec<Connection>>,
     turns: Arc<Semaphore>,
+    host: Arc<dyn Host>,
 }
 
 impl Readers {
     /// A pool for this database; connections are opened when they are needed.
-    pub(crate) fn new(database: PathBuf) -> Self {
-        Self { database, idle: Mutex::default(), turns: Arc::new(Semaphore::new(READERS_MAX as usize)) }
+    pub(crate) fn new(database: PathBuf, host: Arc<dyn Host>) -> Self {
+        Self { database, idle: Mutex::default(), turns: Arc::new(Semaphore::new(READERS_MAX as usize)), host }
     }
 
     /// Runs a read that sees the log as it is at one moment.
@@ -37,11 +38,14 @@ impl Readers {
     ) -> Result<T, Unavailable> {
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| unavailable("it is closed"))?;
         let pool = self.clone();
-        let running = spawn_blocking(move || {
-            let _turn = turn;
-            pool.run(read)
-        });
-        running.await.map_err(|_| unavailable("the read broke off"))?.map_err(unavailable)
+        let (sender, result) = oneshot::channel();
+        self.host.run(Box::new(move || {
+            let result = pool.run(read);
+            drop(turn);
+            // Nobody may be waiting any more.
+            let _ = sender.send(result);
+        }));
+        result.await.map_err(|_| unavailable("the read broke off"))?.map_err(unavailable)
     }
 
     fn run<T>(&self, read: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {

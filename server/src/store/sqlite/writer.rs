@@ -1,9 +1,14 @@
 //! [`Writer`]: the one thread that writes. It takes whatever waits into one transaction, so that many commits share one
 //! sync of the disk, and answers when all of it is durable, witnessed and visible, in this order.
 
-use std::{thread, time::Instant};
+use std::{sync::Arc, thread, time::Instant};
 
-use highwater_core::{event::Limits, version::Sequence};
+use highwater_core::{
+    event::Limits,
+    mutation::{Mutation, mutated},
+    time::Timestamp,
+    version::Sequence,
+};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
@@ -14,7 +19,11 @@ use super::{
     rows,
     witness::Witness,
 };
-use crate::{now::now, store::Unavailable, telemetry::StoreMetrics};
+use crate::{
+    host::{Host, Step},
+    store::Unavailable,
+    telemetry::StoreMetrics,
+};
 
 /// What one transaction takes, at most; a single commit may be larger.
 const GROUP_EVENTS_MAX: usize = 4_096;
@@ -33,22 +42,23 @@ pub(super) struct Writer {
     pub(super) counted: Tail,
     pub(super) limits: Limits,
     pub(super) metrics: StoreMetrics,
+    pub(super) host: Arc<dyn Host>,
 }
 
 impl Writer {
     /// Writes until the queue is closed and empty, then leaves everything on disk.
-    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(first) = jobs.blocking_recv() {
-            self.commit(gather(first, &mut jobs));
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.recv().await {
+            self.commit(gather(first, &mut jobs)).await;
         }
         self.finish();
     }
 
     /// Stores a group and answers each of its jobs.
-    fn commit(&mut self, group: Vec<Job>) {
+    async fn commit(&mut self, group: Vec<Job>) {
         let (commits, replies): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.commit, job.reply)).unzip();
         let began = Instant::now();
-        let stored = self.store(commits).and_then(|outcomes| self.publish().map(|()| outcomes));
+        let stored = self.store_and_publish(commits).await;
         self.failing.set(stored.is_err());
         match &stored {
             Ok(_) => self.metrics.group_stored(replies.len(), began.elapsed()),
@@ -63,9 +73,28 @@ impl Writer {
         }
     }
 
+    async fn store_and_publish(&mut self, commits: Vec<PreparedCommit>) -> Result<Vec<Outcome>, Unavailable> {
+        let outcomes = self.store(commits).await?;
+        self.publish().await?;
+        Ok(outcomes)
+    }
+
     /// Stores the commits that hold, all durable or none.
-    pub(super) fn store(&mut self, commits: Vec<PreparedCommit>) -> Result<Vec<Outcome>, Unavailable> {
-        let stored = self.transact(commits);
+    pub(super) async fn store(&mut self, commits: Vec<PreparedCommit>) -> Result<Vec<Outcome>, Unavailable> {
+        let stored = match self.write(commits) {
+            Ok((outcomes, tail)) => {
+                if mutated(Mutation::ShowFirst) {
+                    self.head.send_replace(tail.sequence);
+                }
+                self.host.passed(Step::Written).await;
+                let sealed = if mutated(Mutation::AnswerFirst) { Ok(()) } else { self.execute("COMMIT") };
+                sealed.map(|()| {
+                    self.tail = tail;
+                    outcomes
+                })
+            }
+            Err(error) => Err(error),
+        };
         if stored.is_err() && !self.database.is_autocommit() {
             // Should this fail too, the next group finds the transaction still open and tries again before it begins.
             let _ = self.database.execute_batch("ROLLBACK");
@@ -73,22 +102,27 @@ impl Writer {
         stored.map_err(|error| Unavailable { reason: error.to_string() })
     }
 
-    fn transact(&mut self, commits: Vec<PreparedCommit>) -> rusqlite::Result<Vec<Outcome>> {
+    /// Writes the commits that hold in a transaction, which is left open. Returns where the log ends then.
+    fn write(&self, commits: Vec<PreparedCommit>) -> rusqlite::Result<(Vec<Outcome>, Tail)> {
         if !self.database.is_autocommit() {
-            self.execute("ROLLBACK")?;
+            self.execute(if mutated(Mutation::AnswerFirst) { "COMMIT" } else { "ROLLBACK" })?;
         }
         self.execute("BEGIN IMMEDIATE")?;
         if commits.iter().all(PreparedCommit::is_question) {
             self.rehearse()?;
         }
-        let mut tail = Tail { recorded: now().max(self.tail.recorded), ..self.tail };
+        let mut tail = Tail { recorded: self.recorded_now(), ..self.tail };
         let mut outcomes = Vec::with_capacity(commits.len());
         for commit in commits {
             outcomes.push(self.attempt(commit, &mut tail)?);
         }
-        self.execute("COMMIT")?;
-        self.tail = tail;
-        Ok(outcomes)
+        Ok((outcomes, tail))
+    }
+
+    /// The machine's time, which is not before that of the last event.
+    fn recorded_now(&self) -> Timestamp {
+        let now = self.host.now();
+        if mutated(Mutation::TimeGoesBack) { now } else { now.max(self.tail.recorded) }
     }
 
     /// Writes what no event needs and takes it back, to find out whether the disk takes anything.
@@ -108,7 +142,9 @@ impl Writer {
             Ok(committed) => self.execute("RELEASE attempt").map(|()| Ok(committed)),
             Err(Failure::Refused(error)) => {
                 *tail = before;
-                self.execute("ROLLBACK TO attempt")?;
+                if !mutated(Mutation::KeepRefused) {
+                    self.execute("ROLLBACK TO attempt")?;
+                }
                 self.execute("RELEASE attempt")?;
                 Ok(Err(error))
             }
@@ -117,15 +153,22 @@ impl Writer {
     }
 
     /// Lets everyone see what is durable, once the witness has it. A group whose witness failed is seen with the next.
-    pub(super) fn publish(&mut self) -> Result<(), Unavailable> {
-        if self.tail.sequence > *self.head.borrow() {
-            let witnessed = self.witness.record(self.tail.sequence);
+    pub(super) async fn publish(&mut self) -> Result<(), Unavailable> {
+        self.host.passed(Step::Durable).await;
+        let shown = *self.head.borrow();
+        if self.tail.sequence > shown {
+            let witnessed = match mutated(Mutation::NoWitness) {
+                true => Ok(()),
+                false => self.witness.record(self.tail.sequence),
+            };
             witnessed.map_err(|error| Unavailable { reason: format!("the witness can't be written: {error}") })?;
+            self.host.passed(Step::Witnessed).await;
             self.head.send_replace(self.tail.sequence);
             let events = self.tail.sequence.get() - self.counted.sequence.get();
             let bytes = self.tail.written_bytes - self.counted.written_bytes;
             self.metrics.appended(self.tail.sequence, events, bytes);
             self.counted = self.tail;
+            self.host.passed(Step::Visible).await;
         }
         Ok(())
     }

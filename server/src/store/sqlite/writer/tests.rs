@@ -9,6 +9,7 @@ use highwater_core::{
 use tempfile::TempDir;
 
 use super::*;
+use crate::host::Machine;
 use crate::store::{
     Commit, CommitError, Expectation, Expected,
     sqlite::{
@@ -30,7 +31,8 @@ fn writer() -> (Writer, TempDir) {
     let witness = Witness::establish(folder.path(), Testimony { epoch: epoch(), served: Sequence::ZERO }).unwrap();
     let (head, failing) = (watch::Sender::new(Sequence::ZERO), Failing::default());
     let (limits, metrics) = (Limits::default(), StoreMetrics::default());
-    let writer = Writer { database, witness, head, failing, tail, counted: tail, limits, metrics };
+    let host = Arc::new(Machine);
+    let writer = Writer { database, witness, head, failing, tail, counted: tail, limits, metrics, host };
     (writer, folder)
 }
 
@@ -58,7 +60,7 @@ fn bound(writer: &Writer, pages: i64) {
 /// Lets the writer take one group from its queue.
 async fn turn(writer: &mut Writer, jobs: &mut mpsc::Receiver<Job>) {
     let job = jobs.recv().await.unwrap();
-    writer.commit(gather(job, jobs));
+    writer.commit(gather(job, jobs)).await;
 }
 
 fn sequences(outcomes: &[Outcome]) -> Vec<u64> {
@@ -69,39 +71,39 @@ fn served(folder: &Path) -> u64 {
     Witness::testimony(folder).unwrap().unwrap().served.get()
 }
 
-#[test]
-fn a_refused_commit_leaves_the_others_of_its_group() {
+#[tokio::test]
+async fn a_refused_commit_leaves_the_others_of_its_group() {
     let (mut writer, _folder) = writer();
     let stream = "a:1".parse().unwrap();
     let mut wrong = one("2");
     wrong.expectations = vec![Expectation { stream, expected: Expected::At(7_u64.try_into().unwrap()) }];
-    let mut outcomes = writer.store(vec![one("1"), wrong, one("3"), one("1")]).unwrap();
+    let mut outcomes = writer.store(vec![one("1"), wrong, one("3"), one("1")]).await.unwrap();
     assert!(matches!(outcomes.remove(1), Err(CommitError::RevisionConflict { .. })));
     assert_eq!(sequences(&outcomes), [1, 2, 1]);
     assert_eq!(writer.tail.sequence.get(), 2);
 }
 
-#[test]
-fn a_full_disk_fails_the_whole_group_and_no_later_one() {
+#[tokio::test]
+async fn a_full_disk_fails_the_whole_group_and_no_later_one() {
     let (mut writer, _folder) = writer();
-    writer.store(vec![one("1")]).unwrap();
+    writer.store(vec![one("1")]).await.unwrap();
     let pages: i64 = writer.database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     bound(&writer, pages);
     for _ in 0..3 {
-        let full = writer.store(vec![one("2"), large("3")]).unwrap_err();
+        let full = writer.store(vec![one("2"), large("3")]).await.unwrap_err();
         assert!(full.reason.contains("full"), "{full}");
         assert!(writer.database.is_autocommit(), "nothing is left open");
         assert_eq!(writer.tail.sequence.get(), 1);
     }
     bound(&writer, 1_000_000);
-    assert_eq!(sequences(&writer.store(vec![one("2"), large("3")]).unwrap()), [2, 3]);
+    assert_eq!(sequences(&writer.store(vec![one("2"), large("3")]).await.unwrap()), [2, 3]);
 }
 
-#[test]
-fn a_transaction_left_open_is_closed_before_the_next_group() {
+#[tokio::test]
+async fn a_transaction_left_open_is_closed_before_the_next_group() {
     let (mut writer, _folder) = writer();
     writer.database.execute_batch("BEGIN; INSERT INTO streams (name) VALUES ('left:over')").unwrap();
-    assert_eq!(sequences(&writer.store(vec![one("1")]).unwrap()), [1]);
+    assert_eq!(sequences(&writer.store(vec![one("1")]).await.unwrap()), [1]);
     let left: i64 = writer
         .database
         .query_row("SELECT count(*) FROM streams WHERE name = 'left:over'", [], |row| row.get(0))
@@ -109,13 +111,13 @@ fn a_transaction_left_open_is_closed_before_the_next_group() {
     assert_eq!(left, 0);
 }
 
-#[test]
-fn nothing_is_visible_before_the_witness_has_it() {
+#[tokio::test]
+async fn nothing_is_visible_before_the_witness_has_it() {
     let (mut writer, folder) = writer();
     let head = writer.head.subscribe();
-    writer.store(vec![one("1")]).unwrap();
+    writer.store(vec![one("1")]).await.unwrap();
     assert_eq!((head.borrow().get(), served(folder.path())), (0, 0), "durable, not yet to be seen");
-    writer.publish().unwrap();
+    writer.publish().await.unwrap();
     assert_eq!((head.borrow().get(), served(folder.path())), (1, 1));
 }
 
@@ -159,5 +161,5 @@ async fn a_writer_that_fails_says_so_until_a_rehearsal_succeeds() {
     queue.check().await.expect("it is known again");
     let streams: i64 = writer.database.query_row("SELECT count(*) FROM streams", [], |row| row.get(0)).unwrap();
     assert_eq!((streams, writer.tail.sequence.get()), (0, 0), "a rehearsal leaves nothing");
-    assert_eq!(sequences(&writer.store(vec![large("1")]).unwrap()), [1]);
+    assert_eq!(sequences(&writer.store(vec![large("1")]).await.unwrap()), [1]);
 }

@@ -1,0 +1,317 @@
+//! What a page's user means to do: commands for tasks, kept by the session's overlay until they are settled, and sent until they are
+//! answered, as `client-wasm/js/outbox.ts` and `sender.ts` do.
+
+use std::collections::BTreeMap;
+
+use highwater_client::{Fate, Kind, Session};
+use highwater_core::{
+    decider::{Context, Entities, Origin, Rejection, Streams},
+    stream::StreamName,
+    time::Timestamp,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, Tell, epoch_of, json as parsed},
+    network::{About, Arrival, Ask, Desk, Owner},
+    process::ConnId,
+};
+
+/// How long an answer, or a state that tells what came first, is waited for.
+const PATIENCE_MS: u64 = 20_000;
+
+/// All that a page means to do, in order.
+#[derive(Default)]
+pub struct Intents {
+    /// Those that are not settled.
+    pub kept: Vec<Intent>,
+    lanes: BTreeMap<String, u32>,
+    sent: Vec<Sending>,
+    failures: u32,
+    again_at: u64,
+    /// Whether it is to be called as soon as may be.
+    pub(crate) is_called: bool,
+    /// When it is to be called next.
+    call_at: Option<u64>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// The command's id.
+    pub id: String,
+    /// The overlay's number.
+    pub number: u32,
+    /// The task.
+    pub stream: String,
+    /// What the server recorded: the log, and the last place in it.
+    pub recorded: Option<(String, u64)>,
+    /// Whether it was refused, or given up.
+    pub is_refused: bool,
+    /// Whether an event that it made was judged.
+    pub is_judged: bool,
+    body: Value,
+    expected: Option<String>,
+    /// Where its stream was found to be, and since when.
+    conflict: Option<(u64, u64)>,
+}
+
+struct Sending {
+    conn: ConnId,
+    number: u32,
+    until: u64,
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Intents {
+    fn lane(&mut self, stream: &str) -> u32 {
+        let next = self.lanes.len() as u32;
+        *self.lanes.entry(stream.to_owned()).or_insert(next)
+    }
+
+    /// Means all of it again, in the same order, in a session that knows nothing of it.
+    pub fn restore(&mut self, session: &mut Session) {
+        self.sent.clear();
+        self.lanes.clear();
+        for at in 0..self.kept.len() {
+            let stream = self.kept[at].stream.clone();
+            let lane = self.lane(&stream);
+            let number = session.intend(lane);
+            let intent = &mut self.kept[at];
+            intent.number = u32::try_from(number).expect("there was room for it before");
+            (intent.recorded, intent.conflict, intent.is_judged) = (None, None, false);
+        }
+    }
+
+    fn find(&mut self, number: u32) -> Option<&mut Intent> {
+        self.kept.iter_mut().find(|intent| intent.number == number)
+    }
+}
+
+impl Client {
+    /// Its user means to do something. `false` where there is no more room.
+    pub fn mean(&mut self, id: String, stream: &str, body: Value, is_conditional: bool, desk: &mut Desk<'_>) -> bool {
+        let lane = self.intents.lane(stream);
+        let Ok(number) = u32::try_from(self.session.intend(lane)) else { return false };
+        let expected = is_conditional.then(|| self.etag(stream));
+        let (recorded, conflict) = (None, None);
+        let stream = stream.to_owned();
+        self.intents.kept.push(Intent {
+            id,
+            number,
+            stream,
+            recorded,
+            is_refused: false,
+            is_judged: false,
+            body,
+            expected,
+            conflict,
+        });
+        self.send_intents(desk);
+        true
+    }
+
+    /// Sends what is to be sent next, if none is on its way.
+    pub fn send_intents(&mut self, desk: &mut Desk<'_>) {
+        while !self.is_over
+            && self.intents.again_at <= desk.now
+            && let Ok(number) = u32::try_from(self.session.next_intent())
+            && self.intents.sent.iter().all(|sent| sent.number != number)
+        {
+            self.send(number, desk);
+        }
+    }
+
+    fn send(&mut self, number: u32, desk: &mut Desk<'_>) {
+        let owner = Owner::Commands(self.index);
+        let Some(intent) = self.intents.find(number) else { return };
+        let mut headers = vec![("content-type", "application/json".to_owned()), ("idempotency-key", intent.id.clone())];
+        headers.extend(intent.expected.as_ref().map(|etag| match etag.ends_with(".0") {
+            true => ("if-none-match", "*".to_owned()),
+            false => ("if-match", format!("\"{etag}\"")),
+        }));
+        let path = format!("/v1/commands/task/{}", intent.stream);
+        let about = About::Write(intent.id.clone());
+        let conn = desk.ask(owner, Ask { method: "POST", path, headers, body: intent.body.to_string().into(), about });
+        let until = desk.now + PATIENCE_MS;
+        self.intents.sent.push(Sending { conn, number, until, status: 0, body: Vec::new() });
+        self.call_intents(until, desk);
+    }
+
+    /// Time has passed for what is sent, or waits to be sent again.
+    pub fn intents_due(&mut self, entities: &Entities, desk: &mut Desk<'_>) {
+        while let Some(at) = self.intents.sent.iter().position(|sent| sent.until <= desk.now) {
+            let sent = self.intents.sent.remove(at);
+            desk.dropped.push(sent.conn);
+            self.unknown(sent.number, desk);
+        }
+        self.rebase(entities, desk);
+        self.send_intents(desk);
+        self.call_later(desk);
+    }
+
+    /// Has itself called by then.
+    pub(crate) fn call_intents(&mut self, at: u64, desk: &mut Desk<'_>) {
+        if self.intents.call_at.is_none_or(|due| due > at || due <= desk.now) {
+            self.intents.call_at = Some(at);
+            desk.calls.push((at, Owner::Commands(self.index)));
+        }
+    }
+
+    /// When there is still something to wait for.
+    fn call_later(&mut self, desk: &mut Desk<'_>) {
+        self.intents.call_at = None;
+        let sent = self.intents.sent.iter().map(|sent| sent.until).min();
+        let again = Some(self.intents.again_at).filter(|at| *at > desk.now);
+        let conflict = self.intents.kept.iter().any(|intent| intent.conflict.is_some()).then_some(desk.now + 500);
+        if let Some(at) = [sent, again, conflict].into_iter().flatten().min() {
+            self.call_intents(at, desk);
+        }
+    }
+
+    /// Something of the answer to what was sent has come.
+    pub fn intent_arrived(&mut self, conn: ConnId, arrival: Arrival, desk: &mut Desk<'_>) {
+        let Some(at) = self.intents.sent.iter().position(|sent| sent.conn == conn) else { return };
+        let sent = &mut self.intents.sent[at];
+        match arrival {
+            Arrival::Head(status, _) => sent.status = status.as_u16(),
+            Arrival::Bytes(bytes) => sent.body.extend_from_slice(&bytes),
+            Arrival::End => {
+                let sent = self.intents.sent.remove(at);
+                self.answered(sent, desk);
+            }
+            Arrival::Lost => {
+                let number = self.intents.sent.remove(at).number;
+                self.unknown(number, desk);
+            }
+        }
+    }
+
+    fn answered(&mut self, Sending { number, status, body, .. }: Sending, desk: &mut Desk<'_>) {
+        let body = parsed(&body);
+        match status {
+            200 | 201 => {
+                let position = body["position"].as_str().unwrap_or_default();
+                let sequence = position.split_once('-').and_then(|(_, text)| text.parse().ok()).unwrap_or(0_u64);
+                let epoch = epoch_of(position).to_owned();
+                if !self.epoch.is_empty() && epoch != self.epoch {
+                    return self.unknown(number, desk);
+                }
+                self.intents.failures = 0;
+                if let Some(intent) = self.intents.find(number) {
+                    intent.recorded = Some((epoch, sequence));
+                }
+                self.fate(number, Fate::Recorded, sequence, desk);
+            }
+            412 => {
+                let revision = body["revision"].as_u64().unwrap_or_default();
+                if let Some(intent) = self.intents.find(number) {
+                    intent.conflict = Some((revision, desk.now));
+                }
+                self.fate(number, Fate::Conflict, 0, desk);
+                self.call_intents(desk.now + PATIENCE_MS, desk);
+            }
+            400..500 if !matches!(status, 401 | 408 | 425 | 429) => self.fate(number, Fate::Refused, 0, desk),
+            _ => return self.unknown(number, desk),
+        }
+        self.send_intents(desk);
+    }
+
+    fn unknown(&mut self, number: u32, desk: &mut Desk<'_>) {
+        self.fate(number, Fate::Unknown, 0, desk);
+        self.intents.failures = (self.intents.failures + 1).min(6);
+        self.intents.again_at = desk.now + (100 << self.intents.failures);
+        self.call_intents(self.intents.again_at, desk);
+    }
+
+    pub(crate) fn fate(&mut self, number: u32, fate: Fate, sequence: u64, desk: &mut Desk<'_>) {
+        if let (Fate::Refused | Fate::GivenUp, Some(intent)) = (fate, self.intents.find(number)) {
+            intent.is_refused = true;
+        }
+        self.heed_fate(desk, |session| {
+            session.became(number, fate as u32, sequence as f64);
+        });
+    }
+
+    /// An event was judged: it may be what an intent has made.
+    pub(crate) fn judged(&mut self, kind: Kind, envelope: &[u8], desk: &mut Desk<'_>) {
+        if matches!(kind, Kind::Gap | Kind::Duplicate) {
+            return;
+        }
+        let event = parsed(envelope);
+        let Some(id) = event["commandid"].as_str() else { return };
+        let made = self.intents.kept.iter_mut().find(|intent| intent.id == id && event["subject"] == *intent.stream);
+        if let Some(intent) = made {
+            intent.is_judged = true;
+            let number = intent.number;
+            self.fate(number, Fate::Judged, 0, desk);
+        }
+    }
+
+    pub(crate) fn settled(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
+        self.tells.push(Tell::Settled { number, is_confirmed });
+        if let Some(at) = self.intents.sent.iter().position(|sent| sent.number == number) {
+            // Its event came before its answer, for which nobody waits.
+            let sent = self.intents.sent.remove(at);
+            desk.dropped.push(sent.conn);
+            self.fate(number, Fate::Unknown, 0, desk);
+        }
+        self.call_intents(desk.now + 1, desk);
+    }
+
+    pub(crate) fn reset_intents(&mut self, desk: &mut Desk<'_>) {
+        for intent in &mut self.intents.kept {
+            (intent.recorded, intent.conflict, intent.is_judged) = (None, None, false);
+        }
+        self.call_intents(desk.now + 1, desk);
+    }
+
+    /// Where something else came first and a state has come as far: what still holds on top of it expects it, the rest is given up.
+    fn rebase(&mut self, entities: &Entities, desk: &mut Desk<'_>) {
+        for at in 0..self.intents.kept.len() {
+            let Intent { number, stream, conflict: Some((revision, since)), .. } = self.intents.kept[at].clone() else {
+                continue;
+            };
+            let known =
+                self.app.states.get(&stream).map_or(0, |state| {
+                    state.folded.as_ref().map_or(0, |folded| u64::from(folded.mark().revision.get()))
+                });
+            if known >= revision && self.holds(at, entities) {
+                let etag = self.etag(&stream);
+                let intent = &mut self.intents.kept[at];
+                (intent.conflict, intent.expected) = (None, Some(etag));
+                self.fate(number, Fate::Rebased, 0, desk);
+            } else if known >= revision || desk.now >= since + PATIENCE_MS {
+                self.intents.kept[at].conflict = None;
+                self.fate(number, Fate::GivenUp, 0, desk);
+            }
+        }
+    }
+
+    /// Whether the entity would take it on top of what shows.
+    fn holds(&self, at: usize, entities: &Entities) -> bool {
+        let intent = &self.intents.kept[at];
+        let (Ok(stream), Some(state)) = (StreamName::new(&intent.stream), self.app.states.get(&intent.stream)) else {
+            return true;
+        };
+        let Some(folded) = &state.folded else { return true };
+        let mut streams = Streams::default();
+        streams.insert(stream.clone(), folded.boxed());
+        let command = json!({ "type": intent.body["type"], "data": intent.body["data"] }).to_string();
+        let Ok(actor) = intent.body["source"].as_str().unwrap_or_default().parse() else { return false };
+        let Ok(id) = intent.id.parse() else { return false };
+        let origin = Origin::new(id, actor);
+        let context = Context { stream: &stream, origin: &origin, now: Timestamp::UNIX_EPOCH, streams: &streams };
+        match entities.decide("task", &command, &context) {
+            Ok(_) | Err(Rejection::Needs(_)) => true,
+            Err(Rejection::Refused(_)) => false,
+        }
+    }
+
+    /// Where it knows a stream to be.
+    fn etag(&self, stream: &str) -> String {
+        let state = self.app.states.get(stream).and_then(|state| state.folded.as_ref());
+        format!("{}.{}", self.epoch, state.map_or(0, |folded| folded.mark().revision.get()))
+    }
+}

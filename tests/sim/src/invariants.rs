@@ -1,0 +1,141 @@
+//! SPEC.md's invariants by number: which of them the checker holds, and where the others are out of its reach.
+
+/// How it is with an invariant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Held after every step that could break it, and told by its number.
+    Held,
+    /// Held too, by the check that is told as this other number.
+    HeldAs(u32),
+    /// Not seen here.
+    Elsewhere(&'static str),
+}
+
+use Reach::{Elsewhere, Held, HeldAs};
+
+const STATIC: &str = "it is about the source, or about any input, and has tests of its own";
+const SOCKETS: &str = "there are no sockets, no threads and no memory to run out of here";
+const ACCESS: &str = "everyone may do everything here";
+const ENTITY: &str = "tasks are the only entity here";
+const TABS: &str =
+    "tabs are TypeScript: a page that is loaded again, and sends what it had, stands for one that takes over";
+const FILES: &str = "the server keeps no snapshots and no lists here";
+const NO_SUCH: &str = "no such request is made here";
+
+/// Every invariant.
+pub const INVARIANTS: [(u32, Reach); 82] = [
+    (1, Elsewhere(STATIC)),
+    (2, Elsewhere(STATIC)),
+    (3, Elsewhere(STATIC)),
+    (4, HeldAs(8)),
+    (5, Elsewhere(STATIC)),
+    (6, HeldAs(8)),
+    (7, Held),
+    (8, Held),
+    (9, Elsewhere("how often a network repeated what a session discards is not counted here")),
+    (10, Held),
+    (11, Held),
+    (12, Held),
+    (13, Held),
+    (14, Elsewhere("all that is in the log can be read")),
+    (15, Held),
+    (16, Held),
+    (17, Held),
+    (18, Held),
+    (19, Held),
+    (20, Held),
+    (21, Held),
+    (22, Held),
+    (23, Elsewhere(SOCKETS)),
+    (24, Held),
+    (25, HeldAs(24)),
+    (26, HeldAs(16)),
+    (27, HeldAs(24)),
+    (28, Elsewhere(SOCKETS)),
+    (29, HeldAs(24)),
+    (30, Elsewhere(SOCKETS)),
+    (31, Elsewhere(SOCKETS)),
+    (32, Elsewhere(STATIC)),
+    (33, Elsewhere(ACCESS)),
+    (34, Elsewhere(ACCESS)),
+    (35, Elsewhere(SOCKETS)),
+    (36, Elsewhere(ACCESS)),
+    (37, Elsewhere(ACCESS)),
+    (38, Elsewhere(SOCKETS)),
+    (39, Elsewhere(NO_SUCH)),
+    (40, Held),
+    (41, Held),
+    (42, HeldAs(8)),
+    (43, Held),
+    (44, Elsewhere("topics are added by TypeScript, and a session here keeps those that it began with")),
+    (45, Held),
+    (46, Elsewhere(TABS)),
+    (47, HeldAs(72)),
+    (48, Elsewhere(TABS)),
+    (49, Elsewhere(ENTITY)),
+    (50, Elsewhere(STATIC)),
+    (51, Elsewhere(ENTITY)),
+    (52, Elsewhere(ENTITY)),
+    (53, Elsewhere(ENTITY)),
+    (54, Elsewhere(ENTITY)),
+    (55, Elsewhere(ENTITY)),
+    (56, Elsewhere(ENTITY)),
+    (57, Held),
+    (58, HeldAs(57)),
+    (59, Elsewhere(FILES)),
+    (60, Held),
+    (61, Held),
+    (62, Elsewhere("no command here makes events in several streams")),
+    (63, Elsewhere(SOCKETS)),
+    (64, Elsewhere(ACCESS)),
+    (65, Held),
+    (66, Elsewhere(FILES)),
+    (67, Elsewhere(FILES)),
+    (68, HeldAs(65)),
+    (69, Elsewhere(ACCESS)),
+    (70, Elsewhere(STATIC)),
+    (71, Elsewhere(STATIC)),
+    (72, Held),
+    (73, Elsewhere(FILES)),
+    (74, Elsewhere(FILES)),
+    (75, Elsewhere(FILES)),
+    (76, Elsewhere(FILES)),
+    (77, Elsewhere(FILES)),
+    (78, Elsewhere("all of it is compiled natively here")),
+    (79, Elsewhere(STATIC)),
+    (80, Elsewhere(TABS)),
+    (81, Elsewhere(TABS)),
+    (82, Held),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    fn numbers_after(text: &str, marks: &[&str]) -> BTreeSet<u32> {
+        let number = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+        marks.iter().flat_map(|mark| text.split(mark).skip(1).filter_map(number)).collect()
+    }
+
+    fn sources(folder: &Path) -> String {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap() }).collect()
+    }
+
+    #[test]
+    fn every_invariant_of_the_specification_is_held_or_said_not_to_be() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let specification = fs::read_to_string(folder.join("../../core/SPEC.md")).unwrap();
+        let named: BTreeSet<u32> = INVARIANTS.iter().map(|(number, _)| *number).collect();
+        assert_eq!(named, numbers_after(&specification, &["\n| I-"]));
+
+        let held = INVARIANTS.iter().filter(|(_, reach)| *reach == Held).map(|(number, _)| *number);
+        let told = numbers_after(&sources(&folder.join("src")), &["hold(", "broken("]);
+        assert_eq!(told, held.collect::<BTreeSet<_>>(), "what is told is what is said to be held");
+        let others =
+            INVARIANTS.iter().filter_map(|(_, reach)| if let HeldAs(other) = reach { Some(other) } else { None });
+        others.for_each(|other| assert!(told.contains(other), "I-{other} is never told"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Many runs: seeds on all cores, and what is made of one that fails.
+
+use std::{
+    ops::Range,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use crate::{Outcome, plan::Plan, run};
+
+/// How many runs are spent on making a failing one smaller.
+const SHRINK_RUNS: usize = 300;
+
+/// A run that failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its plan, or a smaller one that fails alike.
+    pub plan: Plan,
+    /// Which of the seed's actions are left.
+    pub kept: Vec<usize>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Runs seeds on all cores, up to the first one that fails: of those the lowest.
+#[must_use]
+pub fn first_failure(seeds: Range<u64>) -> Option<Failure> {
+    let (next, found) = (AtomicU64::new(seeds.start), Mutex::new(None::<Failure>));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            let lowest =
+                found.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(seeds.end, |f| f.plan.seed);
+            if seed >= lowest {
+                return;
+            }
+            if let Some(failure) = fails(Plan::new(seed)) {
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                if found.as_ref().is_none_or(|other| other.plan.seed > seed) {
+                    *found = Some(failure);
+                }
+            }
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn fails(plan: Plan) -> Option<Failure> {
+    let outcome = run(&plan, false);
+    let kept = (0..plan.actions.len()).collect();
+    outcome.violation.is_some().then(|| Failure { plan, kept, outcome })
+}
+
+/// Leaves out what is not needed for the same invariant to break: halves first, then single actions.
+#[must_use]
+pub fn shrink(failure: Failure) -> Failure {
+    let whole = Plan::new(failure.plan.seed);
+    let broken = |outcome: &Outcome| outcome.violation.as_ref().map(|violation| violation.invariant);
+    let wanted = broken(&failure.outcome);
+    let (mut smallest, mut runs) = (failure, 0);
+    let mut size = smallest.kept.len().div_ceil(2);
+    while size > 0 && runs < SHRINK_RUNS {
+        let mut at = 0;
+        while at < smallest.kept.len() && runs < SHRINK_RUNS {
+            let mut kept = smallest.kept.clone();
+            kept.drain(at..(at + size).min(kept.len()));
+            let plan = whole.only(&kept);
+            let outcome = run(&plan, false);
+            runs += 1;
+            if broken(&outcome) == wanted {
+                smallest = Failure { plan, kept, outcome };
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+    smallest
+}
+
+/// Which actions are left, as a word for the command line.
+#[must_use]
+pub fn named(kept: &[usize]) -> String {
+    kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
