@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod build_npm;
 mod demo;
+mod fuzz;
 mod process;
 mod project;
 
@@ -41,6 +42,8 @@ enum Command {
     Build,
     /// Measure optimised builds, and print the figures as a table in Markdown
     Bench(bench::Arguments),
+    /// Fuzz what reads what others write: name a target, or see which there are
+    Fuzz(fuzz::Arguments),
     /// Print what a browser downloads, and fail above the limit
     Size,
     /// Install what is missing on this machine
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::BuildNpm { tests: true } => build_npm::run().and_then(|()| build_npm::run_for_tests()),
         Command::Build => build::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Size => size::run(),
         Command::Setup => setup::run(),
     };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::{build_npm, process, project, setup, size};
+use crate::{build_npm, fuzz, process, project, setup, size};
 
 /// What every crate is compiled with, for tests and checks: all that there is.
 const FEATURES: [&str; 2] = ["--features", "highwater-client/browser"];
@@ -39,6 +39,8 @@ enum Step {
     Docs,
     /// Unit, property, HTTP and process tests in Rust
     Rust,
+    /// Any bytes, for all that reads what others write
+    Fuzz,
     /// The examples in the documentation
     Examples,
     /// The types of the JavaScript packages agree
@@ -84,6 +86,7 @@ impl Step {
             Self::Lint => lint(),
             Self::Docs => docs(),
             Self::Rust => rust(),
+            Self::Fuzz => fuzz::run_shortly(),
             Self::Examples => process::run(process::cargo().args(["test", "--workspace", "--doc"]).args(FEATURES)),
             Self::Types => types(),
             Self::Js => js(),
@@ -98,7 +101,8 @@ impl Step {
 
 fn format() -> Result<()> {
     setup::Component::Rustfmt.find_or_install()?;
-    process::run(process::cargo().args(["fmt", "--all", "--check"]))
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(process::cargo().args(["fmt", "--check", "--manifest-path"]).arg(fuzz::manifest()))
 }
 
 /// The server embeds the page and the package, so these come first wherever it is compiled.
