@@ -265,9 +265,10 @@ impl Tail {
         let rings = {
             let mut state = self.lock();
             state.index = Index::default();
+            // At once: who joins next raises what is reached above what these have, and their readers would believe it.
+            state.rings.values().for_each(|entry| entry.ring.end(why.clone()));
             mem::take(&mut state.rings)
         };
-        rings.values().for_each(|entry| entry.ring.end(why.clone()));
         self.reached.send_modify(|_| {});
         self.tell(&rings.values().map(|entry| entry.ring.id).collect::<Vec<_>>());
     }
