@@ -185,4 +185,6 @@ impl Feed {
 }
 
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod tests;
