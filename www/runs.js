@@ -149,23 +149,25 @@ function mountReview({ space, user }) {
 }
 
 /**
+ * A list, as far as this reads it. Whichever of them it keeps, the oldest come first.
+ *
  * @param {string} space
  * @param {Entity} entity
  * @param {{ minPosition: string }} wanted
  */
 async function readList(space, entity, { minPosition }) {
   const headers = minPosition ? { 'highwater-min-position': minPosition } : undefined;
-  const { status } = KINDS[entity];
+  const { status, newestFirst } = KINDS[entity];
   const items = [];
   let cursor = '';
   let position = '';
   for (let pages = 1; ; pages += 1) {
-    const query = new URLSearchParams({ space, limit: String(PAGE_ITEMS_MAX), ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) });
+    const query = new URLSearchParams({ space, limit: String(PAGE_ITEMS_MAX), ...(status ? { status } : {}), ...(newestFirst ? { order: 'newest' } : {}), ...(cursor ? { cursor } : {}) });
     const { body } = await getJson(`v1/entities/${entity}?${query}`, { ...(headers ? { headers } : {}) });
     items.push(...body.items);
     position ||= body.position;
     cursor = body.next ?? '';
-    if (cursor === '' || pages === PAGES_MAX) return { items, position, next: body.next };
+    if (cursor === '' || pages === PAGES_MAX) return { items: newestFirst ? items.reverse() : items, position, next: body.next };
   }
 }
 

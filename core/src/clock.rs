@@ -109,6 +109,16 @@ impl VectorClock {
         Ok(())
     }
 
+    /// As [`Self::set`], of an actor that is not there yet.
+    fn add(&mut self, actor: &str, counter: u64) -> Result<(), ClockError> {
+        check_actor(actor)?;
+        if self.len() >= ACTORS_MAX && self.get(actor) == 0 {
+            return Err(ClockError::Full);
+        }
+        let before = self.counters.insert(actor.into(), counter);
+        if before.is_some() { Err(ClockError::ActorTwice { actor: actor.into() }) } else { Ok(()) }
+    }
+
     /// Counts one event of `actor` and returns its counter.
     ///
     /// # Errors

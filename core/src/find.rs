@@ -5,12 +5,30 @@
 pub(crate) use memchr::memchr2 as find_either;
 #[cfg(target_family = "wasm")]
 pub(crate) use words::find_either;
+pub(crate) use words::find_special;
 
-/// Eight bytes at a time in one number, as the browser gets no vectors. For wasm memchr takes four, in more code.
-#[cfg(any(test, target_family = "wasm"))]
+/// Eight bytes at a time in one number: the browser gets no vectors, and for short texts to begin with vectors is more work than to search. For wasm
+/// memchr takes four, in more code.
 mod words {
     const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
 
+    /// The place of the first byte that may not stand in a JSON string as it is: a quote, a backslash, a control character.
+    pub(crate) fn find_special(bytes: &[u8]) -> Option<usize> {
+        let is_special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+        let (words, rest) = bytes.as_chunks();
+        for (at, word) in words.iter().enumerate() {
+            let word = u64::from_le_bytes(*word);
+            let controls = word.wrapping_sub(LOWEST_BITS * u64::from(b' ')) & !word & (LOWEST_BITS << 7);
+            let (quotes, backslashes) = (u64::from(b'"') * LOWEST_BITS, u64::from(b'\\') * LOWEST_BITS);
+            let found = controls | zeros(word ^ quotes) | zeros(word ^ backslashes);
+            if found != 0 {
+                return Some(at * size_of::<u64>() + found.trailing_zeros() as usize / 8);
+            }
+        }
+        rest.iter().position(is_special).map(|found| words.len() * size_of::<u64>() + found)
+    }
+
+    #[cfg(any(test, target_family = "wasm"))]
     pub(crate) fn find_either(one: u8, other: u8, bytes: &[u8]) -> Option<usize> {
         let (words, rest) = bytes.as_chunks();
         let (ones, others) = (u64::from(one) * LOWEST_BITS, u64::from(other) * LOWEST_BITS);
@@ -45,6 +63,17 @@ mod tests {
                 prop_assert_eq!(find_either(one, other, &bytes), first);
                 prop_assert_eq!(words::find_either(one, other, &bytes), first);
             }
+        }
+
+        #[test]
+        fn the_first_that_is_special_is_found(
+            bytes in prop::collection::vec(
+                prop::sample::select(vec![b'a', b' ', 31, 0, b'"', b'!', b'#', b'\\', b'[', 127, 128, 255]),
+                0..40,
+            )
+        ) {
+            let first = bytes.iter().position(|byte| *byte < 32 || *byte == b'"' || *byte == b'\\');
+            prop_assert_eq!(find_special(&bytes), first);
         }
     }
 }

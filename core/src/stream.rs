@@ -48,11 +48,12 @@ impl StreamName {
         if name.len() > NAME_BYTES_MAX {
             return Err(InvalidName::TooLong);
         }
-        let segments = name.split(':').count();
-        if !(SEGMENTS_MIN..=SEGMENTS_MAX).contains(&segments) {
+        let segments = || name.as_bytes().split(|byte| *byte == b':');
+        if !(SEGMENTS_MIN..=SEGMENTS_MAX).contains(&segments().count()) {
             return Err(InvalidName::SegmentCount);
         }
-        name.split(':').all(is_segment).then(|| Self(name.into())).ok_or(InvalidName::Segment)
+        let is_good = segments().all(is_plain_segment) || name.split(':').all(is_segment);
+        is_good.then(|| Self(name.into())).ok_or(InvalidName::Segment)
     }
 
     /// The name as text.
@@ -65,6 +66,11 @@ impl StreamName {
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split(':')
     }
+}
+
+/// Whether a segment is good at the first glance, which is all that most need.
+fn is_plain_segment(segment: &[u8]) -> bool {
+    !segment.is_empty() && segment.iter().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b':' | b'*' | b'/'))
 }
 
 /// Whether a text may stand between the colons of a name.

@@ -87,7 +87,7 @@ impl Scan<'_> {
         if !self.0.is_empty() {
             return None;
         }
-        let date = Date::from_calendar_date(year.try_into().ok()?, Month::try_from(month).ok()?, day).ok()?;
+        let date = Date::from_calendar_date(year.into(), Month::try_from(month).ok()?, day).ok()?;
         let time = Time::from_hms_nano(hour, minute, second, nanos).ok()?;
         let utc = OffsetDateTime::new_utc(date, time).checked_sub(Duration::minutes(offset_minutes))?;
         (!is_leap || Self::may_be_leap(utc)).then_some(utc)
@@ -100,9 +100,16 @@ impl Scan<'_> {
     }
 
     fn number(&mut self, digits: usize) -> Option<u16> {
-        let (number, rest) = self.0.split_at_checked(digits)?;
+        let (text, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;
-        number.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0')))
+        let mut number = 0;
+        for digit in text {
+            if !digit.is_ascii_digit() {
+                return None;
+            }
+            number = number * 10 + u16::from(digit - b'0');
+        }
+        Some(number)
     }
 
     /// The next byte, if it is one of these.

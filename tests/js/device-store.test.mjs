@@ -3,58 +3,23 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { launch, reasonToSkip } from './lib/engines.mjs';
+import { deviceOfSuite } from './lib/device.mjs';
+import { reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
 import { startOrigin } from './lib/origin.mjs';
 import { startServer } from './lib/server.mjs';
-import { openLiveTabs, openTab, tabIn } from './lib/tab.mjs';
-
-/** @import { Browser } from './lib/engines.mjs' */
-/** @import { Server } from './lib/server.mjs' */
-/** @import { Tab, TabOptions } from './lib/tab.mjs' */
+import { tabIn } from './lib/tab.mjs';
 
 describe('what a device stores and sends', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () => {
-    /** @type {Server} */
-    let server;
-    /** @type {Browser} */
-    let browser;
-    /** @type {Tab[]} */
-    let tabs = [];
-    before(async () => {
-        server = await startServer();
-        browser = await launch('chromium');
-    });
-    after(() => Promise.all([browser?.close(), server?.stop()]));
-    beforeEach(async () => {
-        await Promise.all(tabs.map((tab) => tab.page.close()));
-        tabs = [];
-    });
-
-    /** @param {TabOptions} options */
-    async function open(options) {
-        const tab = await openTab(browser, server.url, options);
-        tabs.push(tab);
-        return tab;
-    }
-
-    /**
-     * @template {TabOptions[]} Options
-     * @param {Options} all
-     */
-    async function openLive(...all) {
-        const opened = await openLiveTabs(browser, server.url, ...all);
-        tabs.push(...opened);
-        return opened;
-    }
+    const device = deviceOfSuite();
 
     test('a tab that hangs in the middle of a transaction keeps nobody from leading, and from writing', async () => {
         const options = { name: 'hung', topics: ['hung:*'], stream: 'hung:a' };
-        const [leader, other, hung] = await openLive(options, options, options);
+        const [leader, other, hung] = await device.openLive(options, options, options);
         await hung.holdDatabase();
-        await leader.page.close();
-        tabs = tabs.filter((tab) => tab !== leader);
+        await device.close(leader);
         await other.has({ role: 'leader' });
         await other.dispatch([1]);
         await Promise.all([other.state([1]), hung.state([1])]);
@@ -62,11 +27,11 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     });
 
     test('what a follower dispatches shows in all tabs, and is recorded once', async () => {
-        const [one, two] = [await open({ name: 'write', topics: ['write:*'], stream: 'write:a' }), await open({ name: 'write', topics: ['write:*'], stream: 'write:a' })];
+        const [one, two] = [await device.open({ name: 'write', topics: ['write:*'], stream: 'write:a' }), await device.open({ name: 'write', topics: ['write:*'], stream: 'write:a' })];
         await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
         await two.dispatch([1, 2, 3]);
         await Promise.all([one.state([1, 2, 3]), two.state([1, 2, 3])]);
-        const { events } = await (await fetch(`${server.url}/v1/streams/write:a`)).json();
+        const { events } = await (await fetch(`${device.url}/v1/streams/write:a`)).json();
         assert.deepEqual(events.map((/** @type {any} */ event) => event.data), [1, 2, 3]);
         assert.equal(new Set(events.map((/** @type {any} */ event) => event.source)).size, 1, 'the device is one actor');
     });
@@ -76,8 +41,7 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
         const listen = new URL(other.url).host;
         const origin = await startOrigin(other.url);
         try {
-            const tab = await openTab(browser, origin.url, { name: 'reload', topics: ['reload:*'], stream: 'reload:a' });
-            tabs.push(tab);
+            const tab = await device.open({ name: 'reload', topics: ['reload:*'], stream: 'reload:a' }, origin.url);
             await tab.has({ status: 'live' });
             await tab.dispatch([1, 2]);
             await tab.state([1, 2]);
@@ -109,14 +73,14 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     });
 
     test('a cursor of topics that nobody follows any more is forgotten, and no other', async () => {
-        const [left] = await openLive({ name: 'cursors', topics: ['cursors:left'] });
+        const [left] = await device.openLive({ name: 'cursors', topics: ['cursors:left'] });
         await left.cursors('cursors:left');
         const used = await tabIn(left.page, { name: 'cursors', topics: ['cursors:used'] });
         await used.has({ status: 'live' });
         await used.cursors('cursors:left', 'cursors:used');
         await used.close();
         await used.ageCursors();
-        const { position } = await append(server.url, 'cursors:used', 1);
+        const { position } = await append(device.url, 'cursors:used', 1);
         await used.follow();
         await used.caughtUp(position);
         assert.deepEqual(await used.told(), ['cursors:used 1'], 'it went on from there');
@@ -124,7 +88,7 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     });
 
     test('a database that is deleted is told once, and what is known is stored again', async () => {
-        const tab = await open({ name: 'deleted', topics: ['deleted:*'], stream: 'deleted:a' });
+        const tab = await device.open({ name: 'deleted', topics: ['deleted:*'], stream: 'deleted:a' });
         await tab.has({ status: 'live' });
         await tab.dispatch([1]);
         await tab.state([1]);
@@ -138,7 +102,7 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     });
 
     test('a database that is broken is one event and a fresh start', async () => {
-        const tab = await open({ name: 'broken', topics: ['broken:*'], stream: 'broken:a' });
+        const tab = await device.open({ name: 'broken', topics: ['broken:*'], stream: 'broken:a' });
         await tab.has({ status: 'live' });
         await tab.dispatch([1]);
         await tab.stored('broken:a', 1);
@@ -151,7 +115,7 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     });
 
     test('what is dispatched just before a tab closes is not lost', async () => {
-        const [one, two] = [await open({ name: 'last', topics: ['last:*'], stream: 'last:a' }), await open({ name: 'last', topics: ['last:*'], stream: 'last:a' })];
+        const [one, two] = [await device.open({ name: 'last', topics: ['last:*'], stream: 'last:a' }), await device.open({ name: 'last', topics: ['last:*'], stream: 'last:a' })];
         await Promise.all([one.has({ status: 'live' }), two.has({ status: 'live' })]);
         await two.dispatchAndClose('goodbye');
         await one.state(['goodbye']);
@@ -160,16 +124,15 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     test('what becomes of a stream where something else came first, all tabs are told', async () => {
         /** @param {string} data */
         const theirs = (data) =>
-            fetch(`${server.url}/v1/streams/conflict:a`, {
+            fetch(`${device.url}/v1/streams/conflict:a`, {
                 method: 'POST',
                 headers: { 'content-type': 'application/cloudevents+json' },
                 body: JSON.stringify({ specversion: '1.0', source: 'somebody', type: 'tab.said.v1', data }),
             });
-        const origin = await startOrigin(server.url, { before: () => theirs('mine too') });
+        const origin = await startOrigin(device.url, { before: () => theirs('mine too') });
         try {
             const options = { name: 'conflict', topics: ['conflict:*'], stream: 'conflict:a' };
-            const [leader, follower] = [await openTab(browser, origin.url, options), await openTab(browser, origin.url, options)];
-            tabs.push(leader, follower);
+            const [leader, follower] = [await device.open(options, origin.url), await device.open(options, origin.url)];
             await theirs('first');
             await Promise.all([leader, follower].map((tab) => tab.has({ status: 'live' })));
             await Promise.all([leader, follower].map((tab) => tab.state(['first'])));
@@ -186,22 +149,21 @@ describe('what a device stores and sends', { skip: reasonToSkip('chromium'), tim
     });
 
     test('a conflict is not left over by the tab that knew what to make of it, nor by the leader', async () => {
-        const origin = await startOrigin(server.url, { before: () => append(server.url, 'left:a', 1) });
+        const origin = await startOrigin(device.url, { before: () => append(device.url, 'left:a', 1) });
         try {
             const options = { name: 'left', topics: ['left:*'], connectTimeoutMs: 1_000 };
-            const leader = await openTab(browser, origin.url, options);
+            const leader = await device.open(options, origin.url);
             await leader.has({ role: 'leader', status: 'live' });
-            const next = await openTab(browser, origin.url, options);
+            const next = await device.open(options, origin.url);
             await next.has({ role: 'follower', status: 'live' });
-            const meant = await openTab(browser, origin.url, { ...options, stream: 'left:a' });
+            const meant = await device.open({ ...options, stream: 'left:a' }, origin.url);
             await meant.has({ status: 'live' });
             await meant.stands('current');
-            tabs.push(next, meant);
             await next.listenFor('answered');
             await next.page.evaluate(keepRefusal);
             await meant.dispatchAndClose('mine', true);
             await next.heard();
-            await leader.page.close();
+            await device.close(leader);
             assert.equal(await next.page.evaluate(() => window.refusal), 412);
             await next.stored('intents', 0);
         } finally {

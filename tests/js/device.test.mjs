@@ -3,59 +3,26 @@
  */
 
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { launch, reasonToSkip } from './lib/engines.mjs';
+import { deviceOfSuite } from './lib/device.mjs';
+import { reasonToSkip } from './lib/engines.mjs';
 import { append } from './lib/events.mjs';
 import { startOrigin } from './lib/origin.mjs';
-import { startServer } from './lib/server.mjs';
-import { openLiveTabs, openTab, slowLocks, tabIn } from './lib/tab.mjs';
+import { slowLocks } from './lib/tab.mjs';
 
-/** @import { Browser } from './lib/engines.mjs' */
-/** @import { Server } from './lib/server.mjs' */
 /** @import { Tab, TabOptions } from './lib/tab.mjs' */
 
 describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () => {
-    /** @type {Server} */
-    let server;
-    /** @type {Browser} */
-    let browser;
-    /** @type {Tab[]} */
-    let tabs = [];
-    before(async () => {
-        server = await startServer();
-        browser = await launch('chromium');
-    });
-    after(() => Promise.all([browser?.close(), server?.stop()]));
-    beforeEach(async () => {
-        await Promise.all(tabs.map((tab) => tab.page.close()));
-        tabs = [];
-    });
-
-    /** @param {TabOptions} options */
-    async function open(options) {
-        const tab = await openTab(browser, server.url, options);
-        tabs.push(tab);
-        return tab;
-    }
-
-    /**
-     * @template {TabOptions[]} Options
-     * @param {Options} all
-     */
-    async function openLive(...all) {
-        const opened = await openLiveTabs(browser, server.url, ...all);
-        tabs.push(...opened);
-        return opened;
-    }
+    const device = deviceOfSuite();
 
     test('tabs share one connection, and each has its own topics', async () => {
-        const [one, two] = await openLive({ name: 'share', topics: ['share:a', 'share:b'] }, { name: 'share', topics: ['share:b', 'share:c'] });
+        const [one, two] = await device.openLive({ name: 'share', topics: ['share:a', 'share:b'] }, { name: 'share', topics: ['share:b', 'share:c'] });
         assert.deepEqual([await one.role(), await two.role()], ['leader', 'follower']);
         for (const stream of ['share:a', 'share:b', 'share:c']) {
-            await append(server.url, stream, 1);
+            await append(device.url, stream, 1);
         }
-        const last = await append(server.url, 'share:b', 2);
+        const last = await append(device.url, 'share:b', 2);
         await Promise.all([one.caughtUp(last.position), two.caughtUp(last.position)]);
         assert.deepEqual(await one.told(), ['share:a 1', 'share:b 1', 'share:b 2']);
         assert.deepEqual(await two.told(), ['share:b 1', 'share:c 1', 'share:b 2']);
@@ -63,30 +30,29 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a tab that comes later reads what it missed, and is live', async () => {
-        await append(server.url, 'later:a', 1);
+        await append(device.url, 'later:a', 1);
         /** @type {TabOptions} */
         const options = { name: 'later', topics: ['later:*'], after: 'earliest' };
-        const [, two] = await openLive(options, options);
-        const last = await append(server.url, 'later:b', 1);
+        const [, two] = await device.openLive(options, options);
+        const last = await append(device.url, 'later:b', 1);
         await two.caughtUp(last.position);
         assert.deepEqual(await two.told(), ['later:a 1', 'later:b 1']);
     });
 
     test('a tab that comes before the leader knows where it is needs no other connection', async () => {
         let speak = () => {};
-        const origin = await startOrigin(server.url, { speaks: new Promise((resolve) => (speak = () => resolve(undefined))) });
+        const origin = await startOrigin(device.url, { speaks: new Promise((resolve) => (speak = () => resolve(undefined))) });
         try {
             const options = { name: 'early', topics: ['early:*'] };
-            const page = await browser.open(`${origin.url}/docs`);
-            const leader = await openTab(browser, origin.url, options);
+            const page = await device.page(origin.url);
+            const leader = await device.open(options, origin.url);
             await leader.has({ role: 'leader', status: 'replaying' });
-            const other = await tabIn(page, options);
-            tabs.push(leader, other);
+            const other = await device.openIn(page, options);
             // So it has been answered.
             await other.has({ role: 'follower', status: 'replaying' });
             speak();
             await Promise.all([leader, other].map((tab) => tab.has({ status: 'live' })));
-            await other.caughtUp((await append(server.url, 'early:a', 1)).position);
+            await other.caughtUp((await append(device.url, 'early:a', 1)).position);
             assert.deepEqual([await other.told(), origin.streams()], [['early:a 1'], 1]);
         } finally {
             await origin.stop();
@@ -95,14 +61,12 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
 
     test('a tab is not live before it is given what is of its topics', async () => {
         let bringPages = () => {};
-        const origin = await startOrigin(server.url, { pages: new Promise((resolve) => (bringPages = () => resolve(undefined))) });
+        const origin = await startOrigin(device.url, { pages: new Promise((resolve) => (bringPages = () => resolve(undefined))) });
         try {
-            const leader = await openTab(browser, origin.url, { name: 'given', topics: ['given:a', 'given:b'] });
-            tabs.push(leader);
+            const leader = await device.open({ name: 'given', topics: ['given:a', 'given:b'] }, origin.url);
             await leader.has({ role: 'leader', status: 'live' });
             // It waits for word of the server whether its topics are good.
-            const other = await openTab(browser, origin.url, { name: 'given', topics: ['given:c'] });
-            tabs.push(other);
+            const other = await device.open({ name: 'given', topics: ['given:c'] }, origin.url);
             await other.has({ role: 'follower' });
             await other.listenFor('live');
             await leader.page.evaluate(() => window.tab.client.remove('given:b'));
@@ -110,7 +74,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
             assert.equal((await other.stats()).status, 'connecting');
             bringPages();
             await other.has({ status: 'live' });
-            await other.caughtUp((await append(server.url, 'given:c', 1)).position);
+            await other.caughtUp((await append(device.url, 'given:c', 1)).position);
             assert.deepEqual(await other.told(), ['given:c 1']);
         } finally {
             await origin.stop();
@@ -119,23 +83,21 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
 
     test('a tab whose locks are slow is not taken for gone', async () => {
         const options = { name: 'locks', topics: ['locks:*'] };
-        await openLive(options);
-        const page = await browser.open(`${server.url}/docs`);
+        await device.openLive(options);
+        const page = await device.page();
         await slowLocks(page, 300);
-        const other = await tabIn(page, options);
-        tabs.push(other);
+        const other = await device.openIn(page, options);
         await other.has({ status: 'live' });
-        await other.caughtUp((await append(server.url, 'locks:a', 1)).position);
+        await other.caughtUp((await append(device.url, 'locks:a', 1)).position);
         assert.deepEqual(await other.told(), ['locks:a 1']);
     });
 
     test('when the leader closes another leads, and nobody loses anything', async () => {
         const options = { name: 'close', topics: ['close:*'] };
-        const [leader, ...others] = await openLive(options, options, options);
-        await append(server.url, 'close:a', 1);
-        await leader.page.close();
-        tabs = others;
-        const last = await append(server.url, 'close:a', 2);
+        const [leader, ...others] = await device.openLive(options, options, options);
+        await append(device.url, 'close:a', 1);
+        await device.close(leader);
+        const last = await append(device.url, 'close:a', 2);
         await Promise.all(others.map((tab) => tab.caughtUp(last.position)));
         const roles = await Promise.all(others.map((tab) => tab.role()));
         assert.deepEqual(roles.sort(), ['follower', 'leader']);
@@ -143,37 +105,37 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a leader that hears nothing any more loses the lock', async () => {
-        const [leader, other] = await openLive({ name: 'frozen', topics: ['frozen:*'] }, { name: 'frozen', topics: ['frozen:*'] });
+        const [leader, other] = await device.openLive({ name: 'frozen', topics: ['frozen:*'] }, { name: 'frozen', topics: ['frozen:*'] });
         // It does nothing, and doesn't let go either.
         const busy = leader.block('busy:until');
         await other.has({ role: 'leader' });
-        const last = await append(server.url, 'frozen:a', 1);
+        const last = await append(device.url, 'frozen:a', 1);
         await other.caughtUp(last.position);
-        await append(server.url, 'busy:until', 1);
+        await append(device.url, 'busy:until', 1);
         await busy;
         await leader.has({ role: 'follower' });
-        await leader.caughtUp((await append(server.url, 'frozen:a', 2)).position);
+        await leader.caughtUp((await append(device.url, 'frozen:a', 2)).position);
         assert.deepEqual([await leader.told(), await other.told()], [['frozen:a 1', 'frozen:a 2'], ['frozen:a 1', 'frozen:a 2']]);
     });
 
     test('a leader that is frozen lets another lead, and follows when it is not any more', async () => {
-        const [leader, other] = await openLive({ name: 'freeze', topics: ['freeze:*'] }, { name: 'freeze', topics: ['freeze:*'] });
+        const [leader, other] = await device.openLive({ name: 'freeze', topics: ['freeze:*'] }, { name: 'freeze', topics: ['freeze:*'] });
         await leader.lifecycle('freeze');
         await other.has({ role: 'leader', status: 'live' });
         const stood = await other.stood();
         const since = stood.slice(stood.lastIndexOf('follower live') + 1);
         assert.deepEqual(since, ['follower connecting', 'leader connecting', 'leader replaying', 'leader live'], 'it is live by a connection of its own');
-        await append(server.url, 'freeze:a', 1);
+        await append(device.url, 'freeze:a', 1);
         await leader.lifecycle('resume');
-        const last = await append(server.url, 'freeze:a', 2);
+        const last = await append(device.url, 'freeze:a', 2);
         await Promise.all([leader.caughtUp(last.position), other.caughtUp(last.position)]);
         assert.deepEqual([await leader.role(), await leader.streams(), await other.streams()], ['follower', 0, 1]);
         assert.deepEqual([await leader.told(), await leader.notices()], [['freeze:a 1', 'freeze:a 2'], []]);
     });
 
     test('what is said under a lower term is not heeded', async () => {
-        const [leader, other] = await openLive({ name: 'term', topics: ['term:*'] }, { name: 'term', topics: ['term:*'] });
-        const { position, sequence } = await append(server.url, 'term:a', 1);
+        const [leader, other] = await device.openLive({ name: 'term', topics: ['term:*'] }, { name: 'term', topics: ['term:*'] });
+        const { position, sequence } = await append(device.url, 'term:a', 1);
         await other.caughtUp(position);
         const [epoch] = position.split('-');
         const event = { subject: 'term:b', sequence: `${sequence + 1}`.padStart(16, '0'), revision: 1, version: 0 };
@@ -187,44 +149,44 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a tab whose topics the server refuses fails, and no other', async () => {
-        const sound = await open({ name: 'refused', topics: ['refused:*'] });
+        const sound = await device.open({ name: 'refused', topics: ['refused:*'] });
         await sound.has({ status: 'live' });
-        const bad = await open({ name: 'refused', topics: ['refused::x'] });
+        const bad = await device.open({ name: 'refused', topics: ['refused::x'] });
         await bad.has({ status: 'failed' });
-        await sound.caughtUp((await append(server.url, 'refused:a', 1)).position);
+        await sound.caughtUp((await append(device.url, 'refused:a', 1)).position);
         assert.deepEqual([await sound.told(), (await sound.stats()).status], [['refused:a 1'], 'live']);
     });
 
     test('topics that a follower adds and removes cost nobody their place', async () => {
-        const [one, two] = await openLive({ name: 'topics', topics: ['topics:a'] }, { name: 'topics', topics: ['topics:b'] });
-        await append(server.url, 'topics:c', 1);
+        const [one, two] = await device.openLive({ name: 'topics', topics: ['topics:a'] }, { name: 'topics', topics: ['topics:b'] });
+        await append(device.url, 'topics:c', 1);
         await two.add('topics:c', 'earliest');
-        await append(server.url, 'topics:a', 1);
-        await append(server.url, 'topics:b', 1);
-        const last = await append(server.url, 'topics:c', 2);
+        await append(device.url, 'topics:a', 1);
+        await append(device.url, 'topics:b', 1);
+        const last = await append(device.url, 'topics:c', 2);
         await Promise.all([one.caughtUp(last.position), two.caughtUp(last.position)]);
         assert.deepEqual([await one.told(), await two.told()], [['topics:a 1'], ['topics:c 1', 'topics:b 1', 'topics:c 2']]);
         assert.equal(await one.streams(), 1);
     });
 
     test('a tab that missed where a connection begins asks again', async () => {
-        const [one, two] = await openLive({ name: 'missed', topics: ['missed:a'] }, { name: 'missed', topics: ['missed:b'] });
+        const [one, two] = await device.openLive({ name: 'missed', topics: ['missed:a'] }, { name: 'missed', topics: ['missed:b'] });
         await one.saysNo('began');
         await one.add('missed:c', 'latest');
-        await two.caughtUp((await append(server.url, 'missed:b', 1)).position);
+        await two.caughtUp((await append(device.url, 'missed:b', 1)).position);
         assert.deepEqual([await two.told(), (await two.stats()).status], [['missed:b 1'], 'live']);
     });
 
     test('a tab whose topics find no room has a connection of its own, and is of the device all the same', async () => {
         const many = (/** @type {string} */ space) => Array.from({ length: 40 }, (_, at) => `${space}:${at}`);
-        const one = await open({ name: 'room', topics: many('one') });
+        const one = await device.open({ name: 'room', topics: many('one') });
         await one.has({ status: 'live' });
-        const two = await open({ name: 'room', topics: many('two'), stream: 'two:1' });
+        const two = await device.open({ name: 'room', topics: many('two'), stream: 'two:1' });
         await two.has({ role: 'alone', status: 'live' });
         await two.dispatch(['mine']);
         await two.state(['mine']);
         await two.add('two:more', 'latest');
-        await two.caughtUp((await append(server.url, 'two:more', 1)).position);
+        await two.caughtUp((await append(device.url, 'two:more', 1)).position);
         assert.deepEqual([await two.told(), (await one.stats()).status], [['two:1 1', 'two:more 1'], 'live']);
 
         // The other is gone: this one leads, and has room.
@@ -245,7 +207,7 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
         await slow.iterate();
         const lines = [];
         for (let number = 1; number <= 20; number += 1) {
-            const { position } = await append(server.url, stream, number);
+            const { position } = await append(device.url, stream, number);
             await other.caughtUp(position);
             lines.push(`${stream} ${number}`);
         }
@@ -256,19 +218,18 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     }
 
     test('a leader that reads nothing keeps nobody waiting', async () => {
-        const [slow, other] = await openLive({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }, { name: 'slow', topics: ['slow:*'] });
+        const [slow, other] = await device.openLive({ name: 'slow', topics: ['slow:*'], bufferEventsMax: 4 }, { name: 'slow', topics: ['slow:*'] });
         await readSlowly(slow, other, 'slow:a');
     });
 
     test('a leader that reads nothing keeps nobody waiting, where it has to poll', async () => {
-        const origin = await startOrigin(server.url, { speaks: new Promise(() => {}) });
+        const origin = await startOrigin(device.url, { speaks: new Promise(() => {}) });
         try {
             const options = { name: 'polls', topics: ['polls:*'], connectTimeoutMs: 500 };
-            const slow = await openTab(browser, origin.url, { ...options, bufferEventsMax: 4 });
+            const slow = await device.open({ ...options, bufferEventsMax: 4 }, origin.url);
             await slow.has({ status: 'live' });
-            const other = await openTab(browser, origin.url, options);
+            const other = await device.open(options, origin.url);
             await other.has({ status: 'live' });
-            tabs.push(slow, other);
             await readSlowly(slow, other, 'polls:a');
         } finally {
             await origin.stop();
@@ -276,13 +237,12 @@ describe('a device', { skip: reasonToSkip('chromium'), timeout: 150_000 }, () =>
     });
 
     test('a worker is of the device, too', async () => {
-        const origin = await startOrigin(server.url);
+        const origin = await startOrigin(device.url);
         try {
-            const tab = await openTab(browser, origin.url, { name: 'worker', topics: ['worker:*'] });
-            tabs.push(tab);
+            const tab = await device.open({ name: 'worker', topics: ['worker:*'] }, origin.url);
             await tab.has({ role: 'leader', status: 'live' });
             await tab.page.evaluate(startWorker);
-            await append(server.url, 'worker:a', 1);
+            await append(device.url, 'worker:a', 1);
             const told = await tab.page.evaluate(() => window.heard);
             assert.deepEqual(told, { role: 'follower', line: 'worker:a 1' });
         } finally {

@@ -119,14 +119,19 @@ async fn a_list_shows_what_its_things_have_come_to() {
         ("space=1&status=written", vec![]),
         ("space=2&status=written", vec!["b"]),
         ("limit=1", vec!["a"]),
+        ("order=oldest", vec!["a", "b"]),
+        ("order=newest", vec!["b", "a"]),
+        ("order=newest&limit=1", vec!["b"]),
     ] {
         let page = list(&client, &server.url(&format!("/v1/entities/task?{query}")), &position).await;
         assert_eq!(ids(&page), expected, "{query}");
     }
-    let first = get(&client, &server.url("/v1/entities/task?limit=1")).await;
-    let cursor = first.json["next"].as_str().expect("there is more");
-    let rest = get(&client, &server.url(&format!("/v1/entities/task?cursor={cursor}"))).await;
-    assert_eq!((ids(&rest), &rest.json["next"]), (vec!["b"], &Value::Null));
+    for (order, last) in [("oldest", "b"), ("newest", "a")] {
+        let first = get(&client, &server.url(&format!("/v1/entities/task?order={order}&limit=1"))).await;
+        let cursor = first.json["next"].as_str().expect("there is more");
+        let rest = get(&client, &server.url(&format!("/v1/entities/task?order={order}&cursor={cursor}"))).await;
+        assert_eq!((ids(&rest), &rest.json["next"]), (vec![last], &Value::Null));
+    }
 }
 
 #[tokio::test]
@@ -137,6 +142,7 @@ async fn what_can_not_be_listed_is_told() {
         ("/v1/entities/%FF", "not_found"),
         ("/v1/entities/task?limit=0", "invalid_request"),
         ("/v1/entities/task?spaces=1", "invalid_request"),
+        ("/v1/entities/task?order=desc", "invalid_request"),
         ("/v1/entities/task?cursor=1", "invalid_request"),
         ("/v1/entities/task?cursor=k3x9q7ma-1", "epoch_changed"),
     ] {

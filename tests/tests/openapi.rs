@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use highwater_core::domain;
+use highwater_server::config::Settings;
 use highwater_tests::{
-    http::{client, get, routes},
+    http::{Answer, client, get, routes},
     server::Server,
 };
 use reqwest::Method;
@@ -37,4 +39,26 @@ async fn every_route_is_documented() {
     // The page is a file beside the routes.
     routes.insert("/docs".to_owned());
     assert_eq!(routes, documented(&Server::start().await).await.into_keys().collect());
+}
+
+#[tokio::test]
+async fn a_path_that_names_nothing_is_answered_with_a_problem() {
+    let (server, client) = (Server::start_of(domain::entities(), Settings::default()).await, client());
+    for (path, operations) in documented(&server).await {
+        if !path.contains('{') {
+            continue;
+        }
+        // Two are not UTF-8, and the others no name of anything.
+        for name in ["%FF", "%C3%28", "a:b:", "a%20b", "%00", "*", &"x".repeat(2_000)] {
+            let named = path.split('/').map(|part| if part.starts_with('{') { name } else { part });
+            let path = named.collect::<Vec<_>>().join("/");
+            for method in operations.keys() {
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+                let request = client.request(method.clone(), server.url(&path)).header("highwater-actor", "tester");
+                let answer = Answer::of(request.send().await.expect("an answer")).await;
+                assert!(answer.status.is_client_error(), "{method} {path}: {answer:?}");
+                assert_ne!(answer.code(), "", "{method} {path}");
+            }
+        }
+    }
 }

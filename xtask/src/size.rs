@@ -17,8 +17,8 @@ const INLINE_BYTES_MAX: usize = 28 * KIB;
 /// What `highwater/react` loads beyond `highwater`, gzipped. React itself is the page's own.
 const REACT_BYTES_MAX: usize = 2 * KIB;
 
-/// What `highwater/domain` loads besides, gzipped. It should come down to 60 KiB: most of it is what serde makes for each type.
-const DOMAIN_BYTES_MAX: usize = 142 * KIB;
+/// What `highwater/domain` loads besides, gzipped. It should come down to 60 KiB.
+const DOMAIN_BYTES_MAX: usize = 80 * KIB;
 
 // Files are named from the package's folder.
 const WASM: &str = "dist/client.wasm";

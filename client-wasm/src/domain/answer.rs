@@ -2,7 +2,7 @@
 
 use highwater_core::{
     decider::{Refusal, RefusalKind},
-    event::{Data, EventType, NewEvent},
+    event::{Data, EventId, EventType, NewEvent},
     json::{Json, Raw},
     stream::StreamName,
     version::Version,
@@ -30,6 +30,7 @@ pub(super) enum Decided {
 /// An event that would be recorded, as far as a page can know.
 #[derive(Json)]
 pub(super) struct Proposed {
+    id: Option<EventId>,
     subject: StreamName,
     #[json(rename = "type")]
     kind: EventType,
@@ -41,7 +42,7 @@ pub(super) struct Proposed {
 impl From<NewEvent> for Proposed {
     fn from(event: NewEvent) -> Self {
         let data = if let Data::Json(data) = event.data { Some(data) } else { None };
-        Self { subject: event.stream, kind: event.kind, version: event.version, data }
+        Self { id: event.id, subject: event.stream, kind: event.kind, version: event.version, data }
     }
 }
 

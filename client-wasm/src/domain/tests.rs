@@ -80,7 +80,9 @@ fn a_command_moves_the_state_that_is_given_and_no_other() {
     let (before, copy) = (domain.snapshot(task), domain.copy(task).unwrap());
     let told =
         read(&domain.decide(copy, &request(&json!({ "type": "report_bug", "data": { "bug": "…" } })).to_string()));
-    assert_eq!((&told["events"][0]["id"], &told["events"][0]["commandid"]), (&json!("command-1"), &json!("command-1")));
+    let event = &told["events"][0];
+    assert_eq!((&event["id"], &event["type"]), (&json!("command-1"), &json!("task.bug_report_received.v1")));
+    assert_eq!((&event["subject"], &event["data"]), (&json!(STREAM), &json!({ "bug": "…" })));
     assert_eq!(read(&domain.snapshot(copy))["state"]["pending_bugs"][0]["report"], "command-1");
     assert_eq!(read(&domain.snapshot(copy))["mark"]["revision"], 2);
     assert_eq!(domain.snapshot(task), before);

@@ -45,10 +45,7 @@ impl FromStr for VectorClock {
             let (actor, counter) = (&pair[..between], &pair[between + 1..]);
             let actor = read_actor(actor).map_err(wrong)?;
             let counter = read_counter(counter).map_err(wrong)?;
-            if clock.get(&actor) != 0 {
-                return Err(ClockError::ActorTwice { actor: actor.into() });
-            }
-            clock.set(&actor, counter)?;
+            clock.add(&actor, counter)?;
             at += pair.len() + 1;
         }
         Ok(clock)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Error, Node};
-use crate::find::find_either;
+use crate::find::find_special;
 
 /// How deep values may be nested.
 const DEPTH_MAX: usize = 128;
@@ -18,11 +18,13 @@ pub(super) fn parse(text: &str) -> Result<Node<'_>, Error> {
 /// Where the text is no JSON, or no object.
 pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Error> {
     let mut members = Vec::new();
-    Parser::new(text, DEPTH_MAX).whole(|parser, depth| {
-        parser.members(depth, &mut |parser, name, depth| {
-            members.push((name, parser.raw(depth)?));
-            Ok(())
-        })
+    Parser::new(text, DEPTH_MAX).whole(|parser| {
+        let mut is_more = parser.open(b'{', b'}')?;
+        while is_more {
+            members.push((parser.name()?, parser.raw()?));
+            is_more = parser.goes_on(b'}')?;
+        }
+        Ok(())
     })?;
     Ok(members)
 }
@@ -33,11 +35,13 @@ pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Error> {
 /// Where the text is no JSON, or no list.
 pub fn items(text: &str) -> Result<Vec<&str>, Error> {
     let mut items = Vec::new();
-    Parser::new(text, DEPTH_MAX).whole(|parser, depth| {
-        parser.items(depth, &mut |parser, depth| {
-            items.push(parser.raw(depth)?);
-            Ok(())
-        })
+    Parser::new(text, DEPTH_MAX).whole(|parser| {
+        let mut is_more = parser.open(b'[', b']')?;
+        while is_more {
+            items.push(parser.raw()?);
+            is_more = parser.goes_on(b']')?;
+        }
+        Ok(())
     })?;
     Ok(items)
 }
@@ -55,18 +59,20 @@ struct Parser<'a> {
     at: usize,
     /// Whether white space was passed.
     has_space: bool,
+    /// How many brackets are open, and how many may be.
+    depth: usize,
     depth_max: usize,
 }
 
 impl<'a> Parser<'a> {
     fn new(text: &'a str, depth_max: usize) -> Self {
-        Self { text, at: 0, has_space: false, depth_max }
+        Self { text, at: 0, has_space: false, depth: 0, depth_max }
     }
 
     /// All of the text by what reads a value.
-    fn whole<T>(&mut self, read: impl FnOnce(&mut Self, usize) -> Result<T, Error>) -> Result<T, Error> {
+    fn whole<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         self.skip_space();
-        let read = read(self, self.depth_max)?;
+        let read = read(self)?;
         self.skip_space();
         if self.at < self.text.len() { Err(self.wrong()) } else { Ok(read) }
     }
@@ -103,24 +109,26 @@ impl<'a> Parser<'a> {
         self.take(byte)
     }
 
-    /// A value, behind white space.
-    fn value(&mut self, depth: usize) -> Result<Node<'a>, Error> {
+    /// A value, whose first byte is next.
+    fn value(&mut self) -> Result<Node<'a>, Error> {
         match self.peek() {
             Some(b'"') => self.string().map(Node::Text),
             Some(b'{') => {
                 let mut members = Vec::new();
-                self.members(depth, &mut |parser, name, depth| {
-                    members.push((name, parser.value(depth)?));
-                    Ok(())
-                })?;
+                let mut is_more = self.open(b'{', b'}')?;
+                while is_more {
+                    members.push((self.name()?, self.value()?));
+                    is_more = self.goes_on(b'}')?;
+                }
                 Ok(Node::Object(members))
             }
             Some(b'[') => {
                 let mut list = Vec::new();
-                self.items(depth, &mut |parser, depth| {
-                    list.push(parser.value(depth)?);
-                    Ok(())
-                })?;
+                let mut is_more = self.open(b'[', b']')?;
+                while is_more {
+                    list.push(self.value()?);
+                    is_more = self.goes_on(b']')?;
+                }
                 Ok(Node::List(list))
             }
             Some(b'-' | b'0'..=b'9') => self.number().map(Node::Number),
@@ -129,22 +137,36 @@ impl<'a> Parser<'a> {
     }
 
     /// As [`Self::value`], and nothing is made of it.
-    fn skip(&mut self, depth: usize) -> Result<(), Error> {
+    fn skip(&mut self) -> Result<(), Error> {
         match self.peek() {
-            Some(b'{') => self.sequence(b'{', b'}', depth, &mut |parser, depth| {
-                parser.name(Self::skip_string)?;
-                parser.skip(depth)
-            }),
-            Some(b'[') => self.items(depth, &mut |parser, depth| parser.skip(depth)),
+            Some(b'{') => {
+                let mut is_more = self.open(b'{', b'}')?;
+                while is_more {
+                    self.skip_string()?;
+                    self.colon()?;
+                    self.skip()?;
+                    is_more = self.goes_on(b'}')?;
+                }
+                Ok(())
+            }
+            Some(b'[') => {
+                let mut is_more = self.open(b'[', b']')?;
+                while is_more {
+                    self.skip()?;
+                    is_more = self.goes_on(b']')?;
+                }
+                Ok(())
+            }
             Some(b'"') => self.skip_string(),
-            _ => self.value(depth).map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number().map(drop),
+            _ => self.word().map(drop),
         }
     }
 
     /// The text of a value.
-    fn raw(&mut self, depth: usize) -> Result<&'a str, Error> {
+    fn raw(&mut self) -> Result<&'a str, Error> {
         let start = self.at;
-        self.skip(depth)?;
+        self.skip()?;
         Ok(&self.text[start..self.at])
     }
 
@@ -157,65 +179,47 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
-    /// A list, whose items `item` takes.
-    fn items(
-        &mut self,
-        depth: usize,
-        item: &mut dyn FnMut(&mut Self, usize) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.sequence(b'[', b']', depth, item)
-    }
-
-    /// An object, whose values `member` takes.
-    fn members(
-        &mut self,
-        depth: usize,
-        member: &mut dyn FnMut(&mut Self, Cow<'a, str>, usize) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.sequence(b'{', b'}', depth, &mut |parser, depth| {
-            let name = parser.name(Self::string)?;
-            member(parser, name, depth)
-        })
-    }
-
-    /// A member's name, by what reads a string, and all that stands before its value.
-    fn name<T>(&mut self, read: fn(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        if self.peek() != Some(b'"') {
+    /// Goes into brackets. The answer is whether there is something in them.
+    fn open(&mut self, open: u8, close: u8) -> Result<bool, Error> {
+        if !self.take(open) {
             return Err(self.wrong());
         }
-        let name = read(self)?;
+        if self.depth >= self.depth_max {
+            return Err(self.too_deep());
+        }
+        if self.takes(close) {
+            return Ok(false);
+        }
+        self.depth += 1;
+        Ok(true)
+    }
+
+    /// Goes past what stands behind something in brackets. The answer is whether there is more in them.
+    fn goes_on(&mut self, close: u8) -> Result<bool, Error> {
+        if self.takes(b',') {
+            self.skip_space();
+            return Ok(true);
+        }
+        if !self.take(close) {
+            return Err(self.wrong());
+        }
+        self.depth -= 1;
+        Ok(false)
+    }
+
+    /// A member's name, and what stands between it and its value.
+    fn name(&mut self) -> Result<Cow<'a, str>, Error> {
+        let name = self.string()?;
+        self.colon()?;
+        Ok(name)
+    }
+
+    fn colon(&mut self) -> Result<(), Error> {
         if !self.takes(b':') {
             return Err(self.wrong());
         }
         self.skip_space();
-        Ok(name)
-    }
-
-    /// What stands between two brackets, with commas between.
-    fn sequence(
-        &mut self,
-        open: u8,
-        close: u8,
-        depth: usize,
-        item: &mut dyn FnMut(&mut Self, usize) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        if !self.take(open) {
-            return Err(self.wrong());
-        }
-        let depth = depth.checked_sub(1).ok_or_else(|| self.too_deep())?;
-        if self.takes(close) {
-            return Ok(());
-        }
-        loop {
-            self.skip_space();
-            item(self, depth)?;
-            if self.takes(close) {
-                return Ok(());
-            }
-            if !self.take(b',') {
-                return Err(self.wrong());
-            }
-        }
+        Ok(())
     }
 
     fn number(&mut self) -> Result<&'a str, Error> {
@@ -243,9 +247,13 @@ impl<'a> Parser<'a> {
         if self.at == start { Err(self.wrong()) } else { Ok(()) }
     }
 
-    /// A string, from its quote on. It is copied only if it has escapes.
+    fn quote(&mut self) -> Result<(), Error> {
+        if self.take(b'"') { Ok(()) } else { Err(self.wrong()) }
+    }
+
+    /// A string. It is copied only if it has escapes.
     fn string(&mut self) -> Result<Cow<'a, str>, Error> {
-        self.at += 1;
+        self.quote()?;
         let piece = self.piece()?;
         if self.take(b'"') {
             return Ok(Cow::Borrowed(piece));
@@ -263,22 +271,17 @@ impl<'a> Parser<'a> {
     /// What stands before the next quote or backslash.
     fn piece(&mut self) -> Result<&'a str, Error> {
         let rest = &self.text[self.at..];
-        let Some(end) = find_either(b'"', b'\\', rest.as_bytes()) else {
-            self.at = self.text.len();
-            return Err(self.wrong());
-        };
-        let piece = &rest[..end];
-        // All bytes are looked at, as that is quicker than to stop at the first.
-        if piece.bytes().fold(false, |is_control, byte| is_control | (byte < b' ')) {
-            return Err(self.wrong());
+        let end = find_special(rest.as_bytes());
+        self.at += end.unwrap_or(rest.len());
+        match end {
+            Some(end) if rest.as_bytes()[end] >= b' ' => Ok(&rest[..end]),
+            _ => Err(self.wrong()),
         }
-        self.at += end;
-        Ok(piece)
     }
 
     /// A string that is not looked into: one half of a surrogate pair by itself is JSON, though no text.
     fn skip_string(&mut self) -> Result<(), Error> {
-        self.at += 1;
+        self.quote()?;
         loop {
             self.piece()?;
             if self.take(b'"') {

@@ -70,6 +70,8 @@ impl Drop for Wanted {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Barrier, thread};
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -110,5 +112,27 @@ mod tests {
         assert!(!locks.has(&name), "who gave up leaves nothing behind");
         drop(locks.take(&one).await);
         assert!(!locks.has(&name));
+    }
+
+    /// Each of two could take the other for one who stays.
+    #[test]
+    fn of_two_who_leave_at_once_one_takes_the_lock_away() {
+        const ROUNDS: usize = 10_000;
+        let (locks, barrier) = (Arc::new(Locks::default()), Barrier::new(2));
+        let name: StreamName = "a:1".parse().unwrap();
+        let both_leave = || {
+            for _ in 0..ROUNDS {
+                let wanted = locks.want(&name);
+                barrier.wait();
+                drop(wanted);
+                barrier.wait();
+                assert!(!locks.has(&name), "nobody wants it any more");
+                barrier.wait();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(both_leave);
+            both_leave();
+        });
     }
 }

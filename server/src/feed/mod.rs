@@ -7,6 +7,7 @@
 
 mod batch;
 mod index;
+mod reader;
 mod ring;
 mod subscription;
 mod tail;

@@ -1,29 +1,30 @@
 //! [`Subscription`]: one reader's way through a set of topics, from its cursor on. It takes the log until it has caught up
 //! with its ring, the ring from then on, and the log again should it fall behind what the ring keeps.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use highwater_core::{
     control::Control,
-    sse::{encode_comment, encode_control, encode_event, encode_retry},
-    version::{Position, Sequence},
+    sse::{encode_control, encode_retry},
+    version::Sequence,
 };
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Lagging, Lost,
-    batch::{Batch, FRAME_REST_BYTES, Reached},
-    ring::{BatchNumber, Due, Join, Ring},
-    tail::{Membership, Tail},
+    batch::{Batch, Reached},
+    reader::Reader,
+    ring::{BatchNumber, Due, Ring},
+    tail::Membership,
 };
 use crate::{
     auth::Principal,
     error::Problem,
     serve::Place,
-    store::{LogPage, Unavailable},
+    store::Unavailable,
     telemetry::{Ended, Source, Subscribed, Transport},
 };
 
@@ -49,28 +50,6 @@ pub(super) struct Bounds {
     pub(super) ends_at: Option<Instant>,
 }
 
-struct Reader {
-    tail: Arc<Tail>,
-    membership: Membership,
-    lagging: Lagging,
-    /// To be told first.
-    lost: Option<Lost>,
-    /// Everything up to here has been sent.
-    known: Sequence,
-    /// The last event sent, or where the reader began: the `prev` of what comes next.
-    last: Sequence,
-    /// The highest position told.
-    told: Sequence,
-    /// Where history ends.
-    live_from: Sequence,
-    /// Whether the end of history has been told.
-    is_ready: bool,
-    /// Whether the ring has let go of what came next.
-    is_behind: bool,
-    /// When something must be said at the latest while the log is read.
-    heartbeat_at: Instant,
-}
-
 /// How a subscription goes on.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -94,8 +73,7 @@ pub(crate) enum Ending {
 }
 
 impl Subscription {
-    /// A reader that starts at a cursor, or where a useless one leads. Up to `live_from` everything is history. Where there
-    /// is none, the reader is live before anything is sent: what overtook that would have come before its cursor.
+    /// Through these topics, as [`Reader::new`] says.
     pub(super) fn new(
         membership: Membership,
         start: Result<Sequence, Lost>,
@@ -104,22 +82,7 @@ impl Subscription {
         bounds: Bounds,
         running: Arc<DropGuard>,
     ) -> Self {
-        let tail = Arc::clone(membership.tail());
-        let cursor = start.unwrap_or_else(|lost| lost.resume);
-        let heartbeat_at = Instant::now() + tail.options.heartbeat;
-        let reader = Reader {
-            tail,
-            membership,
-            lagging,
-            lost: start.err(),
-            known: cursor,
-            last: cursor,
-            told: cursor,
-            live_from,
-            is_ready: false,
-            is_behind: false,
-            heartbeat_at,
-        };
+        let reader = Reader::new(membership, start, live_from, lagging);
         let counted = reader.tail.metrics.subscribed(Transport::SseBody);
         Self { place: None, bounds, reader, counted, _running: running }
     }
@@ -263,152 +226,5 @@ impl Bounds {
             () = over => Err(Ending::Over),
             done = work => Ok(done),
         }
-    }
-}
-
-impl Reader {
-    async fn next(&mut self) -> Result<Next, Ending> {
-        if let Some(lost) = self.lost.take() {
-            return Ok(Next::Frames(self.control(lost.resume, &Control::Reset { reason: lost.reason })));
-        }
-        if mem::take(&mut self.is_behind) {
-            self.tail.metrics.overrun(self.lagging.into());
-            match self.lagging {
-                Lagging::CatchUp => {}
-                Lagging::Latest => return Ok(Next::Frames(self.skip())),
-                Lagging::Disconnect => return Err(Ending::TooSlow),
-            }
-        }
-        loop {
-            if !self.is_ready && self.known >= self.live_from {
-                self.is_ready = true;
-                let heartbeat_ms = self.tail.options.heartbeat.as_millis() as u64;
-                return Ok(Next::Frames(self.control(self.known, &Control::Ready { heartbeat_ms })));
-            }
-            match self.meet().await {
-                // In the ring, a reader must have been told of everything before.
-                Join::At(_) if self.is_ready && self.told < self.known => {
-                    return Ok(Next::Frames(self.control(self.known, &Control::Heartbeat)));
-                }
-                Join::At(number) if self.is_ready => return Ok(Next::Live(number)),
-                Join::At(number) => {
-                    if let Some(frames) = self.take_batch(number) {
-                        return Ok(Next::Frames(frames));
-                    }
-                }
-                Join::Within(batch) => {
-                    let frames = batch.frames_after(self.known).unwrap_or_default();
-                    self.sent(&batch);
-                    return Ok(Next::Frames(frames));
-                }
-                Join::Behind => {
-                    let page = self.tail.read(&self.membership.ring.topics, self.known).await;
-                    if let Some(frames) = self.take(page.map_err(Ending::Unavailable)?) {
-                        return Ok(Next::Frames(frames));
-                    }
-                }
-                Join::Ended(why) => return Err(Ending::Unavailable(why)),
-            }
-        }
-    }
-
-    /// Asks the ring for the reader's place in it, once that has come as far as the reader and as its history.
-    async fn meet(&self) -> Join {
-        let mut reached = self.tail.reached();
-        let needed = self.known.max(self.live_from);
-        loop {
-            // Asked first: what was reached then is in the ring by now.
-            let has_come = *reached.borrow_and_update() >= needed;
-            let join = self.membership.ring.join(self.known);
-            if has_come || matches!(join, Join::Ended(_)) {
-                return join;
-            }
-            // Never an error: the tail is ours.
-            let _ = reached.changed().await;
-        }
-    }
-
-    /// The frames of a batch that is history for this reader. Where there is none, all of its history is sent.
-    fn take_batch(&mut self, number: BatchNumber) -> Option<Bytes> {
-        let Due::Batches(batches) = self.membership.ring.due(number, 1) else { return None };
-        let Some(batch) = batches.first() else {
-            self.known = self.known.max(self.live_from);
-            return None;
-        };
-        self.sent(batch);
-        Some(batch.frames())
-    }
-
-    /// The frames of a page; where it has none, something to show for the search, now and then.
-    fn take(&mut self, page: LogPage) -> Option<Bytes> {
-        let had_progress = self.told < self.known;
-        self.known = page.next;
-        if !page.events.is_empty() {
-            let epoch = self.tail.epoch();
-            let bytes = page.events.iter().map(|event| event.envelope.len() + FRAME_REST_BYTES).sum();
-            let mut frames = Vec::with_capacity(bytes);
-            for event in &page.events {
-                encode_event(&mut frames, Position::new(epoch, event.sequence), self.last.get(), &event.envelope);
-                self.last = event.sequence;
-            }
-            self.told = self.last;
-            self.speak();
-            self.tail.metrics.sent(self.source(), page.events.len() as u64, frames.len() as u64);
-            return Some(frames.into());
-        }
-        let now = Instant::now();
-        if !had_progress {
-            self.heartbeat_at = self.heartbeat_at.min(now + self.tail.options.head_heartbeat);
-        }
-        if now < self.heartbeat_at {
-            return None;
-        }
-        if self.told < self.known {
-            return Some(self.control(self.known, &Control::Heartbeat));
-        }
-        self.speak();
-        let mut comment = Vec::new();
-        encode_comment(&mut comment, "reading");
-        Some(comment.into())
-    }
-
-    /// Where events come from that are read in the log.
-    fn source(&self) -> Source {
-        if self.is_ready { Source::CaughtUp } else { Source::History }
-    }
-
-    /// Goes to the end of what the rings have, and says so.
-    fn skip(&mut self) -> Bytes {
-        let (from, to) = (self.known, (*self.tail.reached().borrow()).max(self.known));
-        self.known = to;
-        self.tail.metrics.skipped(to.get() - from.get());
-        self.control(to, &Control::Skipped { from, to })
-    }
-
-    fn sent(&mut self, batch: &Batch) {
-        self.arrive(batch.reached);
-        if batch.events() > 0 {
-            self.tail.metrics.sent(Source::Live, batch.events() as u64, batch.chunk().len() as u64);
-        }
-    }
-
-    fn arrive(&mut self, reached: Reached) {
-        self.known = self.known.max(reached.told);
-        self.told = self.known;
-        self.last = reached.last;
-    }
-
-    /// A control frame that moves its reader's cursor.
-    fn control(&mut self, at: Sequence, control: &Control<'_>) -> Bytes {
-        self.told = at;
-        self.speak();
-        let mut frame = Vec::new();
-        let id = Position::new(self.tail.epoch(), at);
-        encode_control(&mut frame, Some(&id), Some(self.last.get()), control.to_json());
-        frame.into()
-    }
-
-    fn speak(&mut self) {
-        self.heartbeat_at = Instant::now() + self.tail.options.heartbeat;
     }
 }

@@ -194,10 +194,7 @@ impl Tail {
         let epoch = self.store.epoch();
         let mut published = Vec::with_capacity(wanted.len());
         for (ring, events) in wanted {
-            ring.publish(|last| Batch::of_events(epoch, last, events.iter().copied()));
-            if self.budget.is_exceeded() {
-                self.save(&ring);
-            }
+            self.put(&ring, |last| Batch::of_events(epoch, last, events.iter().copied()));
             published.push(ring.id);
             if published.len() % RINGS_AT_A_TIME == 0 {
                 yield_now().await;
@@ -237,12 +234,15 @@ impl Tail {
         Some(wanted)
     }
 
-    /// Makes room: first in the ring that grew, then in all.
-    fn save(&self, grown: &Ring) {
-        let share = self.budget.share();
-        grown.shrink(share);
+    /// Puts a batch into a ring, and makes room for it where all hold too much: first in that ring, then in all.
+    fn put(&self, ring: &Ring, make: impl FnOnce(Sequence) -> Batch) {
+        ring.publish(make);
         if self.budget.is_exceeded() {
-            self.lock().rings.values().for_each(|entry| entry.ring.shrink(share));
+            let share = self.budget.share();
+            ring.shrink(share);
+            if self.budget.is_exceeded() {
+                self.lock().rings.values().for_each(|entry| entry.ring.shrink(share));
+            }
         }
     }
 
@@ -255,7 +255,7 @@ impl Tail {
         for (at, ring) in rings.iter().enumerate() {
             let (told, since) = ring.told();
             if told < reached || now.saturating_duration_since(since) >= silence {
-                ring.publish(|last| Batch::of_heartbeat(epoch, last, told.max(reached)));
+                self.put(ring, |last| Batch::of_heartbeat(epoch, last, told.max(reached)));
                 published.push(ring.id);
             }
             if (at + 1) % RINGS_AT_A_TIME == 0 {

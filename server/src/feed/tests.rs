@@ -1,10 +1,5 @@
-use std::{
-    collections::BTreeSet,
-    pin::Pin,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{collections::BTreeSet, pin::Pin, sync::atomic::Ordering};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, Stream, StreamExt};
 use highwater_core::{
@@ -12,38 +7,26 @@ use highwater_core::{
     reconcile::Message,
     sse::Decoder,
     stream::StreamName,
-    version::{Epoch, Position, Revision},
+    version::{Epoch, Position},
 };
-use tokio::sync::watch;
 
 use super::*;
-use crate::store::{
-    At, CommandIdentity, Commit, CommitError, Committed, LogPage, RecordedCommand, StreamPage, Unavailable,
-    sqlite::{SqliteStore, StoreOptions},
-};
-use crate::telemetry::StoreMetrics;
+use crate::store::{Commit, probe::Probe};
 
 const ALL: &str = "**";
 
-/// A log in a folder of its own that can be made to fail, and a feed of it.
+/// A log in a folder of its own, and a feed of it.
 struct Setup {
-    store: Arc<Log>,
+    store: Arc<Probe>,
     feed: Feed,
     shutdown: CancellationToken,
     _folder: tempfile::TempDir,
 }
 
-/// A store whose log can't be read while it fails.
-struct Log {
-    store: SqliteStore,
-    fails: AtomicBool,
-}
-
 impl Setup {
     fn new(change: impl FnOnce(&mut FeedOptions)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path(), StoreOptions::default()).unwrap();
-        let store = Arc::new(Log { store, fails: AtomicBool::new(false) });
+        let store = Arc::new(Probe::open(folder.path()));
         let shutdown = CancellationToken::new();
         let mut options = FeedOptions::from(&Settings::default());
         change(&mut options);
@@ -251,6 +234,21 @@ async fn all_rings_together_keep_within_their_budget() {
 }
 
 #[tokio::test]
+async fn heartbeats_are_within_the_budget_too() {
+    const BUDGET: usize = 20_000;
+    let setup = Setup::new(|options| {
+        options.rings_bytes_max = BUDGET;
+        options.heartbeat = Duration::from_millis(2);
+        options.head_heartbeat = Duration::from_millis(1);
+    });
+    let mut readers: Vec<_> = (0..50).map(|number| setup.read(&format!("s:{number}"), After::Latest)).collect();
+    for _ in 0..20 {
+        assert!(readers[0].any().await.is_some());
+        assert!(setup.feed.size().1 <= BUDGET, "{:?}", setup.feed.size());
+    }
+}
+
+#[tokio::test]
 async fn who_prefers_the_latest_is_told_what_it_missed() {
     let setup = Setup::new(|options| options.ring_bytes_max = 0);
     let mut reader = setup.read_lagging(ALL, After::Latest, Lagging::Latest);
@@ -358,55 +356,4 @@ async fn cursors_are_judged_against_the_log() {
     assert_eq!(locate(store, setup.at(3)), Err(ahead));
     let foreign = Lost { reason: ResetReason::EpochChanged, resume: Sequence::ZERO };
     assert_eq!(locate(store, After::Position(Position::new(other, sequence(1)))), Err(foreign));
-}
-
-#[async_trait]
-impl EventStore for Log {
-    fn epoch(&self) -> Epoch {
-        self.store.epoch()
-    }
-
-    fn head(&self) -> watch::Receiver<Sequence> {
-        self.store.head()
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.store.commit(commit).await
-    }
-
-    async fn read_log(&self, topics: &Topics, after: Sequence, limit: ReadLimit) -> Result<LogPage, Unavailable> {
-        if self.fails.load(Ordering::Relaxed) {
-            return Err(Unavailable { reason: "the test says so".into() });
-        }
-        self.store.read_log(topics, after, limit).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: Revision,
-        limit: ReadLimit,
-    ) -> Result<Option<StreamPage>, Unavailable> {
-        self.store.read_stream(stream, from, limit).await
-    }
-
-    async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
-        self.store.command(identity).await
-    }
-
-    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
-        self.store.revision_at(stream, at).await
-    }
-
-    fn metrics(&self) -> StoreMetrics {
-        self.store.metrics()
-    }
-
-    async fn check_writable(&self) -> Result<(), Unavailable> {
-        self.store.check_writable().await
-    }
-
-    async fn close(&self) {
-        self.store.close().await;
-    }
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     Need, Operation,
-    operations::{JSON, command, query},
+    parts::{JSON, query},
+    writes::command,
 };
 use crate::{config::Settings, error::kind};
 

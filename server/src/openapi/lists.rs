@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     Need, Operation,
-    operations::{JSON, READ_PROBLEMS, header_parameter, limit, min_position, query, required},
+    parts::{JSON, READ_PROBLEMS, header_parameter, limit, min_position, query, required},
     schemas::named,
 };
 use crate::{config::Settings, error::kind};
@@ -118,7 +118,16 @@ fn entities(settings: &Settings) -> Operation {
             path("entity", "The kind of thing.", json!({ "type": "string" }), json!("task")),
             query("space", "Only those in this space.", json!({ "type": "string" })),
             query("status", "Only those whose state says so, as `phase` or `status`.", json!({ "type": "string" })),
-            query("cursor", "Where to begin: the `next` of the page before.", named("Position")),
+            query(
+                "order",
+                "Which come first: those whose streams began first, or last.",
+                json!({ "enum": ["oldest", "newest"], "default": "oldest" }),
+            ),
+            query(
+                "cursor",
+                "Where to begin: the `next` of the page before, which was asked for in the same order.",
+                named("Position"),
+            ),
             limit(settings),
             min_position(),
         ],

@@ -4,7 +4,9 @@
 mod api;
 mod lists;
 mod operations;
+mod parts;
 mod schemas;
+mod writes;
 
 use std::collections::BTreeMap;
 

@@ -1,35 +1,21 @@
 //! What can be asked of which path, and how it is answered.
 
 use highwater_core::topic::TOPICS_MAX;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Need, Operation, schemas::named};
+use super::{
+    Need, Operation,
+    parts::{
+        JSON, READ_PROBLEMS, header, header_parameter, if_none_match, limit, min_position, query, required, stream,
+    },
+    schemas::named,
+    writes::{append, command},
+};
 use crate::{
     config::Settings,
     error::kind::{self, Kind},
-    routes::KEY_BYTES_MAX,
     telemetry,
 };
-
-pub(super) const JSON: &str = "application/json";
-/// How an append fails, wherever it goes.
-const APPEND_PROBLEMS: [Kind; 15] = [
-    kind::INVALID_REQUEST,
-    kind::INVALID_EVENT,
-    kind::ENTITY_STREAM,
-    kind::BODY_TIMEOUT,
-    kind::STALE_VERSION,
-    kind::VERSION_JUMP,
-    kind::CLOCK_REUSED,
-    kind::CLOCK_FULL,
-    kind::ID_CONFLICT,
-    kind::REVISION_CONFLICT,
-    kind::TOO_LARGE,
-    kind::UNSUPPORTED_MEDIA_TYPE,
-    kind::OVERLOADED,
-    kind::UNAVAILABLE,
-    kind::BEHIND,
-];
 
 pub(super) fn all(settings: &Settings) -> Vec<Operation> {
     vec![
@@ -114,10 +100,6 @@ fn read_log(settings: &Settings) -> Operation {
         access: Need::TokenOrCookie,
     }
 }
-
-/// How a read fails, whatever it reads.
-pub(super) const READ_PROBLEMS: [Kind; 5] =
-    [kind::INVALID_REQUEST, kind::EPOCH_CHANGED, kind::OVERLOADED, kind::UNAVAILABLE, kind::BEHIND];
 
 fn read_stream(settings: &Settings) -> Operation {
     let headers = json!({
@@ -230,104 +212,6 @@ fn store_snapshot(settings: &Settings) -> Operation {
     }
 }
 
-fn append(path: &'static str, settings: &Settings) -> Operation {
-    let to_stream = path != "/v1/events";
-    let mut parameters = vec![
-        header_parameter("Highwater-Require", "Refuses a version below the stream's.", json!({ "const": "monotonic" })),
-        header_parameter(
-            "Highwater-Import",
-            "Takes the events as they are, also into streams of entities; tokens need the right to.",
-            json!({ "const": "true" }),
-        ),
-        trace(),
-    ];
-    let mut headers = json!({ "Highwater-Position": required("Where the last of the events is.") });
-    let mut problems = APPEND_PROBLEMS.to_vec();
-    if to_stream {
-        parameters.insert(0, stream());
-        parameters.extend(preconditions());
-        headers["ETag"] = required("The stream as these events left it.");
-        problems.extend([kind::INVALID_STREAM, kind::NOT_FOUND]);
-    }
-    let appended = |description: &str| json!({ "description": description, "headers": headers, "content": { JSON: { "schema": named("Appended") } } });
-    Operation {
-        path,
-        method: "post",
-        tag: "append",
-        summary: if to_stream { "Append to one stream" } else { "Append to any streams" },
-        description: format!(
-            "All or nothing, and answered once it is durable. At most {} events and {} bytes a request, {} bytes of data \
-             an event. The same event again, by `source` and `id`, is answered as the first time and stored once.\n\n\
-             In binary mode the attributes are `ce-…` headers, percent-encoded, and the body is the data. Streams of entities \
-             take commands instead.",
-            settings.batch_events_max, settings.batch_bytes_max, settings.data_bytes_max,
-        ),
-        parameters,
-        body: Some(json!({ "required": true, "content": {
-            "application/cloudevents+json": { "schema": named("NewEvent") },
-            "application/cloudevents-batch+json": { "schema": named("NewEvents") },
-        } })),
-        answers: vec![(200, appended("All of it was stored already.")), (201, appended("It is stored."))],
-        problems,
-        access: Need::Token,
-    }
-}
-
-pub(super) fn command(settings: &Settings) -> Operation {
-    let mut parameters = vec![
-        json!({ "name": "entity", "in": "path", "required": true, "schema": { "type": "string" }, "example": "task" }),
-        json!({ "name": "stream", "in": "path", "required": true, "schema": named("StreamName"),
-            "example": "space:42:tasks:task-abc" }),
-        header_parameter(
-            "Idempotency-Key",
-            "The command's id, unique to its actor: the same command again is answered as the first time. Left out, one is made.",
-            json!({ "type": "string", "minLength": 1, "maxLength": KEY_BYTES_MAX }),
-        ),
-        header_parameter(
-            "Highwater-Actor",
-            "Who gives the command, where its `source` does not say it. Left out, it is `user:` and the token's subject.",
-            json!({ "type": "string" }),
-        ),
-        trace(),
-    ];
-    parameters.extend(preconditions());
-    let headers = json!({
-        "Highwater-Position": required("Who has read up to here has read all that it did."),
-        "ETag": required("The command's own stream, as it left it."),
-    });
-    let answer = |description: &str| json!({ "description": description, "headers": headers, "content": { JSON: { "schema": named("CarriedOut") } } });
-    let mut problems = APPEND_PROBLEMS.to_vec();
-    problems.retain(|kind| *kind != kind::ENTITY_STREAM && *kind != kind::BEHIND);
-    problems.extend([
-        kind::INVALID_COMMAND,
-        kind::WRONG_STREAM,
-        kind::UNKNOWN_ENTITY,
-        kind::UNKNOWN_VERSION,
-        kind::IDEMPOTENCY_KEY_REUSED,
-        kind::INVALID_STREAM,
-        kind::NOT_FOUND,
-    ]);
-    Operation {
-        path: "/v1/commands/{entity}/{stream}",
-        method: "post",
-        tag: "command",
-        summary: "Ask something of an entity",
-        description: format!(
-            "The entity decides on the state of its stream, and of whatever others it depends on, which events this makes. All of \
-             them are stored, or none, and only where those states are still what they were. At most {} bytes a request.",
-            settings.batch_bytes_max,
-        ),
-        parameters,
-        body: Some(json!({ "required": true, "content": { JSON: { "schema": named("Command") } } })),
-        answers: vec![
-            (200, answer("It is carried out, now or before. There may have been nothing to do.")),
-            (201, answer("It is carried out, now or before, and has created its stream.")),
-        ],
-        problems,
-        access: Need::Token,
-    }
-}
-
 fn socket(settings: &Settings) -> Operation {
     Operation {
         path: "/v1/ws",
@@ -416,59 +300,4 @@ fn plain(
         problems,
         access: Need::Nothing,
     }
-}
-
-fn stream() -> Value {
-    json!({ "name": "stream", "in": "path", "required": true, "schema": named("StreamName"),
-        "example": "space:42:notes:note-1" })
-}
-
-pub(super) fn limit(settings: &Settings) -> Value {
-    let description =
-        format!("The most events of the page. What is above {} is lowered to it.", settings.page_events_max);
-    query("limit", &description, json!({ "type": "integer", "minimum": 1, "default": settings.page_events_default }))
-}
-
-fn trace() -> Value {
-    header_parameter("traceparent", "The W3C trace that the events are recorded with.", json!({ "type": "string" }))
-}
-
-/// What a stream is expected to be.
-fn preconditions() -> [Value; 2] {
-    [
-        header_parameter(
-            "If-Match",
-            "Only if the stream is still so: ETags, or `*` for any.",
-            json!({ "type": "string" }),
-        ),
-        header_parameter("If-None-Match", "Only if the stream is new.", json!({ "const": "*" })),
-    ]
-}
-
-pub(super) fn min_position() -> Value {
-    header_parameter(
-        "Highwater-Min-Position",
-        "What the answer must have seen: a server that is behind it waits a while, then answers 503.",
-        named("Position"),
-    )
-}
-
-fn if_none_match() -> Value {
-    header_parameter("If-None-Match", "ETags that the reader has.", json!({ "type": "string" }))
-}
-
-pub(super) fn query(name: &str, description: &str, schema: Value) -> Value {
-    json!({ "name": name, "in": "query", "description": description, "schema": schema })
-}
-
-pub(super) fn header_parameter(name: &str, description: &str, schema: Value) -> Value {
-    json!({ "name": name, "in": "header", "description": description, "schema": schema })
-}
-
-fn header(description: &str) -> Value {
-    json!({ "description": description, "schema": { "type": "string" } })
-}
-
-pub(super) fn required(description: &str) -> Value {
-    json!({ "description": description, "required": true, "schema": { "type": "string" } })
 }

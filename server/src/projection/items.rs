@@ -1,5 +1,7 @@
 //! What the lists show: [`Wanted`], and the [`Items`] that answer it.
 
+use std::str::FromStr;
+
 use highwater_core::{
     decider::SetAside,
     stream::StreamName,
@@ -24,22 +26,51 @@ pub struct Wanted {
     pub space: Option<String>,
     /// Whose state says so; of any where left out.
     pub status: Option<String>,
-    /// Whose stream began after this.
-    pub after: Sequence,
+    /// Which come first.
+    pub order: Order,
+    /// Those that come, in this order, after the one whose stream began here; all of them where left out.
+    pub cursor: Option<Sequence>,
     /// How many.
     pub limit: ReadLimit,
     /// Of these streams only, whoever is asked about them.
     pub is_shown: Box<dyn Fn(&StreamName) -> bool + Send>,
 }
 
-/// A page of rows, in the order in which their streams began.
+/// Which of the streams come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Those that began first.
+    #[default]
+    Oldest,
+    /// Those that began last. What begins while pages are read is in none of them.
+    Newest,
+}
+
+/// The text is no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be oldest or newest")]
+pub struct InvalidOrder;
+
+impl FromStr for Order {
+    type Err = InvalidOrder;
+
+    fn from_str(text: &str) -> std::result::Result<Self, InvalidOrder> {
+        match text {
+            "oldest" => Ok(Self::Oldest),
+            "newest" => Ok(Self::Newest),
+            _ => Err(InvalidOrder),
+        }
+    }
+}
+
+/// A page of rows, in the order that was wanted.
 #[derive(Debug)]
 pub struct Items {
     /// The rows.
     pub items: Vec<Item>,
     /// Everything up to here has had its effect on them, and nothing after.
     pub position: Sequence,
-    /// Where to go on, as [`Wanted::after`]. There may be more even where a page is empty: it looks at a bounded number of rows.
+    /// Where to go on, as [`Wanted::cursor`]. There may be more even where a page is empty: it looks at a bounded number of rows.
     pub next: Option<Sequence>,
 }
 
@@ -85,20 +116,25 @@ pub(super) fn read(database: &Connection, wanted: &Wanted, told: Sequence) -> Re
         (None, Some(_)) => ("AND status = ?", "items_by_status"),
         (Some(_), Some(_)) => ("AND space = ? AND status = ?", "items_of_space_by_status"),
     };
+    let (order, begin) = match wanted.order {
+        Order::Oldest => ("created > ? ORDER BY created", Sequence::ZERO),
+        Order::Newest => ("created < ? ORDER BY created DESC", Sequence::MAX),
+    };
     let mut find = database.prepare_cached(&format!(
         "SELECT stream, space, status, revision, version, created, created_us, updated, updated_us, snapshot
-         FROM items INDEXED BY {index} WHERE generation = ? AND entity = ? {filter} AND created > ? ORDER BY created"
+         FROM items INDEXED BY {index} WHERE generation = ? AND entity = ? {filter} AND {order}"
     ))?;
-    let after = sql(wanted.after);
+    let mut last = wanted.cursor.unwrap_or(begin);
+    let cursor = sql(last);
     let mut values: Vec<&dyn ToSql> = vec![&serving.id.0, &wanted.entity];
     values.extend([&wanted.space, &wanted.status].into_iter().flatten().map(|text| text as &dyn ToSql));
-    values.push(&after);
+    values.push(&cursor);
     let mut found = find.query(&*values)?;
 
     // What lies between the committed position and the one told had no effect, or it would have been committed.
     let position = serving.position.max(told);
     let mut page = Items { items: Vec::new(), position, next: None };
-    let (mut bytes, mut scanned, mut last) = (0, 0, wanted.after);
+    let (mut bytes, mut scanned) = (0, 0);
     while let Some(row) = found.next()? {
         let is_full = page.items.len() >= wanted.limit.events || scanned >= SCANNED_ROWS_MAX;
         let item = if is_full { None } else { item(row, &*wanted.is_shown)? };

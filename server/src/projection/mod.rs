@@ -36,7 +36,7 @@ use highwater_core::{
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::items::{Item, Items, Wanted};
+pub use self::items::{InvalidOrder, Item, Items, Order, Wanted};
 pub(crate) use self::operator::Request;
 use self::{
     database::{Database, Subject},

@@ -66,14 +66,15 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let mut query = Query::parse(uri)?;
     let (space, asked) = (query.one("space")?, query.one("status")?);
-    let after = cursor(state, query.one("cursor")?)?;
+    let order = query.one("order")?.unwrap_or_default();
+    let cursor = query.one("cursor")?.map(|cursor| here(state, cursor)).transpose()?;
     let limit = read::page_limit(state, &mut query)?;
     query.finish()?;
     let lists = listed(state, entity, uri)?;
     read::reach_min_position_of(lists, state, headers).await?;
     let is_shown = Box::new(move |stream: &_| access.may_read(stream));
     let (entity, status) = (entity.to_owned(), asked.or_else(|| status.map(str::to_owned)));
-    let page = lists.items(Wanted { entity, space, status, after, limit, is_shown }).await?;
+    let page = lists.items(Wanted { entity, space, status, order, cursor, limit, is_shown }).await?;
     let position = state.position(page.position).to_string();
     let body = Page {
         items: page.items.iter().map(|item| row(state, item)).collect(),
@@ -91,8 +92,7 @@ fn listed<'a>(state: &'a AppState, entity: &str, uri: &Uri) -> Result<&'a Lists,
 }
 
 /// Where a page begins. It is a position, so that it is of no use in another log.
-fn cursor(state: &AppState, given: Option<Position>) -> Result<Sequence, Problem> {
-    let Some(cursor) = given else { return Ok(Sequence::ZERO) };
+fn here(state: &AppState, cursor: Position) -> Result<Sequence, Problem> {
     if cursor.epoch != state.store.epoch() {
         return Err(read::lost(state, Lost { reason: ResetReason::EpochChanged, resume: Sequence::ZERO }));
     }

@@ -6,7 +6,9 @@
 mod cache;
 mod snapshots;
 
-use std::{collections::hash_map::RandomState, hash::BuildHasher, num::NonZeroU32, path::Path, sync::Arc};
+use std::{
+    collections::hash_map::RandomState, hash::BuildHasher, num::NonZeroU32, ops::RangeInclusive, path::Path, sync::Arc,
+};
 
 use highwater_core::{
     decider::{Entities, Entity, Folded},
@@ -165,6 +167,16 @@ impl States {
         let is_written = snapshots.write(Snapshot::of(entity, stream, &*state, last)).await;
         let reason = "the snapshot could not be written: the server's log says why".to_owned();
         if is_written { Ok(state.mark().revision) } else { Err(NoState::Unavailable(Unavailable { reason }).into()) }
+    }
+
+    /// A stream has events at these revisions by other means than a command, so that nobody has folded them. Where a snapshot is due among
+    /// them, it is made, lest somebody have to read all of them at once later.
+    pub(crate) async fn keep_up(&self, stream: &StreamName, revisions: RangeInclusive<Revision>) {
+        let is_due = self.snapshots.as_ref().is_some_and(|snapshots| snapshots.is_due_within(&revisions));
+        let Some(entity) = self.entities.of(stream).filter(|_| is_due) else { return };
+        if let Err(error) = self.now(entity, stream).await {
+            tracing::debug!(%stream, "no snapshot is made of what came: {error}");
+        }
     }
 
     /// The state with all events, which is kept in memory from now on.

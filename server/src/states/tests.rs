@@ -1,12 +1,7 @@
 //! States against plain replays of the log, whatever is in memory, in the file, or wrong with it.
 
-use std::{
-    fs,
-    path::PathBuf,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
-};
+use std::{fs, path::PathBuf, sync::atomic::Ordering::Relaxed};
 
-use async_trait::async_trait;
 use futures_util::future::join_all;
 use highwater_core::{
     decider::{Context, Decider, Projection, Refusal, Rejection},
@@ -14,78 +9,14 @@ use highwater_core::{
     envelope::Proposed,
     event::{Data, Event, NewEvent},
     json::Json,
-    topic::Topics,
-    version::{Epoch, Version},
+    version::Version,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
-use tokio::{runtime::Runtime, sync::watch};
+use tokio::runtime::Runtime;
 
 use super::*;
-use crate::{
-    store::{
-        CommandIdentity, Commit, CommitError, Committed, LogPage, RecordedCommand, StreamPage,
-        sqlite::{SqliteStore, StoreOptions},
-    },
-    telemetry::StoreMetrics,
-};
-
-/// A log that counts the events that are read from its streams.
-struct Counted {
-    store: SqliteStore,
-    read: AtomicUsize,
-    is_other_log: AtomicBool,
-}
-
-#[async_trait]
-impl EventStore for Counted {
-    fn epoch(&self) -> Epoch {
-        if self.is_other_log.load(Relaxed) { Epoch::from_bits(7) } else { self.store.epoch() }
-    }
-
-    fn head(&self) -> watch::Receiver<Sequence> {
-        self.store.head()
-    }
-
-    async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
-        self.store.commit(commit).await
-    }
-
-    async fn read_log(&self, topics: &Topics, after: Sequence, limit: ReadLimit) -> Result<LogPage, Unavailable> {
-        self.store.read_log(topics, after, limit).await
-    }
-
-    async fn read_stream(
-        &self,
-        stream: &StreamName,
-        from: Revision,
-        limit: ReadLimit,
-    ) -> Result<Option<StreamPage>, Unavailable> {
-        let page = self.store.read_stream(stream, from, limit).await?;
-        self.read.fetch_add(page.as_ref().map_or(0, |page| page.events.len()), Relaxed);
-        Ok(page)
-    }
-
-    async fn command(&self, identity: CommandIdentity) -> Result<Option<RecordedCommand>, Unavailable> {
-        self.store.command(identity).await
-    }
-
-    async fn revision_at(&self, stream: &StreamName, at: At) -> Result<Option<Revision>, Unavailable> {
-        self.store.revision_at(stream, at).await
-    }
-
-    async fn check_writable(&self) -> Result<(), Unavailable> {
-        self.store.check_writable().await
-    }
-
-    fn metrics(&self) -> StoreMetrics {
-        self.store.metrics()
-    }
-
-    async fn close(&self) {
-        self.store.close().await;
-    }
-}
+use crate::store::{Commit, probe::Probe};
 
 /// Counts what it is told of. Its schema is to be chosen, since snapshots go by that.
 struct Tally<const SCHEMA: u32>;
@@ -126,18 +57,14 @@ impl<const SCHEMA: u32> Decider for Tally<SCHEMA> {
 }
 
 struct World {
-    log: Arc<Counted>,
+    log: Arc<Probe>,
     folder: TempDir,
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path(), StoreOptions::default()).unwrap();
-        Self {
-            log: Arc::new(Counted { store, read: AtomicUsize::new(0), is_other_log: AtomicBool::new(false) }),
-            folder,
-        }
+        Self { log: Arc::new(Probe::open(folder.path())), folder }
     }
 
     fn file(&self) -> PathBuf {
@@ -452,7 +379,7 @@ fn a_snapshot_and_the_tail_are_a_full_replay() {
 /// What so many events of a task come to, by nothing but the core.
 async fn replay(world: &World, stream: &StreamName, events: usize) -> String {
     let limit = ReadLimit { events, bytes: usize::MAX };
-    let page = world.log.store.read_stream(stream, Revision::ZERO, limit).await.unwrap().unwrap();
+    let page = world.log.read_stream(stream, Revision::ZERO, limit).await.unwrap().unwrap();
     let mut projection = Projection::<Task>::default();
     for stored in page.events {
         projection.apply(&parse_event(&stored.envelope).unwrap());

@@ -2,6 +2,8 @@
 
 mod at;
 mod command;
+#[cfg(test)]
+pub(crate) mod probe;
 pub mod sqlite;
 
 use std::fmt;

@@ -16,6 +16,7 @@ mod lists;
 mod process;
 mod store;
 mod trace;
+mod work;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, prometheus_text},
@@ -33,6 +34,7 @@ pub use self::{
     lists::ListsMetrics,
     store::StoreMetrics,
     trace::TraceParent,
+    work::{Due, PendingWork, WorkMetrics, WorkOutcome},
 };
 
 /// What [`Metrics::text`] is, as a media type.
@@ -51,6 +53,8 @@ pub struct Metrics {
     pub broker: BrokerMetrics,
     /// The lists that are kept of entities' streams.
     pub lists: ListsMetrics,
+    /// What the server does by itself.
+    pub work: WorkMetrics,
     /// Requests and connections.
     pub http: HttpMetrics,
     registry: Registry,
@@ -62,7 +66,7 @@ impl Metrics {
     pub fn new(store: StoreMetrics) -> Self {
         let (intake, feed) = (IntakeMetrics::default(), FeedMetrics::default());
         let (broker, http) = (BrokerMetrics::default(), HttpMetrics::default());
-        let lists = ListsMetrics::default();
+        let (lists, work) = (ListsMetrics::default(), WorkMetrics::default());
         let mut registry = Registry::default();
         process::register(&mut registry);
         let ours = registry.sub_registry_with_prefix("highwater");
@@ -72,8 +76,9 @@ impl Metrics {
         feed.register(ours.sub_registry_with_prefix("feed"));
         broker.register(ours.sub_registry_with_prefix("broker"));
         lists.register(ours.sub_registry_with_prefix("lists"));
+        work.register(ours.sub_registry_with_prefix("work"));
         http.register(ours.sub_registry_with_prefix("http"));
-        Self { store, intake, feed, broker, lists, http, registry }
+        Self { store, intake, feed, broker, lists, work, http, registry }
     }
 
     /// All of it in Prometheus' text format, version 0.0.4, which every scraper reads.

@@ -6,14 +6,16 @@ use highwater_core::{
     stream::StreamName,
 };
 
-use super::{Cause, Work, WorkError};
+use super::{Cause, Work, WorkError, WorkOutcome};
 
 impl Work {
-    pub(super) async fn extract(&self, cause: &Cause) -> Result<(), WorkError> {
+    pub(super) async fn extract(&self, cause: &Cause) -> Result<WorkOutcome, WorkError> {
         let knowledge = self.state::<Knowledge>(&cause.stream).await?;
-        let KnowledgeState::Extraction(extraction) = knowledge.state() else { return Ok(()) };
+        let KnowledgeState::Extraction(extraction) = knowledge.state() else {
+            return Ok(WorkOutcome::Nothing);
+        };
         if extraction.phase != ExtractionPhase::Requested {
-            return Ok(());
+            return Ok(WorkOutcome::Nothing);
         }
         let heard = self.heard(extraction, cause).await?;
         let id = cause.stream.segments().last().unwrap_or_default();
@@ -32,13 +34,14 @@ impl Work {
             Err(error) if error.may_pass() => Err(error.into()),
             // What an extractor proposes may be what nobody can propose, or too much for the log: that, too, is told.
             Err(error) => self.fail_extraction(cause, error.to_string()).await,
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(WorkOutcome::Done),
         }
     }
 
-    async fn fail_extraction(&self, cause: &Cause, reason: String) -> Result<(), WorkError> {
+    async fn fail_extraction(&self, cause: &Cause, reason: String) -> Result<WorkOutcome, WorkError> {
         let failed = KnowledgeCommand::FailExtraction(ExtractionFailed { reason });
-        Ok(self.say(Knowledge::ENTITY, cause, "fail", &failed).await?)
+        self.say(Knowledge::ENTITY, cause, "fail", &failed).await?;
+        Ok(WorkOutcome::Failed)
     }
 }
 

@@ -15,7 +15,7 @@ use highwater_core::{
     version::Sequence,
 };
 
-use super::{Cause, Work, WorkError, extraction::space};
+use super::{Cause, Work, WorkError, WorkOutcome, extraction::space};
 use crate::{
     analysis::{Heard, text},
     commands::CommandError,
@@ -29,13 +29,13 @@ pub(super) const PAGE: ReadLimit = ReadLimit { events: 1_000, bytes: 4 * 1024 * 
 
 impl Work {
     /// Adds to a message what is found in its text.
-    pub(super) async fn enrich(&self, cause: &Cause) -> Result<(), WorkError> {
+    pub(super) async fn enrich(&self, cause: &Cause) -> Result<WorkOutcome, WorkError> {
         let message = self.state::<Message>(&cause.stream).await?;
-        let Some(found) = found(message.state()) else { return Ok(()) };
+        let Some(found) = found(message.state()) else { return Ok(WorkOutcome::Nothing) };
         match self.say(Message::ENTITY, cause, "enrich", &MessageCommand::Enrich(found)).await {
             // It was edited meanwhile: that edit is another piece of work.
-            Err(CommandError::Refused(refusal)) if refusal.code == "stale_text" => Ok(()),
-            other => Ok(other?),
+            Err(CommandError::Refused(refusal)) if refusal.code == "stale_text" => Ok(WorkOutcome::Nothing),
+            other => Ok(other.map(|()| WorkOutcome::Done)?),
         }
     }
 

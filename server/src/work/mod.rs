@@ -42,6 +42,7 @@ use crate::{
     feed::Lagging,
     states::States,
     store::{CommandKey, CommitError, Unavailable},
+    telemetry::{Due, WorkMetrics, WorkOutcome},
 };
 
 /// Who the server is when it commands.
@@ -64,6 +65,7 @@ pub struct Work {
     analyst: Arc<dyn Analyst>,
     offset: Option<PathBuf>,
     reading: Semaphore,
+    metrics: WorkMetrics,
 }
 
 /// Why a piece of work came to nothing.
@@ -75,15 +77,6 @@ enum WorkError {
     Unavailable(#[from] Unavailable),
     #[error("the server is shutting down")]
     ShuttingDown,
-}
-
-/// What is to be done about an event.
-enum Due {
-    Enrich,
-    Extract,
-    Run,
-    /// A run that somebody else executes.
-    Watch,
 }
 
 /// The event that something is to be done about.
@@ -115,7 +108,9 @@ impl Work {
     #[must_use]
     pub fn new(broker: EventBroker, commands: Commands, states: States) -> Self {
         let (extractor, analyst) = (Arc::new(Rules), Arc::new(Rules));
-        Self { broker, commands, states, extractor, analyst, offset: None, reading: Semaphore::new(READING_MAX) }
+        let (reading, metrics) = (Semaphore::new(READING_MAX), broker.metrics().work.clone());
+        metrics.limit(UNDER_WAY_MAX);
+        Self { broker, commands, states, extractor, analyst, offset: None, reading, metrics }
     }
 
     /// Keeps in this file how far it has come, and goes on from there when the server starts again. Without it, work that was not done is
@@ -189,29 +184,30 @@ impl Work {
         Ok(state.and_then(|state| state.as_any().downcast_ref::<Projection<D>>().cloned()).unwrap_or_default())
     }
 
-    /// Does what is due, however often it has to be tried. Answers whether it is done, or left for the next start.
-    async fn see_to(&self, due: &Due, cause: &Cause) -> bool {
+    /// Does what is due, however often it has to be tried. Answers what came of it; `None` where it is left for the next start.
+    async fn see_to(&self, due: Due, cause: &Cause) -> Option<WorkOutcome> {
         let mut wait = RETRY_MIN;
         loop {
             let error = match self.attempt(due, cause).await {
-                Ok(()) => return true,
+                Ok(outcome) => return Some(outcome),
                 Err(error) => error,
             };
             if !error.may_pass() {
                 tracing::warn!(stream = %cause.stream, cause = %cause.id, "work is given up: {error}");
-                return true;
+                return Some(WorkOutcome::GivenUp);
             }
             tracing::info!(stream = %cause.stream, cause = %cause.id, "work is tried again: {error}");
+            self.metrics.retried(due);
             tokio::select! {
                 () = tokio::time::sleep(wait) => wait = (wait * 2).min(RETRY_MAX),
-                () = self.broker.closing().cancelled() => return false,
+                () = self.broker.closing().cancelled() => return None,
             }
         }
     }
 
-    async fn attempt(&self, due: &Due, cause: &Cause) -> Result<(), WorkError> {
+    async fn attempt(&self, due: Due, cause: &Cause) -> Result<WorkOutcome, WorkError> {
         if !self.is_of_this_log(cause).await? {
-            return Ok(());
+            return Ok(WorkOutcome::Nothing);
         }
         match due {
             Due::Enrich => self.enrich(cause).await,
@@ -269,13 +265,16 @@ impl UnderWay {
     fn begin(&mut self, work: &Arc<Work>, sequence: Sequence, event: &Event) {
         self.come_to(sequence);
         let Some(due) = due(event) else { return };
-        let tasks = if matches!(due, Due::Watch) { &mut self.watching } else { &mut self.tasks };
+        let tasks = if due == Due::Watch { &mut self.watching } else { &mut self.tasks };
         let (work, begun, cause) = (Arc::clone(work), Arc::clone(&self.begun), Cause::from(event));
+        let pending = work.metrics.begun(due, sequence, event.recorded_time);
         lock(&begun).insert(sequence);
         tasks.spawn(async move {
-            if work.see_to(&due, &cause).await {
+            if let Some(outcome) = work.see_to(due, &cause).await {
                 lock(&begun).remove(&sequence);
+                work.metrics.ended(due, outcome);
             }
+            drop(pending);
         });
     }
 
@@ -309,3 +308,6 @@ fn due(event: &Event) -> Option<Due> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use highwater_core::{
     upcast::{self, Read},
 };
 
-use super::{Cause, Work, WorkError};
+use super::{Cause, Work, WorkError, WorkOutcome};
 use crate::{analysis::Known, commands::CommandError, now::now, store::Unavailable};
 
 /// The most topics and atoms that a run reads: the last ones.
@@ -26,10 +26,10 @@ type Approved = (Vec<(Timestamp, Known)>, BTreeMap<String, Topic>);
 
 impl Work {
     /// Executes a run that was started for this server.
-    pub(super) async fn see_to_run(&self, cause: &Cause) -> Result<(), WorkError> {
+    pub(super) async fn see_to_run(&self, cause: &Cause) -> Result<WorkOutcome, WorkError> {
         let run = self.state::<AnalysisRun>(&cause.stream).await?;
         if run.state().phase != Phase::Running {
-            return Ok(());
+            return Ok(WorkOutcome::Nothing);
         }
         if run.state().is_expired(now()) {
             return self.watch(cause).await;
@@ -41,7 +41,7 @@ impl Work {
     }
 
     /// Reads window after window. What a window gave is recorded before the next is read.
-    async fn execute(&self, run: &AnalysisRunState, cause: &Cause) -> Result<(), WorkError> {
+    async fn execute(&self, run: &AnalysisRunState, cause: &Cause) -> Result<WorkOutcome, WorkError> {
         let (items, topics) = self.known(run, cause).await?;
         let windows = windows(items, WINDOW, WINDOW_ITEMS_MAX);
         let total = u32::try_from(windows.len()).unwrap_or(u32::MAX);
@@ -68,31 +68,32 @@ impl Work {
             let command = RunCommand::RecordBatch(Batch { index, proposals, done: index + 1, total });
             self.say(AnalysisRun::ENTITY, cause, &format!("batch {index}"), &command).await?;
         }
-        Ok(self.say(AnalysisRun::ENTITY, cause, "complete", &RunCommand::Complete {}).await?)
+        self.say(AnalysisRun::ENTITY, cause, "complete", &RunCommand::Complete {}).await?;
+        Ok(WorkOutcome::Done)
     }
 
     /// Has the run fail, unless it has ended already.
-    async fn give_up(&self, cause: &Cause, reason: String) -> Result<(), WorkError> {
+    async fn give_up(&self, cause: &Cause, reason: String) -> Result<WorkOutcome, WorkError> {
         let failed = RunCommand::Fail(Failed { reason });
         match self.say(AnalysisRun::ENTITY, cause, "fail", &failed).await {
-            Err(CommandError::Refused(_)) => Ok(()),
-            other => Ok(other?),
+            Err(CommandError::Refused(_)) => Ok(WorkOutcome::Nothing),
+            other => Ok(other.map(|()| WorkOutcome::Failed)?),
         }
     }
 
     /// Waits until the run has ended, or its lease has run out: then it fails.
-    pub(super) async fn watch(&self, cause: &Cause) -> Result<(), WorkError> {
+    pub(super) async fn watch(&self, cause: &Cause) -> Result<WorkOutcome, WorkError> {
         loop {
             let run = self.state::<AnalysisRun>(&cause.stream).await?;
             if run.state().phase != Phase::Running {
-                return Ok(());
+                return Ok(WorkOutcome::Nothing);
             }
             let until = run.state().lease_until.unwrap_or(Timestamp::UNIX_EPOCH);
             if run.state().is_expired(now()) {
                 match self.say(AnalysisRun::ENTITY, cause, &format!("expire {until}"), &RunCommand::Expire {}).await {
                     // It was heard of meanwhile.
                     Err(CommandError::Refused(_)) => continue,
-                    other => return Ok(other?),
+                    other => return Ok(other.map(|()| WorkOutcome::Failed)?),
                 }
             }
             let left_us = until.unix_micros().saturating_sub(now().unix_micros()).max(0).unsigned_abs();

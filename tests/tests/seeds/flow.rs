@@ -48,8 +48,12 @@ async fn messages_become_knowledge_and_that_proposals_and_those_tasks() {
     assert_eq!((other.status.as_u16(), other.code()), (409, "run_open"));
 
     // Phase 5: it runs in the background, once however often it is asked.
-    for _ in 0..3 {
-        assert_eq!(office.post(&format!("/api/runs/{run}/start"), json!({})).await.status, 202);
+    let start = format!("/api/runs/{run}/start");
+    assert_eq!(office.post(&start, json!({})).await.status, 202);
+    for _ in 0..2 {
+        // It may be through by now.
+        let again = office.post(&start, json!({})).await.status.as_u16();
+        assert!([202, 409].contains(&again), "{again}");
     }
     let events = office.until("analysis_runs", "analysis_run.completed.v1").await;
     assert_eq!(of(&events, "analysis_run.started.v1").len(), 1);

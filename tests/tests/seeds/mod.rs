@@ -67,34 +67,6 @@ impl Office {
         timeout(PATIENCE, come).await.unwrap_or_else(|_| panic!("{kind} does not come"));
         told
     }
-
-    /// A run that an executor of the test's own has started, with so many proposals.
-    async fn run_with_proposals(&self, count: usize) -> String {
-        let created = self.post("/api/runs", json!({})).await;
-        let run = created.json["id"].as_str().expect("an id").to_owned();
-        let stream = format!("analysis_runs:{run}");
-        let say = |r#type: &str, data: Value| {
-            let command = json!({ "type": r#type, "data": data, "source": "executor" });
-            self.command("analysis_run", &stream, command)
-        };
-        let started = say("start", json!({ "executor": "executor", "lease_ms": 3_600_000 })).await;
-        assert_eq!(started.status, 200, "{started:?}");
-        let batches = count.div_ceil(100);
-        for batch in 0..batches {
-            let ids = batch * 100..count.min(batch * 100 + 100);
-            let proposals: Vec<Value> =
-                ids.map(|id| json!({ "id": format!("p{id}"), "task": { "title": format!("do {id}") } })).collect();
-            let recorded = say(
-                "record_batch",
-                json!({ "index": batch, "proposals": proposals, "done": batch + 1, "total": batches }),
-            )
-            .await;
-            assert_eq!(recorded.status, 200, "{recorded:?}");
-        }
-        let completed = say("complete", json!({})).await;
-        assert_eq!(completed.status, 200, "{completed:?}");
-        run
-    }
 }
 
 /// The place that an answer tells.

@@ -31,7 +31,11 @@ pub(super) fn message(update: u64, number: u64, text: &str) -> Value {
 }
 
 pub(super) async fn send(office: &Office, secret: Option<&str>, update: Value) -> Answer {
-    let url = office.server.url("/webhook/telegram?space=1");
+    send_to("1", office, secret, update).await
+}
+
+async fn send_to(space: &str, office: &Office, secret: Option<&str>, update: Value) -> Answer {
+    let url = office.server.url(&format!("/webhook/telegram?space={space}"));
     let mut request = office.http.post(url).header("content-type", "application/json").body(update.to_string());
     if let Some(secret) = secret {
         request = request.header("x-telegram-bot-api-secret-token", secret);
@@ -96,4 +100,20 @@ async fn nobody_else_posts_messages() {
     let other = tempfile::tempdir().unwrap();
     let without = Office::open(other.path()).await;
     assert_eq!(send(&without, Some(SECRET), message(1, 1, "hello")).await.status, 404);
+}
+
+/// Two bots count their updates each by itself, and a bot's webhook may come to post to another space.
+#[tokio::test]
+async fn the_same_update_in_another_space_is_another() {
+    let data = tempfile::tempdir().unwrap();
+    let office =
+        Office::open_with(data.path(), &["--telegram-secret-file", secret_file(&data).to_str().unwrap()]).await;
+    let mut positions = Vec::new();
+    for space in ["1", "2", "1"] {
+        let answer = send_to(space, &office, Some(SECRET), message(7, 1, &format!("hello, {space}"))).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        positions.push(answer.header("highwater-position").to_owned());
+    }
+    assert_ne!(positions[0], positions[1]);
+    assert_eq!(positions[0], positions[2], "the third is the first again");
 }

@@ -173,17 +173,25 @@ async fn lists_are_by_space_and_status_in_the_order_of_their_beginning() {
         (Some("1"), Some("open"), "13"),
         (Some("2"), None, ""),
     ] {
-        let (mut ids, mut after) = (String::new(), Some(Sequence::ZERO));
-        while let Some(from) = after {
-            let limit = ReadLimit { events: 2, bytes: usize::MAX };
-            let (space, status) = (space.map(str::to_owned), status.map(str::to_owned));
-            let page = world.lists.items(Wanted { space, status, after: from, limit, ..wanted("fragile") }).await;
-            let page = page.unwrap();
-            assert!(page.items.len() <= 2);
-            ids.extend(page.items.iter().map(Item::id));
-            after = page.next;
+        for order in [Order::Oldest, Order::Newest] {
+            let (mut ids, mut cursor) = (String::new(), None);
+            loop {
+                let limit = ReadLimit { events: 2, bytes: usize::MAX };
+                let (space, status) = (space.map(str::to_owned), status.map(str::to_owned));
+                let wanted = Wanted { space, status, order, cursor, limit, ..wanted("fragile") };
+                let page = world.lists.items(wanted).await.unwrap();
+                assert!(page.items.len() <= 2);
+                ids.extend(page.items.iter().map(Item::id));
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            if order == Order::Newest {
+                ids = ids.chars().rev().collect();
+            }
+            assert_eq!(ids, expected, "{space:?} {status:?} {order:?}");
         }
-        assert_eq!(ids, expected, "{space:?} {status:?}");
     }
 }
 
@@ -192,15 +200,15 @@ async fn a_page_shows_what_may_be_seen_and_goes_on_behind_the_rest() {
     let mut world = World::begin(fragile::<1>(), ListsOptions { batch_events_max: 500, ..options() });
     world.append((0..40).map(|id| added(&id.to_string(), 1)).collect()).await;
     world.settle().await;
-    let (mut ids, mut after) = (Vec::new(), Some(Sequence::ZERO));
-    while let Some(from) = after {
+    let (mut ids, mut cursor) = (Vec::new(), Some(Sequence::ZERO));
+    while cursor.is_some() {
         let is_shown = Box::new(|stream: &StreamName| stream.as_str().ends_with('7'));
         let limit = ReadLimit { events: 3, bytes: 1 };
-        let page = world.lists.items(Wanted { after: from, limit, is_shown, ..wanted("fragile") }).await.unwrap();
+        let page = world.lists.items(Wanted { cursor, limit, is_shown, ..wanted("fragile") }).await.unwrap();
         // A byte has no room for a second state.
         assert!(page.items.len() <= 1);
         ids.extend(page.items.iter().map(|item| item.id().to_owned()));
-        after = page.next;
+        cursor = page.next;
     }
     assert_eq!(ids, ["7", "17", "27", "37"]);
 }

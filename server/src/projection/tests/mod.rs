@@ -22,7 +22,7 @@ use highwater_core::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Item, Items, Lists, ListsOptions, Request, Status, Wanted, runner::Runner};
+use super::{Item, Items, Lists, ListsOptions, Order, Request, Status, Wanted, runner::Runner};
 use crate::{
     broker::EventBroker,
     config::Settings,
@@ -243,7 +243,8 @@ fn wanted(entity: &str) -> Wanted {
         entity: entity.to_owned(),
         space: None,
         status: None,
-        after: Sequence::ZERO,
+        order: Order::default(),
+        cursor: None,
         limit: ReadLimit { events: usize::MAX, bytes: usize::MAX },
         is_shown: Box::new(|_| true),
     }

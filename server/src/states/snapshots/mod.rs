@@ -5,6 +5,7 @@ mod file;
 
 use std::{
     num::NonZeroU32,
+    ops::RangeInclusive,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
@@ -88,6 +89,12 @@ impl Snapshots {
     /// Whether one is to be made of a stream at this revision.
     pub(super) fn is_due(&self, revision: Revision) -> bool {
         revision > Revision::ZERO && revision.get().is_multiple_of(self.every.get())
+    }
+
+    /// Whether one is to be made of a stream at one of these revisions.
+    pub(super) fn is_due_within(&self, revisions: &RangeInclusive<Revision>) -> bool {
+        let (first, last) = (revisions.start().get(), revisions.end().get());
+        last / self.every > first.saturating_sub(1) / self.every
     }
 
     /// Stores a snapshot some time soon.
