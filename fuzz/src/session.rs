@@ -45,19 +45,27 @@ fn run(steps: &[u8], cut: Option<u8>) -> (Vec<Vec<Told>>, Option<String>, Vec<f6
     let mut page = Page { session: Session::new(), epoch: None, cut };
     let steps = steps.split(|byte| *byte == BETWEEN).enumerate();
     let mut told = Vec::new();
+    let mut is_over = false;
     for (at, step) in steps {
         let mut by_step = page.take(at as f64 * 1_000.0, step).unwrap_or_default();
         // What comes behind an end is judged only if it came with it, and counts no more for the connection.
-        let end = by_step.iter().position(|told| told.kind == Kind::Disconnect as u32).filter(|_| step[0] == STREAM);
-        by_step.truncate(end.unwrap_or(by_step.len()));
+        if step.starts_with(&[STREAM])
+            && let Some(end) = by_step.iter().position(|told| told.kind == Kind::Disconnect as u32)
+        {
+            by_step.truncate(end);
+            is_over = true;
+        }
         told.push(by_step);
-        if end.is_some() {
-            return (told, None, Vec::new());
+        if is_over {
+            break;
         }
     }
     // What is confirmed when a reset comes, and not told yet, is sent to the new log: that depends on when it would have been told.
-    if told.iter().flatten().any(|told: &Told| told.kind == Kind::Reset as u32) {
+    if told.iter().flatten().any(|told| told.kind == Kind::Reset as u32) {
         told.iter_mut().for_each(|told| told.retain(|told| told.kind != Kind::Settled as u32));
+    }
+    if is_over {
+        return (told, None, Vec::new());
     }
     let counts = page.session.counts();
     (told, page.epoch, memory::read(counts, 9).to_vec())
