@@ -32,7 +32,7 @@ const ORDERS: usize = 2_000;
 const LAST: u64 = 7;
 
 fn stream_of(sequence: u64) -> &'static str {
-    if sequence % 3 == 0 { "s:b" } else { "s:a" }
+    if sequence.is_multiple_of(3) { "s:b" } else { "s:a" }
 }
 
 /// What nobody need wait for a thread for, as the store's own reads do.
