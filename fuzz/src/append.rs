@@ -89,7 +89,7 @@ fn as_json(attributes: &[(&str, &str)], data: &Data) -> Option<String> {
             return None;
         }
         let is_number = matches!(*name, "version" | "expectedrevision");
-        if is_number && matches!(Node::parse(value), Ok(Node::Number(_))) {
+        if is_number && value.trim() == *value && matches!(Node::parse(value), Ok(Node::Number(_))) {
             to.name(name);
             to.raw(value);
         } else if is_number && (value.starts_with('0') || *value == "null") {

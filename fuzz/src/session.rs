@@ -102,8 +102,9 @@ impl Page {
             }
             &STREAM if !rest.is_empty() => {
                 let mut told = self.receive(now, rest);
-                // What is settled is told at the end of a call: after what is judged at once.
-                told.sort_by_key(|told| told.kind == Kind::Settled as u32);
+                // What is settled is told at the end of a call: after what is judged, and in the order in which it was meant.
+                let settled = |told: &Told| (told.kind == Kind::Settled as u32).then_some(told.number as u32);
+                told.sort_by_key(settled);
                 return Some(told);
             }
             b'p' => {
