@@ -177,6 +177,10 @@ impl Session {
             }
             self.drain(now);
         }
+        // What was held may have moved it, too, and nothing came behind it.
+        if let Some(before) = before {
+            self.moved_from(before, now);
+        }
         self.finish()
     }
 
@@ -374,3 +378,6 @@ fn meaning(kind: ControlKind, body: &[u8]) -> Option<(Input, Reason)> {
         ControlKind::Heartbeat | ControlKind::Error => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ pub mod serve;
 mod sockets;
 pub mod states;
 pub mod store;
+mod sync;
 mod telegram;
 pub mod telemetry;
 pub mod work;

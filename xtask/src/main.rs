@@ -6,6 +6,8 @@ mod bench;
 mod build;
 mod build_npm;
 mod demo;
+mod fuzz;
+mod miri;
 mod process;
 mod project;
 
@@ -44,6 +46,10 @@ enum Command {
     Bench(bench::Arguments),
     /// Simulate servers, clients and all that is between them; arguments go to the simulation
     Sim(sim::Arguments),
+    /// Fuzz what reads what others write: name a target, or see which there are
+    Fuzz(fuzz::Arguments),
+    /// Run core's unit tests in Miri, where a nightly toolchain has it
+    Miri(miri::Arguments),
     /// Print what a browser downloads, and fail above the limit
     Size,
     /// Install what is missing on this machine
@@ -59,6 +65,8 @@ fn main() -> ExitCode {
         Command::Build => build::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Miri(arguments) => miri::run(&arguments),
         Command::Size => size::run(),
         Command::Setup => setup::run(),
     };

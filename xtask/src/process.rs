@@ -47,6 +47,16 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output).trim().to_owned())
 }
 
+/// Runs `command` and returns what it wrote to standard error.
+pub(crate) fn read_log(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| cannot_start(command))?;
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !output.status.success() {
+        bail!("`{}` failed: {}\n{}", shown(command), output.status, log.trim_end());
+    }
+    Ok(log)
+}
+
 /// Runs `command`, what it says of its progress and its failure shown as it comes, and returns its standard output.
 pub(crate) fn read_answer(command: &mut Command) -> Result<String> {
     let output = command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(command))?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::{build_npm, process, project, setup, sim, size};
+use crate::{build_npm, fuzz, process, project, setup, sim, size};
 
 /// What every crate is compiled with, for tests and checks: all that there is.
 const FEATURES: [&str; 2] = ["--features", "highwater-client/browser"];
@@ -41,6 +41,8 @@ enum Step {
     Rust,
     /// A thousand new seeds of the simulation, and every mutation
     Sim,
+    /// Any bytes, for all that reads what others write
+    Fuzz,
     /// The examples in the documentation
     Examples,
     /// The types of the JavaScript packages agree
@@ -87,6 +89,7 @@ impl Step {
             Self::Docs => docs(),
             Self::Rust => rust(),
             Self::Sim => sim::test(),
+            Self::Fuzz => fuzz::run_shortly(),
             Self::Examples => process::run(process::cargo().args(["test", "--workspace", "--doc"]).args(FEATURES)),
             Self::Types => types(),
             Self::Js => js(),
@@ -101,7 +104,8 @@ impl Step {
 
 fn format() -> Result<()> {
     setup::Component::Rustfmt.find_or_install()?;
-    process::run(process::cargo().args(["fmt", "--all", "--check"]))
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(process::cargo().args(["fmt", "--check", "--manifest-path"]).arg(fuzz::manifest()))
 }
 
 /// The server embeds the page and the package, so these come first wherever it is compiled.

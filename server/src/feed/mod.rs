@@ -188,4 +188,6 @@ impl Feed {
 }
 
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod tests;

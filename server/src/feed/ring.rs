@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -16,7 +16,11 @@ use highwater_core::{
 use tokio::{sync::watch, time::Instant};
 
 use super::batch::Batch;
-use crate::{store::Unavailable, telemetry};
+use crate::{
+    store::Unavailable,
+    sync::{Mutex, MutexGuard, PoisonError},
+    telemetry,
+};
 
 /// Where a reader is in a ring: the number of the batch that it takes next. Batches are numbered from 0.
 pub(crate) type BatchNumber = u64;

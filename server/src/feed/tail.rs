@@ -3,10 +3,11 @@
 use std::{
     collections::HashMap,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
+use futures_util::{Stream, StreamExt};
 use highwater_core::{
     envelope::scan,
     mutation::{Mutation, mutated},
@@ -18,6 +19,7 @@ use tokio::{
     task::yield_now,
     time::{Instant, MissedTickBehavior, interval},
 };
+use tokio_stream::wrappers::IntervalStream;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -28,6 +30,7 @@ use super::{
 };
 use crate::{
     store::{EventStore, LogPage, Stored, Unavailable},
+    sync::{Mutex, MutexGuard, PoisonError},
     telemetry::FeedMetrics,
 };
 
@@ -147,15 +150,17 @@ impl Tail {
 
     /// Follows the log while there are rings, until `stop`.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        stop.run_until_cancelled(self.follow()).await;
-    }
-
-    async fn follow(&self) {
-        let everything = Topics::everything();
-        let mut head = self.store.head();
         let tick = self.options.heartbeat.min(self.options.head_heartbeat);
         let mut ticks = interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ticks = IntervalStream::new(ticks).map(|_| tick);
+        stop.run_until_cancelled(self.follow(ticks)).await;
+    }
+
+    /// Each tick says how long it is until the next.
+    pub(super) async fn follow(&self, mut ticks: impl Stream<Item = Duration> + Unpin) {
+        let everything = Topics::everything();
+        let mut head = self.store.head();
         loop {
             let Some(read) = self.next_read() else {
                 self.needed.notified().await;
@@ -163,7 +168,7 @@ impl Tail {
             };
             tokio::select! {
                 biased;
-                _ = ticks.tick() => self.beat(tick).await,
+                Some(tick) = ticks.next() => self.beat(tick).await,
                 grown = grown(&mut head, read) => {
                     let page = match grown {
                         true => self.store.read_log(&everything, read, self.options.limit).await,
@@ -267,9 +272,10 @@ impl Tail {
         let rings = {
             let mut state = self.lock();
             state.index = Index::default();
+            // At once: who joins next raises what is reached above what these have, and their readers would believe it.
+            state.rings.values().for_each(|entry| entry.ring.end(why.clone()));
             mem::take(&mut state.rings)
         };
-        rings.values().for_each(|entry| entry.ring.end(why.clone()));
         self.reached.send_modify(|_| {});
         self.tell(&rings.values().map(|entry| entry.ring.id).collect::<Vec<_>>());
     }

@@ -59,19 +59,19 @@ impl Setup {
 
     fn read_lagging(&self, topic: &str, after: After, lagging: Lagging) -> Reader {
         let subscription = self.feed.subscribe(Topics::new([topic]).unwrap(), after, lagging, None);
-        Reader { frames: Box::pin(subscription.frames()), decoder: Decoder::new() }
+        Reader::of(subscription)
     }
 }
 
 /// A subscriber that reads the frames that it is given.
-struct Reader {
+pub(super) struct Reader {
     frames: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     decoder: Decoder,
 }
 
 /// A frame in short: its kind (an event has none), its sequence and what comes before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Short(String, Option<u64>, Option<u64>);
+pub(super) struct Short(pub(super) String, pub(super) Option<u64>, pub(super) Option<u64>);
 
 fn event(number: u64, prev: u64) -> Option<Short> {
     Some(Short(String::new(), Some(number), Some(prev)))
@@ -82,6 +82,10 @@ fn control(kind: &str, number: u64, prev: u64) -> Option<Short> {
 }
 
 impl Reader {
+    pub(super) fn of(subscription: Subscription) -> Self {
+        Self { frames: Box::pin(subscription.frames()), decoder: Decoder::new() }
+    }
+
     /// The next frame but heartbeats; `None` at the end.
     async fn next(&mut self) -> Option<Short> {
         loop {
@@ -92,7 +96,7 @@ impl Reader {
         }
     }
 
-    async fn any(&mut self) -> Option<Short> {
+    pub(super) async fn any(&mut self) -> Option<Short> {
         loop {
             if let Some(frame) = self.decoder.next_frame().unwrap() {
                 let kind = match Message::read(&frame) {
@@ -343,7 +347,7 @@ async fn a_subscription_ends_with_the_server_and_with_its_time() {
     let topics = Topics::everything();
     let ends_at = Some(Instant::now());
     let over = setup.feed.subscribe(topics, After::Latest, Lagging::CatchUp, ends_at);
-    let mut over = Reader { frames: Box::pin(over.frames()), decoder: Decoder::new() };
+    let mut over = Reader::of(over);
     let goodbye = Some(Short("goodbye".to_owned(), None, None));
     assert_eq!((over.next().await, over.next().await), (goodbye.clone(), None));
 

@@ -2,6 +2,7 @@
 
 mod apt;
 mod browsers;
+mod cpp;
 mod npm;
 mod rustup;
 mod schemathesis;
@@ -12,10 +13,11 @@ use anyhow::Result;
 use crate::project;
 
 pub(crate) use browsers::{CHROMIUM, PROGRAMS as BROWSER_PROGRAMS};
+pub(crate) use cpp::find_or_install as cpp_compiler;
 pub(crate) use npm::{command as npm_command, install as npm_packages};
 pub(crate) use rustup::Component;
 pub(crate) use schemathesis::{VARIABLE as SCHEMATHESIS_VARIABLE, find_or_install as schemathesis};
-pub(crate) use wasm::{TARGET as WASM_TARGET, Toolchain as WasmToolchain};
+pub(crate) use wasm::{TARGET as WASM_TARGET, Toolchain as WasmToolchain, host};
 
 /// `cargo xtask setup`: all that any command needs.
 pub(crate) fn run() -> Result<()> {

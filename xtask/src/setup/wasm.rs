@@ -112,6 +112,13 @@ fn current_rustc() -> Command {
     Command::new(env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")))
 }
 
+/// The target that this machine is.
+pub(crate) fn host() -> Result<String> {
+    let about = read(current_rustc().arg("-vV"))?;
+    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not say what it runs on")
+}
+
 fn current_has_target() -> Result<bool> {
     let folder = read(current_rustc().args(["--print", "target-libdir", "--target", TARGET]))?;
     let Ok(entries) = fs::read_dir(folder) else {
@@ -144,9 +151,7 @@ fn find_linker() -> Option<PathBuf> {
 
 fn carried_linker() -> Option<PathBuf> {
     let sysroot = read(current_rustc().args(["--print", "sysroot"])).ok()?;
-    let about = read(current_rustc().arg("-vV")).ok()?;
-    let host = about.lines().find_map(|line| line.strip_prefix("host: "))?;
-    let linker = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/rust-lld");
+    let linker = Path::new(&sysroot).join("lib/rustlib").join(host().ok()?).join("bin/rust-lld");
     linker.is_file().then_some(linker)
 }
 

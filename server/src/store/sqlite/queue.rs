@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Instant,
@@ -15,6 +15,7 @@ use super::prepare::PreparedCommit;
 use crate::{
     bound::{Bound, Full, Room},
     store::{CommitError, Committed, Unavailable},
+    sync::{Mutex, MutexGuard, PoisonError},
     telemetry::StoreMetrics,
 };
 

@@ -1,11 +1,16 @@
 //! How the writer fails: a full disk and a witness that can't be written, each made with what really exists.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
+use futures_util::future::join_all;
 use highwater_core::{
     event::{Limits, NewEvent},
     version::Epoch,
 };
+use shuttle::future::{block_on, spawn, yield_now};
 use tempfile::TempDir;
 
 use super::*;
@@ -19,6 +24,7 @@ use crate::store::{
         witness::{Testimony, Witness},
     },
 };
+use crate::sync::explore;
 
 fn epoch() -> Epoch {
     Epoch::from_bits(42)
@@ -36,9 +42,12 @@ fn writer() -> (Writer, TempDir) {
     (writer, folder)
 }
 
+fn unnamed() -> NewEvent {
+    NewEvent::new("a:1".parse().unwrap(), "p".parse().unwrap(), "task.changed.v1".parse().unwrap())
+}
+
 fn event(id: &str) -> NewEvent {
-    let event = NewEvent::new("a:1".parse().unwrap(), "p".parse().unwrap(), "task.changed.v1".parse().unwrap());
-    NewEvent { id: Some(id.parse().unwrap()), ..event }
+    NewEvent { id: Some(id.parse().unwrap()), ..unnamed() }
 }
 
 fn one(id: &str) -> PreparedCommit {
@@ -162,4 +171,53 @@ async fn a_writer_that_fails_says_so_until_a_rehearsal_succeeds() {
     let streams: i64 = writer.database.query_row("SELECT count(*) FROM streams", [], |row| row.get(0)).unwrap();
     assert_eq!((streams, writer.tail.sequence.get()), (0, 0), "a rehearsal leaves nothing");
     assert_eq!(sequences(&writer.store(vec![large("1")]).await.unwrap()), [1]);
+}
+
+/// Some submit one commit after the other, somebody closes the queue: who is taken is answered, and sees what was answered; who is not is told.
+#[test]
+fn whoever_is_taken_is_answered_whatever_comes_first() {
+    const ORDERS: usize = 500;
+    let (writer, folder) = writer();
+    writer.database.pragma_update(None, "synchronous", "OFF").unwrap();
+    let writer = Arc::new(Mutex::new(writer));
+    explore(ORDERS, move || {
+        let writer = Arc::clone(&writer);
+        block_on(async move {
+            let (queue, mut jobs) = Queue::new((2, 1 << 20), Failing::default(), StoreMetrics::default());
+            let (queue, head) = (Arc::new(queue), writer.lock().unwrap().head.subscribe());
+            let before = *head.borrow();
+            let writing = spawn(async move {
+                while let Some(job) = jobs.recv().await {
+                    writer.lock().unwrap().commit(gather(job, &mut jobs));
+                }
+            });
+            let submitters = [0, 1, 2].map(|_| {
+                let (queue, head) = (Arc::clone(&queue), head.clone());
+                spawn(async move {
+                    let mut taken = 0_u64;
+                    loop {
+                        let commit = Commit { events: vec![unnamed().into()], ..Commit::default() };
+                        match queue.submit(prepare(commit, &Limits::default()).unwrap()).await {
+                            Ok(committed) => assert!(committed.sequence() <= *head.borrow(), "answered and not seen"),
+                            Err(CommitError::Overloaded) => {
+                                yield_now().await;
+                                continue;
+                            }
+                            Err(CommitError::Unavailable(_)) => return taken,
+                            Err(error) => panic!("{error}"),
+                        }
+                        taken += 1;
+                    }
+                })
+            });
+            for _ in 0..8 {
+                yield_now().await;
+            }
+            queue.close();
+            let taken: u64 = join_all(submitters).await.into_iter().map(Result::unwrap).sum();
+            writing.await.unwrap();
+            assert_eq!(head.borrow().get() - before.get(), taken);
+        });
+    });
+    drop(folder);
 }

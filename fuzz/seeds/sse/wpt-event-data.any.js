@@ -1,0 +1,13 @@
+7data:msg
+data: msg
+
+:
+falsefield:msg
+
+falsefield:msg
+Data:data
+
+data
+
+data:end
+

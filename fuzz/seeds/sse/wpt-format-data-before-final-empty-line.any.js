@@ -1,0 +1,5 @@
+7retry:1000
+data:test1
+
+id:test
+data:test2

@@ -1,0 +1,8 @@
+0data:
+
+data
+data
+
+data:test
+
+

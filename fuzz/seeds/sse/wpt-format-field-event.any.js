@@ -1,0 +1,6 @@
+7event:test
+data:x
+
+data:x
+
+

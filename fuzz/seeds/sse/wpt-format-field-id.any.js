@@ -1,0 +1,4 @@
+0id: …
+retry: 200
+data: hello
+

@@ -1,0 +1,5 @@
+0retry:3000
+retry:1000x
+data:x
+
+

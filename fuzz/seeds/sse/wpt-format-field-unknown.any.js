@@ -1,0 +1,9 @@
+0data:test
+ data
+data
+foobar:xxx
+justsometext
+:thisisacommentyay
+data:test
+
+

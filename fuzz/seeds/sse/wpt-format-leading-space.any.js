@@ -1,0 +1,4 @@
+7data:	testdata: 
+data:test
+
+

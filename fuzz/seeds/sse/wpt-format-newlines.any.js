@@ -1,0 +1,4 @@
+0data:test
+data
+data:test
+
