@@ -276,7 +276,7 @@ pub fn binary() -> &'static Path {
             return path.into();
         }
         let built = process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "highwater-server", "--bin", "highwater"])
+            .args(["build", "--quiet", "--package", "highwater-server", "--bin", "highwater", "--features", "failpoints"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status();
         assert!(built.expect("cargo starts").success(), "the binary does not build");

@@ -6,6 +6,7 @@ use highwater_core::version::Epoch;
 use rusqlite::{Connection, OpenFlags, Result, config::DbConfig};
 
 use super::OpenError;
+use crate::failpoint;
 
 const FILE_NAME: &str = "log.db";
 /// Says in the file's header that it is a log of Highwater: "HWLG".
@@ -160,6 +161,7 @@ fn create(database: &mut Connection, epoch: Epoch) -> Result<()> {
     creation.execute("INSERT INTO log VALUES (?)", [epoch.as_str()])?;
     creation.pragma_update(None, "application_id", APPLICATION_ID)?;
     creation.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    failpoint::pass("store.in_creation");
     creation.commit()
 }
 
@@ -174,6 +176,7 @@ fn migrate(database: &mut Connection, from: i64) -> Result<()> {
         migration.execute_batch(step)?;
     }
     migration.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    failpoint::pass("store.in_migration");
     migration.commit()
 }
 

@@ -14,7 +14,7 @@ use super::{
     rows,
     witness::Witness,
 };
-use crate::{now::now, store::Unavailable, telemetry::StoreMetrics};
+use crate::{failpoint, now::now, store::Unavailable, telemetry::StoreMetrics};
 
 /// What one transaction takes, at most; a single commit may be larger.
 const GROUP_EVENTS_MAX: usize = 4_096;
@@ -54,6 +54,7 @@ impl Writer {
             Ok(_) => self.metrics.group_stored(replies.len(), began.elapsed()),
             Err(_) => self.metrics.group_failed(),
         }
+        failpoint::pass("store.before_answer");
         match stored {
             Ok(outcomes) => replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| reply.send(outcome)),
             Err(unavailable) => {
@@ -86,7 +87,9 @@ impl Writer {
         for commit in commits {
             outcomes.push(self.attempt(commit, &mut tail)?);
         }
+        failpoint::pass("store.before_sync");
         self.execute("COMMIT")?;
+        failpoint::pass("store.after_sync");
         self.tail = tail;
         Ok(outcomes)
     }
