@@ -3,15 +3,23 @@
 //!
 //! `HIGHWATER_FAILPOINT` names one place and what happens there: `NAME` kills the process (SIGKILL) the first time that it
 //! comes by, `NAME*3` the third time, `NAME@FIFO` holds it whenever it comes by until the other end of that pipe was opened
-//! and closed again: so a test knows that it is there, and for how long.
+//! and closed again: so a test knows that it is there, and for how long. `HIGHWATER_CLOCK_SKEW` names a file that says by how
+//! many seconds the clock is wrong.
 
 /// Comes by a failpoint.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub(crate) fn pass(_: &str) {}
 
+/// By how much the clock is wrong.
+#[cfg(not(all(feature = "failpoints", debug_assertions)))]
+#[inline(always)]
+pub(crate) fn clock_skew_micros() -> i64 {
+    0
+}
+
 #[cfg(all(feature = "failpoints", debug_assertions))]
-pub(crate) use set::pass;
+pub(crate) use set::{clock_skew_micros, pass};
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 mod set {
@@ -58,6 +66,14 @@ mod set {
             // Both ends of a pipe wait for each other when they are opened; reading ends when the other is closed.
             Action::Hold { fifo } => drop(fs::read(fifo).expect("HIGHWATER_FAILPOINT: a pipe stands after '@'")),
         }
+    }
+
+    pub(crate) fn clock_skew_micros() -> i64 {
+        static FILE: LazyLock<Option<PathBuf>> =
+            LazyLock::new(|| env::var_os("HIGHWATER_CLOCK_SKEW").map(PathBuf::from));
+        let Some(file) = &*FILE else { return 0 };
+        let text = fs::read_to_string(file).expect("HIGHWATER_CLOCK_SKEW names a file");
+        text.trim().parse::<i64>().expect("the file says how many seconds") * 1_000_000
     }
 
     fn kill() -> ! {
