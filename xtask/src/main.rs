@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod build_npm;
+mod chaos;
 mod demo;
 mod process;
 mod project;
@@ -41,6 +42,8 @@ enum Command {
     Build,
     /// Measure optimised builds, and print the figures as a table in Markdown
     Bench(bench::Arguments),
+    /// Kill, freeze and cut everything for a while, and say what was done and what was lost
+    Chaos(chaos::Arguments),
     /// Print what a browser downloads, and fail above the limit
     Size,
     /// Install what is missing on this machine
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::BuildNpm { tests: true } => build_npm::run().and_then(|()| build_npm::run_for_tests()),
         Command::Build => build::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Size => size::run(),
         Command::Setup => setup::run(),
     };
