@@ -11,6 +11,8 @@ use futures_util::future::BoxFuture;
 use highwater_core::time::Timestamp;
 use tokio::{runtime, task::spawn_blocking};
 
+use crate::failpoint;
+
 /// See the [module](self).
 pub trait Host: Send + Sync + 'static {
     /// The time of day.
@@ -55,7 +57,7 @@ impl Host for Machine {
     /// To the microsecond; what lies outside the calendar counts as its beginning.
     fn now(&self) -> Timestamp {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(since_1970.as_micros()).unwrap_or_default();
+        let micros = i64::try_from(since_1970.as_micros()).unwrap_or_default() + failpoint::clock_skew_micros();
         Timestamp::from_unix_micros(micros).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 

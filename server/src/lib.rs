@@ -19,6 +19,7 @@ pub mod config;
 #[cfg(feature = "cli")]
 pub mod demo;
 pub mod error;
+mod failpoint;
 pub mod feed;
 pub mod guard;
 pub mod host;

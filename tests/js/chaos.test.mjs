@@ -2,7 +2,8 @@
  * Everything at once, in real Chromium against the real server: many tabs of one origin behind a bad network, while leaders die, freeze
  * and hang and the server is killed. What each tab holds at the end is held against the log.
  *
- * The faults come of a seed, which is printed; `HIGHWATER_SEED` repeats it, as far as time allows.
+ * The faults come of a seed, which is printed; `HIGHWATER_SEED` repeats it, as far as time allows. With `HIGHWATER_CHAOS_SECONDS` the
+ * incidents go on for so long, in an order that comes of the seed too (`cargo xtask chaos`). In the end it says what was done.
  */
 
 import assert from 'node:assert/strict';
@@ -37,11 +38,17 @@ const SOCKETS_MAX = 2;
 const ONE_SOCKET_AFTER_MS = 5_000;
 /** Nothing takes so long. */
 const STEP_TIMEOUT_MS = 25_000;
+const SECONDS = Number(process.env.HIGHWATER_CHAOS_SECONDS ?? 0);
+/** Beyond those seconds: tabs open before, and all is held against the log after. */
+const TIMEOUT_MS = SECONDS * 1_000 + 175_000;
+/** A kill comes at any time within this, while events are written. */
+const KILL_DELAY_MS = 300;
 
-/** @type {('crash' | 'freeze' | 'stall' | 'killServer')[]} */
+/** @typedef {'crash' | 'freeze' | 'stall' | 'killServer'} Incident */
+/** @type {Incident[]} */
 const INCIDENTS = ['crash', 'freeze', 'crash', 'killServer', 'stall', 'crash', 'freeze', 'crash', 'killServer', 'crash'];
 
-describe('many tabs', { skip: reasonToSkip('chromium'), timeout: 175_000 }, () => {
+describe('many tabs', { skip: reasonToSkip('chromium'), timeout: TIMEOUT_MS }, () => {
     /** @type {Browser} */
     let browser;
     before(async () => {
@@ -57,7 +64,7 @@ describe('many tabs', { skip: reasonToSkip('chromium'), timeout: 175_000 }, () =
         const proxy = await startBadNetwork({ target: server.url, random });
         t.after(() => proxy.close());
         const writer = new Writer(server.url, random);
-        const chaos = new Chaos(browser, proxy.url, server, writer);
+        const chaos = new Chaos(browser, proxy.url, server, writer, random);
 
         await writer.write(BATCH_EVENTS);
         for (let opened = 0; opened < TABS; opened += TABS_AT_ONCE) {
@@ -65,9 +72,10 @@ describe('many tabs', { skip: reasonToSkip('chromium'), timeout: 175_000 }, () =
         }
         await chaos.settle(proxy);
         t.diagnostic(`${TABS} tabs are live after ${seconds()}`);
-        for (const incident of INCIDENTS) {
+        for (const incident of SECONDS > 0 ? incidentsFor(SECONDS, random) : INCIDENTS) {
             await writer.write(BATCH_EVENTS);
             const writing = writer.write(EVENTS / (INCIDENTS.length + 1) - BATCH_EVENTS);
+            chaos.done[incident] += 1;
             const mend = await chaos.step(incident, chaos[incident]());
             await chaos.step('writing', writing);
             await chaos.step(`after ${incident}`, mend());
@@ -78,7 +86,7 @@ describe('many tabs', { skip: reasonToSkip('chromium'), timeout: 175_000 }, () =
         await chaos.settle(proxy);
 
         const log = await readLog(server.url, 'chaos:**');
-        assert.equal(log.length, EVENTS);
+        assert.deepEqual(log.map(({ id }) => id), Array.from({ length: writer.written }, (_, at) => `${at + 1}`), 'all that was acknowledged, once');
         for (const tab of chaos.tabs) {
             check(await tab.report(), tab, log);
         }
@@ -86,7 +94,7 @@ describe('many tabs', { skip: reasonToSkip('chromium'), timeout: 175_000 }, () =
         assert.deepEqual(proxy.counts.filter(({ open }) => open > SOCKETS_MAX), [], 'at most two event streams are open');
         const late = chaos.handOvers.filter((at) => !isOneWithin(proxy.counts, at, at + ONE_SOCKET_AFTER_MS));
         assert.deepEqual(late, [], 'soon after a hand-over one event stream is open');
-        t.diagnostic(`the network ${JSON.stringify(proxy.done)}, ${chaos.handOvers.length} hand-overs, ${chaos.terms.size} terms`);
+        report(chaos, proxy).forEach((line) => t.diagnostic(line));
     });
 });
 
@@ -100,13 +108,16 @@ class Chaos {
     terms = new Map();
     /** When another tab was the leader, and live. @type {number[]} */
     handOvers = [];
+    /** How often each was done. @type {Record<Incident, number>} */
+    done = { crash: 0, freeze: 0, stall: 0, killServer: 0 };
     #opened = 0;
     #changes = new EventEmitter();
     /** @type {Tab | undefined} */
     #lastLeader;
 
-    /** @param {Browser} browser @param {string} url @param {Server} server @param {Writer} writer */
-    constructor(browser, url, server, writer) {
+    /** @param {Browser} browser @param {string} url @param {Server} server @param {Writer} writer @param {Random} random */
+    constructor(browser, url, server, writer, random) {
+        this.random = random;
         this.browser = browser;
         this.url = url;
         this.server = server;
@@ -129,6 +140,10 @@ class Chaos {
             },
             fault: (_, fault) => this.faults.push(fault),
         };
+    }
+
+    get opened() {
+        return this.#opened;
     }
 
     /** Opens another tab, whose topics are some of all. @param {'earliest'} [after] */
@@ -167,6 +182,7 @@ class Chaos {
     }
 
     async killServer() {
+        await delay(this.random(KILL_DELAY_MS));
         await this.server.kill();
         this.server = await startServer({ data: this.server.data, listen: new URL(this.server.url).host });
         this.writer.restarted();
@@ -233,6 +249,8 @@ class Chaos {
 /** Appends events to all streams; some of them are about an older version. */
 class Writer {
     written = 0;
+    /** Batches without an answer, which were sent again. */
+    sentAgain = 0;
     position = '';
     /** The last of each stream. @type {Map<string, number>} */
     revisions = new Map();
@@ -282,12 +300,42 @@ class Writer {
             .catch(() => undefined);
         if (!response) {
             // Whether it is recorded is not known: the same again is recorded once.
+            this.sentAgain += 1;
             await restarted;
             return this.#append(batch);
         }
         assert.ok([200, 201].includes(response.status), response.text);
         return JSON.parse(response.text).position;
     }
+}
+
+/**
+ * What to do next, until the time is over.
+ *
+ * @param {number} seconds
+ * @param {Random} random
+ */
+function* incidentsFor(seconds, random) {
+    for (const end = performance.now() + seconds * 1_000; performance.now() < end; ) {
+        yield INCIDENTS[random(INCIDENTS.length)] ?? 'crash';
+    }
+}
+
+/**
+ * What was done, and what was lost, once all is checked.
+ *
+ * @param {Chaos} chaos
+ * @param {Awaited<ReturnType<typeof startBadNetwork>>} proxy
+ */
+function report({ done, opened, tabs, handOvers, terms, writer }, { counts, done: network }) {
+    const connected = counts.filter(({ open }, at) => open > (counts[at - 1]?.open ?? 0)).length;
+    return [
+        `events: ${writer.written} appended and acknowledged; ${writer.sentAgain} batches sent again, as their answer was lost`,
+        `server: killed ${done.killServer} times (SIGKILL, while events were written), and started again on its folder`,
+        `tabs: ${opened} opened, ${done.crash} crashed, ${done.freeze} frozen, ${done.stall} hung; ${handOvers.length} hand-overs, ${terms.size} terms`,
+        `network: ${connected} event streams opened; of frames ${network.delayed} delayed, ${network.repeated} repeated, ${network.reordered} reordered; ${network.cut} streams and ${network.pagesCut} pages cut`,
+        `lost: nothing; the log has each event once, and each of ${tabs.length} tabs was told what it says, in order`,
+    ];
 }
 
 /**

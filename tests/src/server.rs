@@ -179,9 +179,7 @@ impl Process {
 
     /// Starts it with a limit of open files that it can't raise.
     pub async fn start_with_files(files_max: u32, data: &Path, flags: &[&str]) -> Self {
-        let mut limited = command_of(Path::new("sh"));
-        limited.args(["-c", &format!(r#"ulimit -n {files_max}; exec "$0" "$@""#)]).arg(binary());
-        Self::spawn(limited, data, flags).await
+        Self::spawn(command_after(&format!("ulimit -n {files_max}")), data, flags).await
     }
 
     /// Starts it by a command that is prepared otherwise.
@@ -208,11 +206,16 @@ impl Process {
         self.url.trim_start_matches("http://").trim_start_matches("https://")
     }
 
+    /// The number that the system knows it by.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it has not ended")
+    }
+
     /// How much of its memory is in use, in MiB, as Linux counts it.
     #[must_use]
     pub fn resident_mib(&self) -> u64 {
-        let id = self.child.id().expect("it has not ended");
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells of processes");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("Linux tells of processes");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("and of their memory");
         let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("in kilobytes");
         kib / 1024
@@ -246,8 +249,10 @@ impl Process {
 
     /// Sends it a signal.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it has not ended").to_string();
-        let sent = process::Command::new("kill").args(["-s", name, &pid]).status().expect("there is a kill command");
+        let sent = process::Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
+            .status()
+            .expect("there is a kill command");
         assert!(sent.success());
     }
 }
@@ -256,6 +261,14 @@ impl Process {
 #[must_use]
 pub fn command() -> process::Command {
     command_of(binary())
+}
+
+/// A command of the binary that begins with what a shell can do for a process, such as limits.
+#[must_use]
+pub fn command_after(script: &str) -> process::Command {
+    let mut command = command_of(Path::new("sh"));
+    command.args(["-c", &format!(r#"{script}; exec "$0" "$@""#)]).arg(binary());
+    command
 }
 
 fn command_of(program: &Path) -> process::Command {
@@ -276,7 +289,16 @@ pub fn binary() -> &'static Path {
             return path.into();
         }
         let built = process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "highwater-server", "--bin", "highwater"])
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "highwater-server",
+                "--bin",
+                "highwater",
+                "--features",
+                "failpoints",
+            ])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status();
         assert!(built.expect("cargo starts").success(), "the binary does not build");

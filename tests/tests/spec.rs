@@ -1,20 +1,22 @@
-//! `core/SPEC.md` names a test for every invariant: each of them must exist, under just that name.
+//! `core/SPEC.md` names a test for every invariant, `docs/reliability.md` for every fault: each of them must exist, under just
+//! that name.
 
 use std::{fs, path::Path};
 
 #[test]
 fn every_invariant_is_enforced_by_a_test_that_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let spec = fs::read_to_string(root.join("core/SPEC.md")).expect("core/SPEC.md");
-    let mut sources = String::new();
-    for folder in ["core", "server", "client-wasm", "tests", "bench"] {
-        read_sources(&root.join(folder), &mut sources);
+    let spec = include_str!("../../core/SPEC.md");
+    assert_eq!(missing(invariants(spec)), [], "core/SPEC.md names tests that do not exist");
+}
+
+#[test]
+fn every_fault_is_done_by_a_test_that_exists() {
+    let faults: Vec<_> = faults(include_str!("../../docs/reliability.md")).collect();
+    assert!(faults.len() > 20, "{faults:?}");
+    for (fault, tests) in &faults {
+        assert!(!tests.is_empty(), "{fault} has no test");
     }
-    let missing: Vec<_> = invariants(&spec)
-        .flat_map(|(number, tests)| tests.into_iter().map(move |test| (number, test)))
-        .filter(|(_, test)| !exists(test, &sources))
-        .collect();
-    assert!(missing.is_empty(), "core/SPEC.md names tests that do not exist: {missing:?}");
+    assert_eq!(missing(faults.into_iter()), [], "docs/reliability.md names tests that do not exist");
 }
 
 #[test]
@@ -39,12 +41,30 @@ fn a_test_that_does_not_exist_is_noticed() {
 
 /// The rows `| I-n | … | tests |`, the tests being what stands in backticks.
 fn invariants(spec: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
-    spec.lines().filter(|line| line.starts_with("| I-")).filter_map(|line| {
-        let mut cells = line.trim_matches('|').split(" | ");
-        let number = cells.next()?.trim();
-        let tests = cells.last()?.split('`').skip(1).step_by(2).collect();
-        Some((number, tests))
-    })
+    spec.lines().filter(|line| line.starts_with("| I-")).filter_map(row)
+}
+
+/// The rows of the table under "Faults", as those of invariants.
+fn faults(text: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
+    let table = text.split("\n## ").find(|part| part.starts_with("Faults")).expect("there are faults");
+    table.lines().filter(|line| line.starts_with("| ")).skip(2).filter_map(row)
+}
+
+/// A row's first cell, and what stands in backticks in its last.
+fn row(line: &str) -> Option<(&str, Vec<&str>)> {
+    let mut cells = line.trim_matches('|').split(" | ");
+    Some((cells.next()?.trim(), cells.last()?.split('`').skip(1).step_by(2).collect()))
+}
+
+/// Which of these tests are nowhere in the project.
+fn missing<'a>(named: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Vec<(&'a str, &'a str)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut sources = String::new();
+    for folder in ["core", "server", "client-wasm", "tests", "bench"] {
+        read_sources(&root.join(folder), &mut sources);
+    }
+    let tests = named.flat_map(|(what, tests)| tests.into_iter().map(move |test| (what, test)));
+    tests.filter(|(_, test)| !exists(test, &sources)).collect()
 }
 
 fn exists(test: &str, sources: &str) -> bool {

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod build_npm;
+mod chaos;
 mod demo;
 mod fuzz;
 mod miri;
@@ -44,6 +45,8 @@ enum Command {
     Build,
     /// Measure optimised builds, and print the figures as a table in Markdown
     Bench(bench::Arguments),
+    /// Kill, freeze and cut everything for a while, and say what was done and what was lost
+    Chaos(chaos::Arguments),
     /// Simulate servers, clients and all that is between them; arguments go to the simulation
     Sim(sim::Arguments),
     /// Fuzz what reads what others write: name a target, or see which there are
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::BuildNpm { tests: true } => build_npm::run().and_then(|()| build_npm::run_for_tests()),
         Command::Build => build::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Miri(arguments) => miri::run(&arguments),

@@ -3,6 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+/// Where tests that need the server find its binary.
+pub(crate) const BINARY_VARIABLE: &str = "HIGHWATER_BIN";
+
 /// The folders with a `package.json`, a dependency before its dependants.
 const NPM_FOLDERS: [&str; 4] = ["client-wasm", "tests/js", "tests/packaging", "bench/client"];
 

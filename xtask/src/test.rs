@@ -12,8 +12,6 @@ use crate::{build_npm, fuzz, process, project, setup, sim, size};
 
 /// What every crate is compiled with, for tests and checks: all that there is.
 const FEATURES: [&str; 2] = ["--features", "highwater-client/browser"];
-/// Where tests that need the server find its binary.
-const BINARY_VARIABLE: &str = "HIGHWATER_BIN";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -133,7 +131,7 @@ fn rust() -> Result<()> {
     } else {
         cargo.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
     }
-    cargo.args(FEATURES).env(BINARY_VARIABLE, project::highwater_binary("debug"));
+    cargo.args(FEATURES).env(project::BINARY_VARIABLE, project::highwater_binary("debug"));
     process::run(cargo.env(setup::SCHEMATHESIS_VARIABLE, setup::schemathesis()?))
 }
 
@@ -146,7 +144,7 @@ fn js() -> Result<()> {
     build_npm::run_for_tests()?;
     build_binary()?;
     print_history()?;
-    let mut variables = vec![(BINARY_VARIABLE, project::highwater_binary("debug"))];
+    let mut variables = vec![(project::BINARY_VARIABLE, project::highwater_binary("debug"))];
     for program in &setup::BROWSER_PROGRAMS {
         variables.extend(program.find_or_install()?.map(|path| (program.variable, path)));
     }

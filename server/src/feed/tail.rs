@@ -1,11 +1,6 @@
 //! [`Tail`]: reads the end of the log once for everybody, and publishes it in the rings of those who want it.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt};
 use highwater_core::{

@@ -167,7 +167,7 @@ async fn what_is_no_log_is_refused_by_name() {
     };
     fs::write(&log, patched(60)).unwrap();
     let error = refused(folder.path());
-    assert!(matches!(error, OpenError::UnknownSchema { version: 99, known: 3, .. }), "{error}");
+    assert!(matches!(error, OpenError::UnknownSchema { version: 99, known: 4, .. }), "{error}");
     fs::write(&log, patched(68)).unwrap();
     assert!(matches!(refused(folder.path()), OpenError::Foreign { .. }));
 
@@ -184,8 +184,8 @@ async fn what_is_no_log_is_refused_by_name() {
 async fn a_log_of_an_older_schema_is_served_on() {
     let folder = tempfile::tempdir().unwrap();
     let epoch = served(folder.path(), 3).await;
-    // Version 2 knew no commands.
-    let older = "DROP TABLE commands; PRAGMA user_version = 2;";
+    // Version 2 knew no commands, version 3 no checksums.
+    let older = "DROP TABLE commands; ALTER TABLE events DROP COLUMN checksum; PRAGMA user_version = 2;";
     rusqlite::Connection::open(folder.path().join("log.db")).unwrap().execute_batch(older).unwrap();
 
     let reading = SqliteStore::open_read_only(folder.path(), StoreOptions::default()).unwrap();

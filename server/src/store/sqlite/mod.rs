@@ -115,7 +115,7 @@ pub enum OpenError {
         mode: String,
     },
     /// The database is damaged, or can't be used.
-    #[error("the log {} can't be opened: {error}", path.display())]
+    #[error("the log {} can't be opened: {error}{}", path.display(), advice(error))]
     Database {
         /// The database.
         path: PathBuf,
@@ -359,6 +359,17 @@ fn sync_folder(folder: &Path) -> Result<(), OpenError> {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| file_error(folder, error))?;
     }
     Ok(())
+}
+
+/// What to do about an error of SQLite, where its own text leaves that open.
+fn advice(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly};
+    match error.sqlite_error_code() {
+        _ if rows::is_damage(error) => "; it is damaged: put a copy of it into a new folder, and serve that",
+        Some(CannotOpen | PermissionDenied | ReadOnly) => "; the folder and its files must be writable for this user",
+        Some(DiskFull) => "; make room on its disk",
+        _ => "",
+    }
 }
 
 fn file_error(path: &Path, error: io::Error) -> OpenError {

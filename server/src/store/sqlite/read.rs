@@ -12,9 +12,9 @@ use highwater_core::{
     topic::Topics,
     version::{Revision, Sequence},
 };
-use rusqlite::{Connection, Result, Row};
+use rusqlite::{Connection, Error, Result, Rows};
 
-use super::rows::{self, StreamId, StreamMark, sql};
+use super::rows::{self, Damage, EventRow, StreamId, StreamMark, damage, select_events, sql};
 use crate::store::{At, CommandIdentity, LogPage, ReadLimit, RecordedCommand, Stored, StreamPage};
 
 /// How many events a read of patterns looks at, at most; the page then says how far it came.
@@ -47,21 +47,26 @@ pub(super) fn stream(
 ) -> Result<Option<StreamPage>> {
     let Some(stream) = rows::stream_id(database, name.as_str())? else { return Ok(None) };
     let Some(mark) = mark_at_head(database, stream, head)? else { return Ok(None) };
+    let first_revision = rows::first_revision(database, stream)?;
     let mut page = Page::new(limit);
     let mut events = database.prepare_cached(EVENTS_OF_STREAM)?;
     let mut events = events.query((stream.0, from.get(), mark.revision.get()))?;
-    while let Some(row) = events.next()? {
-        if !page.take(row)? {
+    let mut due = Some(from.max(first_revision)).filter(|first| *first <= mark.revision);
+    while let Some(revision) = due {
+        let is_due = |event: &EventRow<'_>| (event.stream, event.revision) == (stream, revision);
+        let event = match due_event(&mut events, is_due, Damage::NoRevision(revision.get())) {
+            Ok(event) => event,
+            Err(error) => {
+                page.end_before(error)?;
+                break;
+            }
+        };
+        if !page.take(&event) {
             break;
         }
+        due = revision.next().filter(|next| *next <= mark.revision);
     }
-    Ok(Some(StreamPage {
-        events: page.events,
-        first_revision: rows::first_revision(database, stream)?,
-        revision: mark.revision,
-        version: mark.version,
-        head,
-    }))
+    Ok(Some(StreamPage { events: page.events, first_revision, revision: mark.revision, version: mark.version, head }))
 }
 
 /// The last revision of a stream at a moment, as the log stands at the head.
@@ -88,8 +93,7 @@ pub(super) fn revision_at(
     })
 }
 
-const EVENTS_OF_STREAM: &str =
-    "SELECT sequence, envelope FROM events WHERE stream_id = ? AND revision BETWEEN ? AND ? ORDER BY revision";
+const EVENTS_OF_STREAM: &str = select_events!("WHERE stream_id = ? AND revision BETWEEN ? AND ? ORDER BY revision");
 
 /// The command of this identity, if all that it did lies at the head or before it.
 pub(super) fn command(
@@ -103,7 +107,7 @@ pub(super) fn command(
     }
 }
 
-/// Looks at every event in the order of the log. Returns where it stopped before the head.
+/// Looks at every event in the order of the log, which has no holes. Returns where it stopped before the head.
 fn scan(
     database: &Connection,
     topics: &Topics,
@@ -112,25 +116,31 @@ fn scan(
     page: &mut Page,
 ) -> Result<Option<Sequence>> {
     let mut wanted: HashMap<StreamId, bool> = HashMap::new();
-    let mut events = database.prepare_cached(
-        "SELECT sequence, envelope, stream_id FROM events WHERE sequence > ? AND sequence <= ? ORDER BY sequence",
-    )?;
+    let mut events =
+        database.prepare_cached(select_events!("WHERE sequence > ? AND sequence <= ? ORDER BY sequence"))?;
     let mut events = events.query((sql(after), sql(head)))?;
     let mut scanned = after;
     for _ in 0..SCANNED_EVENTS_MAX {
-        let Some(row) = events.next()? else { return Ok(None) };
-        let stream = StreamId(row.get(2)?);
-        let is_wanted = match wanted.get(&stream) {
+        if scanned >= head {
+            return Ok(None);
+        }
+        let due = scanned.get() + 1;
+        let is_due = |event: &EventRow<'_>| event.sequence.get() == due;
+        let event = match due_event(&mut events, is_due, Damage::NoSequence(due)) {
+            Ok(event) => event,
+            Err(error) => return page.end_before(error).map(|()| Some(scanned)),
+        };
+        let is_wanted = match wanted.get(&event.stream) {
             Some(known) => *known,
             None => {
-                let matches = topics.matches(&rows::stream_name(database, stream)?);
-                *wanted.entry(stream).or_insert(matches)
+                let matches = topics.matches(&rows::stream_name(database, event.stream)?);
+                *wanted.entry(event.stream).or_insert(matches)
             }
         };
-        if is_wanted && !page.take(row)? {
+        if is_wanted && !page.take(&event) {
             return Ok(Some(scanned));
         }
-        scanned = rows::sequence(row, 0)?;
+        scanned = event.sequence;
     }
     Ok(Some(scanned))
 }
@@ -152,10 +162,16 @@ fn merge(
             next.push(Reverse((rows::sequence_at(database, stream, revision)?, revision, stream, last.revision)));
         }
     }
-    let mut find = database.prepare_cached("SELECT sequence, envelope FROM events WHERE sequence = ?")?;
+    let mut find = database.prepare_cached(select_events!("WHERE sequence = ?"))?;
     let mut merged = after;
     while let Some(Reverse((sequence, revision, stream, last))) = next.pop() {
-        if !find.query_row([sql(sequence)], |row| page.take(row))? {
+        let mut found = find.query([sql(sequence)])?;
+        let is_due = |event: &EventRow<'_>| (event.stream, event.revision) == (stream, revision);
+        let event = match due_event(&mut found, is_due, Damage::NoSequence(sequence.get())) {
+            Ok(event) => event,
+            Err(error) => return page.end_before(error).map(|()| Some(merged)),
+        };
+        if !page.take(&event) {
             return Ok(Some(merged));
         }
         merged = sequence;
@@ -164,6 +180,18 @@ fn merge(
         }
     }
     Ok(None)
+}
+
+/// The event of the next row, which must be there and be the one that is due.
+fn due_event<'a>(
+    events: &'a mut Rows<'_>,
+    is_due: impl FnOnce(&EventRow<'_>) -> bool,
+    otherwise: Damage,
+) -> Result<EventRow<'a>> {
+    match events.next()?.map(rows::event).transpose()? {
+        Some(event) if is_due(&event) => Ok(event),
+        _ => Err(damage(otherwise)),
+    }
 }
 
 /// How a stream stands at the head. Its last event may be above: then it is durable, but not yet to be seen.
@@ -218,16 +246,21 @@ impl Page {
         Self { events: Vec::new(), limit, bytes: 0 }
     }
 
-    /// Takes a row of sequence and envelope, unless the page is full.
-    fn take(&mut self, row: &Row<'_>) -> Result<bool> {
-        let envelope = row.get_ref(1)?;
-        let envelope = envelope.as_bytes().map_err(|error| rows::malformed(1, error))?;
-        let is_full = self.events.len() >= self.limit.events || self.bytes + envelope.len() > self.limit.bytes;
+    /// What lies before damage is a page of its own; whoever reads on from there gets the error.
+    fn end_before(&self, error: Error) -> Result<()> {
+        if rows::is_damage(&error) && !self.events.is_empty() { Ok(()) } else { Err(error) }
+    }
+
+    /// Takes an event, unless the page is full.
+    fn take(&mut self, event: &EventRow<'_>) -> bool {
+        let length = event.envelope.len();
+        let is_full = self.events.len() >= self.limit.events || self.bytes + length > self.limit.bytes;
         if is_full && !self.events.is_empty() {
-            return Ok(false);
+            return false;
         }
-        self.bytes += envelope.len();
-        self.events.push(Stored { sequence: rows::sequence(row, 0)?, envelope: Bytes::copy_from_slice(envelope) });
-        Ok(true)
+        self.bytes += length;
+        let envelope = Bytes::copy_from_slice(event.envelope.as_bytes());
+        self.events.push(Stored { sequence: event.sequence, envelope });
+        true
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, Transaction};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::schema;
+use super::{rows, schema};
 use crate::{host::Host, store::Unavailable};
 
 /// How many reads run at once; more wait their turn.
@@ -52,9 +52,13 @@ impl Readers {
         let idle = self.idle().pop();
         let mut database = idle.map_or_else(|| schema::open_reader(&self.database), Ok)?;
         let result = read(&database.transaction()?);
-        // A connection that failed is not used again.
-        if result.is_ok() {
-            self.idle().push(database);
+        match &result {
+            Ok(_) => self.idle().push(database),
+            // A connection that failed is not used again.
+            Err(error) if rows::is_damage(error) => {
+                tracing::error!("{} is damaged, and what is damaged is not served: {error}", self.database.display());
+            }
+            Err(_) => {}
         }
         result
     }

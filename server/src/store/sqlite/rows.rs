@@ -41,6 +41,39 @@ pub(super) struct Known {
     pub(super) digest: Digest,
 }
 
+/// An event's row, of which it is known that it is what was written.
+pub(super) struct EventRow<'a> {
+    pub(super) sequence: Sequence,
+    pub(super) stream: StreamId,
+    pub(super) revision: Revision,
+    pub(super) envelope: &'a str,
+}
+
+/// The disk gives back something else than was written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Damage {
+    /// An event's row is not what it was.
+    #[error("event {0} is not what was recorded")]
+    Changed(i64),
+    /// The log has another event there, or none.
+    #[error("event {0} is not where it must be")]
+    NoSequence(u64),
+    /// The stream has another event there, or none.
+    #[error("revision {0} of a stream is not where it must be")]
+    NoRevision(u32),
+    /// The names of streams are not what they were.
+    #[error("the table of streams is not whole: {0}")]
+    Streams(String),
+}
+
+/// Asks for what [`event`] reads.
+macro_rules! select_events {
+    ($rest:literal) => {
+        concat!("SELECT sequence, stream_id, revision, checksum, envelope FROM events ", $rest)
+    };
+}
+pub(super) use select_events;
+
 /// A command found by its identity.
 pub(super) struct KnownCommand {
     pub(super) digest: CommandDigest,
@@ -89,8 +122,8 @@ pub(super) fn actor_id(database: &Connection, actor: &Actor) -> Result<ActorId> 
 
 /// The last event of the log, and what is written of it.
 pub(super) fn last_event(database: &Connection) -> Result<Option<(Sequence, String)>> {
-    let last = "SELECT sequence, envelope FROM events ORDER BY sequence DESC LIMIT 1";
-    database.query_row(last, [], |row| Ok((sequence(row, 0)?, row.get(1)?))).optional()
+    let last = select_events!("ORDER BY sequence DESC LIMIT 1");
+    database.query_row(last, [], |row| event(row).map(|event| (event.sequence, event.envelope.to_owned()))).optional()
 }
 
 /// How a stream stands at its last event.
@@ -122,10 +155,11 @@ pub(super) fn sequence_at(database: &Connection, stream: StreamId, revision: Rev
 
 /// When one of a stream's events was recorded.
 pub(super) fn recorded_at(database: &Connection, stream: StreamId, revision: Revision) -> Result<Timestamp> {
-    let mut find = database.prepare_cached("SELECT envelope FROM events WHERE stream_id = ? AND revision = ?")?;
-    let envelope: String = find.query_row((stream.0, revision.get()), |row| row.get(0))?;
-    let event = parse_event(envelope.as_bytes()).map_err(|error| malformed(0, error))?;
-    Ok(event.recorded_time)
+    let mut find = database.prepare_cached(select_events!("WHERE stream_id = ? AND revision = ?"))?;
+    find.query_row((stream.0, revision.get()), |row| {
+        let event = parse_event(event(row)?.envelope.as_bytes()).map_err(|error| malformed(ENVELOPE, error))?;
+        Ok(event.recorded_time)
+    })
 }
 
 /// The event of this source and id.
@@ -139,8 +173,8 @@ pub(super) fn known(database: &Connection, identity: Identity) -> Result<Option<
 
 /// What is written of the event at this place.
 pub(super) fn envelope(database: &Connection, at: Sequence) -> Result<String> {
-    let mut find = database.prepare_cached("SELECT envelope FROM events WHERE sequence = ?")?;
-    find.query_row([sql(at)], |row| row.get(0))
+    let mut find = database.prepare_cached(select_events!("WHERE sequence = ?"))?;
+    find.query_row([sql(at)], |row| event(row).map(|event| event.envelope.to_owned()))
 }
 
 /// The clock of an actor's event with the highest counter in a stream.
@@ -183,7 +217,7 @@ pub(super) fn is_counter_used(database: &Connection, stream: StreamId, actor: Ac
 pub(super) fn insert(database: &Connection, row: &NewRow<'_>) -> Result<()> {
     let own = row.clock.get(row.actor_name.as_str());
     let clock = (row.clock.len() > 1).then(|| row.clock.to_string());
-    let mut insert = database.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
+    let mut insert = database.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?;
     insert.execute((
         sql(row.mark.sequence),
         row.stream.0,
@@ -196,6 +230,7 @@ pub(super) fn insert(database: &Connection, row: &NewRow<'_>) -> Result<()> {
         row.identity.0,
         row.digest.0,
         row.envelope,
+        checksum(row.mark.sequence, row.stream, row.mark.revision, row.envelope),
     ))?;
     Ok(())
 }
@@ -220,10 +255,10 @@ pub(super) fn command(database: &Connection, identity: CommandIdentity) -> Resul
 /// What was recorded of a command.
 pub(super) fn recorded(database: &Connection, command: KnownCommand) -> Result<RecordedCommand> {
     let last = command.last()?;
-    let mut find = database.prepare_cached("SELECT envelope FROM events WHERE sequence BETWEEN ? AND ?")?;
+    let mut find = database.prepare_cached(select_events!("WHERE sequence BETWEEN ? AND ?"))?;
     let from = if command.events > 0 { sql(command.first) } else { i64::MAX };
     let events = find.query_map((from, sql(last)), |row| {
-        let event = parse_event(row.get_ref(0)?.as_bytes()?).map_err(|error| malformed(0, error))?;
+        let event = parse_event(event(row)?.envelope.as_bytes()).map_err(|error| malformed(ENVELOPE, error))?;
         let (stream, id) = (event.stream, event.id);
         Ok(RecordedEvent { stream, id, sequence: event.sequence, revision: event.revision })
     })?;
@@ -236,6 +271,53 @@ impl KnownCommand {
         let last = self.first.get() + self.events.saturating_sub(1);
         Sequence::new(last).map_err(|error| malformed(1, error))
     }
+}
+
+/// Reads an event's row.
+///
+/// # Errors
+/// [`Damage::Changed`] where it is not what was written. A row from before there were checksums is taken as it is.
+pub(super) fn event<'a>(row: &'a Row<'_>) -> Result<EventRow<'a>> {
+    let damaged = |_| damage(Damage::Changed(row.get(0).unwrap_or_default()));
+    let envelope = row.get_ref(ENVELOPE)?.as_str().map_err(|error| malformed(ENVELOPE, error)).map_err(damaged)?;
+    let event = EventRow {
+        sequence: sequence(row, 0).map_err(damaged)?,
+        stream: StreamId(row.get(1)?),
+        revision: revision(row, 2).map_err(damaged)?,
+        envelope,
+    };
+    match row.get::<_, Option<u32>>(3).map_err(damaged)? {
+        Some(written) if written != checksum(event.sequence, event.stream, event.revision, envelope) => {
+            Err(damage(Damage::Changed(sql(event.sequence))))
+        }
+        _ => Ok(event),
+    }
+}
+
+/// The column of the envelope in [`select_events`].
+const ENVELOPE: usize = 4;
+
+/// CRC-32 of an event's place and envelope, to find out what a disk has done. It keeps nobody from changing the log on purpose.
+fn checksum(sequence: Sequence, stream: StreamId, revision: Revision, envelope: &str) -> u32 {
+    let mut hash = crc32fast::Hasher::new();
+    hash.update(&sequence.get().to_be_bytes());
+    hash.update(&stream.0.to_be_bytes());
+    hash.update(&revision.get().to_be_bytes());
+    hash.update(envelope.as_bytes());
+    hash.finalize()
+}
+
+/// The database is damaged. Told by the variant that says nothing more than its cause.
+pub(super) fn damage(damage: Damage) -> Error {
+    Error::ToSqlConversionFailure(Box::new(damage))
+}
+
+/// Whether an error says that the database is not what was written.
+pub(super) fn is_damage(error: &Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error, Error::FromSqlConversionFailure(..))
+        || matches!(error, Error::ToSqlConversionFailure(cause) if cause.is::<Damage>())
+        || matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
 /// A sequence as the database takes it.

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use highwater_core::version::Epoch;
-use rusqlite::{Connection, OpenFlags, Result, config::DbConfig};
+use rusqlite::{Connection, Error, OpenFlags, Result, config::DbConfig, ffi};
 
-use super::OpenError;
+use super::{
+    OpenError,
+    rows::{self, Damage},
+};
+use crate::failpoint;
 
 const FILE_NAME: &str = "log.db";
 /// Says in the file's header that it is a log of Highwater: "HWLG".
@@ -14,7 +18,7 @@ const APPLICATION_ID: i64 = 0x4857_4c47;
 const OLDEST_VERSION: i64 = 2;
 /// What makes a log of each version, from the oldest on, one of the next. A new log goes the same way, so that it has the
 /// same tables as one that has come it. Any change to the tables is one more at the end.
-const MIGRATIONS: &[&str] = &[COMMANDS];
+const MIGRATIONS: &[&str] = &[COMMANDS, CHECKSUMS];
 /// What this code writes.
 const SCHEMA_VERSION: i64 = OLDEST_VERSION + MIGRATIONS.len() as i64;
 
@@ -58,6 +62,12 @@ const COMMANDS: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// What a row's place and envelope must come to. Rows from before have none.
+const CHECKSUMS: &str = "ALTER TABLE events ADD COLUMN checksum INTEGER;";
+const CHECKSUMS_SINCE: i64 = 4;
+/// Shows a log from before as one whose rows have none.
+const WITHOUT_CHECKSUMS: &str = "CREATE TEMP VIEW events AS SELECT *, NULL AS checksum FROM main.events;";
+
 /// The journal mode that a log has.
 const WRITE_AHEAD_LOG: &str = "wal";
 /// The most distinct statements that a connection keeps ready: all there are.
@@ -83,6 +93,10 @@ pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> 
     let unusable = |error| OpenError::Database { path: path.to_owned(), error };
     let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut database = connect(path, access).map_err(unusable)?;
+    // SQLite is content with a file that can only be read; then the first append would be the one to find out.
+    if database.is_readonly(rusqlite::MAIN_DB).map_err(unusable)? {
+        return Err(unusable(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), None)));
+    }
     let kind = Kind::of(&database).map_err(unusable)?;
     kind.accept(path)?;
     let mode = prepare_for_writing(&database).map_err(unusable)?;
@@ -91,7 +105,9 @@ pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> 
     }
     match kind {
         Kind::New => create(&mut database, new_epoch()).map_err(unusable)?,
-        Kind::Log { version } => migrate(&mut database, version).map_err(unusable)?,
+        Kind::Log { version } => {
+            check_streams(&database).and_then(|()| migrate(&mut database, version)).map_err(unusable)?;
+        }
         Kind::Unknown { .. } | Kind::Foreign => {}
     }
     Ok(database)
@@ -102,17 +118,23 @@ pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> 
 /// # Errors
 /// As [`open_or_create`]; and where there is none.
 pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
+    let unusable = |error| OpenError::Database { path: path.to_owned(), error };
     let opened = open_reader(path).and_then(|database| Ok((Kind::of(&database)?, database)));
-    let (kind, database) = opened.map_err(|error| OpenError::Database { path: path.to_owned(), error })?;
-    match kind {
-        Kind::New => Err(OpenError::NoLog { path: path.to_owned() }),
-        kind => kind.accept(path).map(|()| database),
+    let (kind, database) = opened.map_err(unusable)?;
+    if let Kind::New = kind {
+        return Err(OpenError::NoLog { path: path.to_owned() });
     }
+    kind.accept(path)?;
+    check_streams(&database).map_err(unusable)?;
+    Ok(database)
 }
 
 /// One more connection, for reading. It is opened to write, since reading may mean to recover the write-ahead log first.
 pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     let database = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if let Kind::Log { version: ..CHECKSUMS_SINCE } = Kind::of(&database)? {
+        database.execute_batch(WITHOUT_CHECKSUMS)?;
+    }
     database.pragma_update(None, "query_only", true)?;
     Ok(database)
 }
@@ -121,7 +143,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection> {
 pub(super) fn epoch(database: &Connection) -> Result<Epoch> {
     database.query_row("SELECT epoch FROM log", [], |row| {
         let text: String = row.get(0)?;
-        text.parse().map_err(|error| super::rows::malformed(0, error))
+        text.parse().map_err(|error| rows::malformed(0, error))
     })
 }
 
@@ -160,7 +182,14 @@ fn create(database: &mut Connection, epoch: Epoch) -> Result<()> {
     creation.execute("INSERT INTO log VALUES (?)", [epoch.as_str()])?;
     creation.pragma_update(None, "application_id", APPLICATION_ID)?;
     creation.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    failpoint::pass("store.in_creation");
     creation.commit()
+}
+
+/// Checks that names lead to streams and streams to names, which no row tells by itself. A million streams take half a second.
+fn check_streams(database: &Connection) -> Result<()> {
+    let found: String = database.query_row("PRAGMA integrity_check(streams)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(rows::damage(Damage::Streams(found))) }
 }
 
 /// Makes a log of an older version one of this, whole or not at all.
@@ -174,6 +203,7 @@ fn migrate(database: &mut Connection, from: i64) -> Result<()> {
         migration.execute_batch(step)?;
     }
     migration.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    failpoint::pass("store.in_migration");
     migration.commit()
 }
 

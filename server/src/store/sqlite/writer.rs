@@ -20,6 +20,7 @@ use super::{
     witness::Witness,
 };
 use crate::{
+    failpoint,
     host::{Host, Step},
     store::Unavailable,
     telemetry::StoreMetrics,
@@ -64,6 +65,7 @@ impl Writer {
             Ok(_) => self.metrics.group_stored(replies.len(), began.elapsed()),
             Err(_) => self.metrics.group_failed(),
         }
+        failpoint::pass("store.before_answer");
         match stored {
             Ok(outcomes) => replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| reply.send(outcome)),
             Err(unavailable) => {
@@ -87,7 +89,9 @@ impl Writer {
                     self.head.send_replace(tail.sequence);
                 }
                 self.host.passed(Step::Written).await;
+                failpoint::pass("store.before_sync");
                 let sealed = if mutated(Mutation::AnswerFirst) { Ok(()) } else { self.execute("COMMIT") };
+                failpoint::pass("store.after_sync");
                 sealed.map(|()| {
                     self.tail = tail;
                     outcomes
