@@ -22,7 +22,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     setup::npm_packages(&folder)?;
     // Without the test runner's own processes: they would show the report only at the end of all.
     let mut node = process::command("node", &folder);
-    node.arg("chaos.test.mjs").env("CI", "true").env("HIGHWATER_CHAOS_SECONDS", arguments.seconds.to_string());
+    node.args(["--test-reporter=spec", "chaos.test.mjs"])
+        .env("CI", "true")
+        .env("HIGHWATER_CHAOS_SECONDS", arguments.seconds.to_string());
     node.env(project::BINARY_VARIABLE, project::highwater_binary("debug"));
     node.envs(arguments.seed.map(|seed| ("HIGHWATER_SEED", seed.to_string())));
     node.envs(setup::CHROMIUM.find_or_install()?.map(|path| (setup::CHROMIUM.variable, path)));

@@ -4,6 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     path::Path,
+    thread,
 };
 
 use highwater_core::{
@@ -14,7 +15,7 @@ use highwater_core::{
 };
 use highwater_server::store::{
     Commit, EventStore, ReadLimit,
-    sqlite::{SqliteStore, StoreOptions},
+    sqlite::{OpenError, SqliteStore, StoreOptions},
 };
 use highwater_tests::{
     http::{client, event, get},
@@ -148,6 +149,16 @@ async fn log(store: &SqliteStore, limit: ReadLimit) -> Said {
     }
 }
 
+/// A process that another test is about to start has all that this one has open, the lock too, until it runs.
+fn open(folder: &Path) -> Result<SqliteStore, OpenError> {
+    loop {
+        match SqliteStore::open(folder, StoreOptions::default()) {
+            Err(OpenError::Locked { .. }) => thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
 /// A whole log, and what it says.
 async fn good_log(folder: &Path) -> (Vec<u8>, Epoch, Vec<Said>) {
     let store = SqliteStore::open(folder, StoreOptions::default()).unwrap();
@@ -190,7 +201,7 @@ async fn whatever_page_is_damaged_only_what_was_recorded_is_served() {
             }
             fs::write(folder.path().join("log.db"), damaged).unwrap();
             fs::write(folder.path().join("witness"), &witness).unwrap();
-            match SqliteStore::open(folder.path(), StoreOptions::default()) {
+            match open(folder.path()) {
                 Err(error) => {
                     assert!(error.to_string().contains("log.db"), "{error}");
                     found += 1;
@@ -201,9 +212,10 @@ async fn whatever_page_is_damaged_only_what_was_recorded_is_served() {
                             found += 1;
                             continue;
                         };
-                        assert!(expected.starts_with(said), "page {page}, {flipped} bits: what is served was recorded");
-                        let is_whole = said.len() == expected.len();
-                        // An index that hides a stream's end hides it from nobody who reads the log.
+                        let is_whole = said == expected;
+                        // An index that hides a stream's ends hides them from nobody who reads the log.
+                        let is_part = expected.windows(said.len().max(1)).any(|part| part == said) || said.is_empty();
+                        assert!(is_part, "page {page}, {flipped} bits: what is served was recorded");
                         assert!(
                             is_whole || at > 0 || store.epoch() != epoch,
                             "page {page}, {flipped} bits: the log is cut"

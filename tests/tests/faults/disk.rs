@@ -90,15 +90,18 @@ async fn a_slow_disk_holds_up_appends_and_nothing_else() {
     let mut later = Subscription::open(&client, &server.url("/v1/events?topic=fault:*"), None).await;
     later.expect("ready").await;
 
-    drop(disk);
-    drop(held(&fifo).await);
-    while let Some(answered) = timeout(PATIENCE, appends.join_next()).await.unwrap() {
-        let (answer, event) = answered.unwrap();
+    let mut is_stored = async || {
+        let (answer, event) = timeout(PATIENCE, appends.join_next()).await.unwrap().unwrap().unwrap();
         assert_eq!(account.note(&event, answer), Some(StatusCode::CREATED), "who waited is answered");
         for subscription in [&mut subscription, &mut later] {
-            subscription.expect_event().await;
+            assert_eq!(subscription.expect_event().await.data["id"], event["id"]);
         }
-    }
+    };
+    drop(disk);
+    // Only the answer says that the other end was let go. Before that, opening this one again would not wait.
+    is_stored().await;
+    drop(held(&fifo).await);
+    is_stored().await;
     account.check(&client, &server).await;
 }
 
