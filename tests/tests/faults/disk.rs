@@ -43,7 +43,8 @@ async fn a_full_disk_refuses_appends_and_serves_on() {
     };
     assert_eq!(get(&client, &server.url("/readyz")).await.code(), "unavailable");
     account.check(&client, &server).await;
-    assert!(lines(data.path()).contains("disk I/O error"), "{}", lines(data.path()));
+    let said = lines(data.path());
+    assert!(said.contains("disk I/O error") && said.contains("log.db"), "{said}");
 
     let (_, most) = Resource::FSIZE.get().unwrap();
     prlimit(server.id().cast_signed(), Resource::FSIZE, Some((most, most)), None).unwrap();

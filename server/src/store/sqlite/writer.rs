@@ -69,7 +69,7 @@ impl Writer {
         match stored {
             Ok(outcomes) => replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| reply.send(outcome)),
             Err(unavailable) => {
-                tracing::error!(commits = replies.len(), "{unavailable}");
+                tracing::error!(commits = replies.len(), file = self.database.path(), "{unavailable}");
                 replies.into_iter().for_each(|reply| reply.send(Err(unavailable.clone().into())));
             }
         }
