@@ -1,4 +1,4 @@
-//! [`Checker`]: what must be so, by SPEC.md's numbers, held against a plain model of the log. It shares no rule with core and server:
+//! What must be so, by SPEC.md's numbers, held against a plain model of the log. It shares no rule with core and server:
 //! it reads the database as any program could, the bytes as they leave the server, and what clients say.
 
 mod client;

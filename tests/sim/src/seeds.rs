@@ -53,7 +53,7 @@ pub fn first_failure(seeds: Range<u64>) -> Option<Failure> {
 fn fails(plan: Plan) -> Option<Failure> {
     let outcome = run(&plan, false);
     let kept = (0..plan.actions.len()).collect();
-    outcome.violation.is_some().then(|| Failure { plan, kept, outcome })
+    outcome.violation.is_some().then_some(Failure { plan, kept, outcome })
 }
 
 /// Leaves out what is not needed for the same invariant to break: halves first, then single actions.

@@ -6,7 +6,7 @@ use highwater_client::Kind;
 
 use super::{Check, Logs, broken, hold};
 
-/// See the [module](self).
+/// What is known of one client.
 pub struct Watch {
     topics: Vec<String>,
     /// The log that it follows, and after which place it began.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Check, Logs, Recorded, broken, hold};
 use crate::producer::{Answer, Write};
 
-/// See the [module](self).
+/// What is known of commits.
 #[derive(Default)]
 pub struct Commits {
     writes: BTreeMap<String, Write>,
@@ -153,7 +153,7 @@ impl Commits {
         }
         let expected = write.events.iter().filter(|event| event["subject"] == *recorded.stream);
         let before =
-            log.events().iter().filter(|event| event.stream == recorded.stream && event.sequence < first).last();
+            log.events().iter().filter(|event| event.stream == recorded.stream && event.sequence < first).next_back();
         let (revision, highest) = before.map_or((0, 0), |before| {
             let stream = log.events().iter().filter(|event| event.stream == recorded.stream && event.sequence < first);
             (before.revision, stream.map(|event| event.version).max().unwrap_or_default())

@@ -3,7 +3,7 @@
 
 use super::{Check, Logs, broken, hold};
 
-/// See the [module](self).
+/// What left a server for one reader.
 pub struct Outlet {
     topics: Vec<String>,
     /// Everything up to here has been sent, once it is known.
