@@ -152,8 +152,7 @@ impl Commits {
             })?;
         }
         let expected = write.events.iter().filter(|event| event["subject"] == *recorded.stream);
-        let before =
-            log.events().iter().filter(|event| event.stream == recorded.stream && event.sequence < first).next_back();
+        let before = log.events().iter().rfind(|event| event.stream == recorded.stream && event.sequence < first);
         let (revision, highest) = before.map_or((0, 0), |before| {
             let stream = log.events().iter().filter(|event| event.stream == recorded.stream && event.sequence < first);
             (before.revision, stream.map(|event| event.version).max().unwrap_or_default())
