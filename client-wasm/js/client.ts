@@ -300,6 +300,7 @@ class TopicsClient<Data> implements Client<Data> {
     this.#status = change;
     if (change.status === 'live') {
       this.#stores.read();
+      this.#outbox.send(); // What was acknowledged before may be of another log, and is then to be sent again.
     }
     this.#audience.emit('status', change);
     this.#device?.statusChanged();

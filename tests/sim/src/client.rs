@@ -338,6 +338,10 @@ impl Client {
                 let delay_ms = str::from_utf8(&element).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
                 self.is_over |= status as u32 >= StatusCode::Closed as u32;
                 self.tells.push(Tell::Status(status, delay_ms));
+                if status == StatusCode::Live {
+                    // Now it is known of which log what was acknowledged before is: it may have to be sent again.
+                    self.call_intents(desk.now + 1, desk);
+                }
             }
             Kind::Error => {
                 let status = json(&element).pointer("/problem/status").and_then(Value::as_u64).unwrap_or(500);
