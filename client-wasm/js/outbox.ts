@@ -302,6 +302,12 @@ export class Outbox {
     const number = signal ? this.#judge.nextIntent() : -1;
     const kept = number < 0 ? undefined : [...this.#kept.values()].find((kept) => kept.number === number);
     if (signal && kept) {
+      if (kept.stage !== 'pending') {
+        // What was answered before it was known of which log that is begins anew.
+        kept.stage = 'pending';
+        kept.conflict = undefined;
+        this.#owner.changed(kept.record.stream);
+      }
       void this.#send(kept, signal).then(() => this.send());
     }
   }

@@ -126,6 +126,7 @@ impl Client {
     fn send(&mut self, number: u32, desk: &mut Desk<'_>) {
         let owner = Owner::Commands(self.index);
         let Some(intent) = self.intents.find(number) else { return };
+        intent.conflict = None; // What was answered before it was known of which log that is begins anew.
         let mut headers = vec![("content-type", "application/json".to_owned()), ("idempotency-key", intent.id.clone())];
         headers.extend(intent.expected.as_ref().map(|etag| match etag.ends_with(".0") {
             true => ("if-none-match", "*".to_owned()),
