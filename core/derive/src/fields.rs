@@ -33,11 +33,8 @@ impl Members {
             let ty = &field.ty;
             let json = quote!(<#ty as ::highwater_core::json::FromJson>);
             members.names.extend(quote!(#ident: #bound,));
-            let (placeholder, read) = match options.default {
-                true => (quote!(<#ty as ::core::default::Default>::default()), quote!(read_or_leave)),
-                false => (quote!(#json::placeholder()), quote!(read)),
-            };
-            members.placeholder.extend(quote!(#ident: #placeholder,));
+            let read = if options.default { quote!(read_or_default) } else { quote!(read) };
+            members.placeholder.extend(quote!(#ident: #json::placeholder(),));
             let asked = match &options.alias {
                 Some(alias) => quote!(members.either(#name, #alias)),
                 None => quote!(#name),

@@ -136,9 +136,13 @@ impl<'n, 'a> Members<'n, 'a> {
         self.read_as(name, value, may_be_absent);
     }
 
-    /// As [`Self::read`]; where there is no such member, the value stays what it is.
-    pub fn read_or_leave(&mut self, name: &str, value: &mut dyn FromJson) {
-        self.read_as(name, value, true);
+    /// As [`Self::read`]; where there is no such member, the value is its type's default.
+    pub fn read_or_default<T: FromJson + Default>(&mut self, name: &str, value: &mut T) {
+        if matches!(self.get(name), Ok(None)) {
+            *value = T::default();
+        } else {
+            self.read_as(name, value, true);
+        }
     }
 
     fn read_as(&mut self, name: &str, value: &mut dyn FromJson, may_be_absent: bool) {

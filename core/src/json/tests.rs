@@ -257,6 +257,26 @@ fn a_name_of_before_is_read_and_the_other_written() {
 }
 
 #[test]
+fn a_default_is_for_what_is_absent_and_for_nothing_in_what_is_there() {
+    #[derive(Debug, PartialEq, Json)]
+    struct Outer {
+        #[json(default)]
+        inner: Inner,
+    }
+    #[derive(Debug, PartialEq, Json)]
+    struct Inner {
+        hint: Option<String>,
+    }
+    impl Default for Inner {
+        fn default() -> Self {
+            Self { hint: Some("none was given".to_owned()) }
+        }
+    }
+    assert_eq!(from_str("{}"), Ok(Outer { inner: Inner::default() }));
+    assert_eq!(from_str(r#"{"inner":{}}"#), Ok(Outer { inner: Inner { hint: None } }));
+}
+
+#[test]
 fn a_sample_has_all_that_there_may_be() {
     let sample = Raw::sample_of::<Everything>();
     assert!(sample.get().contains(r#""list":["all_plain"]"#), "{sample}");
