@@ -26,7 +26,7 @@ use self::{
 /// See the [module](self). A number that is not open changes nothing, and answers nothing.
 pub struct Domain {
     entities: Entities,
-    open: Vec<Option<Box<dyn Folded>>>,
+    open: Vec<Option<Folded>>,
 }
 
 impl Domain {
@@ -59,7 +59,7 @@ impl Domain {
 
     /// Opens a copy.
     pub fn copy(&mut self, number: usize) -> Option<usize> {
-        let copy = self.at(number)?.boxed();
+        let copy = self.at(number)?.clone();
         Some(self.keep(copy))
     }
 
@@ -105,24 +105,24 @@ impl Domain {
         let mut streams = Streams::default();
         for (stream, loaded) in request.loaded.iter().chain([&(request.stream.clone(), number)]) {
             if let Some(folded) = self.at(*loaded) {
-                streams.insert(stream.clone(), folded.boxed());
+                streams.insert(stream.clone(), folded.clone());
             }
         }
         let context = Context { stream: &request.stream, origin: &request.origin, now: request.now, streams: &streams };
         let Decision { events, .. } = self.entities.decide(&request.entity, &request.command, &context)?;
         if let Some(folded) = self.at(number) {
             let own = events.iter().filter(|event| event.stream == request.stream);
-            own.for_each(|event| predict(folded.as_mut(), event, request.now));
+            own.for_each(|event| predict(folded, event, request.now));
         }
         Ok(events)
     }
 
-    fn at(&mut self, number: usize) -> Option<&mut Box<dyn Folded>> {
+    fn at(&mut self, number: usize) -> Option<&mut Folded> {
         self.open.get_mut(number)?.as_mut()
     }
 
     /// Numbers are used again, so that there are no more than were ever open at once.
-    fn keep(&mut self, folded: Box<dyn Folded>) -> usize {
+    fn keep(&mut self, folded: Folded) -> usize {
         let free = self.open.iter().position(Option::is_none);
         let number = free.unwrap_or(self.open.len());
         if free.is_none() {
@@ -138,7 +138,7 @@ const PREDICTED: &str = "predicted";
 
 /// Applies an event as if it were recorded next. What its actor knew the log would derive of events that are not here: the prediction
 /// knows only of the actor itself.
-fn predict(folded: &mut dyn Folded, event: &NewEvent, now: Timestamp) {
+fn predict(folded: &mut Folded, event: &NewEvent, now: Timestamp) {
     let mark = folded.mark();
     let mut clock = event.clock.clone().unwrap_or_default();
     if event.clock.is_none() {

@@ -37,6 +37,8 @@ pub trait Decider: Sized + 'static {
     const SCHEMA: u32;
     /// The older schemas of its events, one step each.
     const UPCASTS: &'static [Upcast] = &[];
+    /// The types of those events that may raise their stream's version, which one does by one.
+    const RAISING: &'static [&'static str] = &[];
 
     /// What is so, as far as commands depend on it or somebody shows it. The default is before the first event.
     type State: Clone + Default + PartialEq + Json + Send + Sync;
@@ -54,11 +56,6 @@ pub trait Decider: Sized + 'static {
     /// Says what becomes of the state by an event. It is called only for events that the stream's [high-water mark](crate::version::HighWater)
     /// lets pass. `recorded` is the same event with its attributes.
     fn evolve(state: Self::State, event: Self::Event, recorded: &Event) -> Self::State;
-
-    /// Whether such an event may raise its stream's version, which it does by one. By default none may.
-    fn raises_version(_event: &Self::Event) -> bool {
-        false
-    }
 }
 
 /// Why a command makes no events.
@@ -72,16 +69,16 @@ pub enum Rejection {
     Refused(#[from] Refusal),
 }
 
-/// What a command is refused for, told to whoever gave it.
+/// What a command is refused for, told to whoever gave it. It is handed through many functions, so it is one word wide.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{detail}")]
-pub struct Refusal {
-    /// Whose fault it is.
-    pub kind: RefusalKind,
-    /// A stable name, for programs: lower-case letters and `_`.
-    pub code: &'static str,
-    /// What is in the way and what to do, in a sentence.
-    pub detail: String,
+#[error("{}", self.detail())]
+pub struct Refusal(Box<Reason>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reason {
+    kind: RefusalKind,
+    code: &'static str,
+    detail: Box<str>,
 }
 
 /// What kind of refusal it is.
@@ -97,18 +94,40 @@ pub enum RefusalKind {
 
 impl Refusal {
     /// The command can't be right, whatever the state.
-    pub fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Invalid, code, detail: detail.into() }
+    pub fn invalid(code: &'static str, detail: impl Into<Box<str>>) -> Self {
+        Self::new(RefusalKind::Invalid, code, detail.into())
     }
 
     /// There is no such thing.
-    pub fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::NotFound, code, detail: detail.into() }
+    pub fn not_found(code: &'static str, detail: impl Into<Box<str>>) -> Self {
+        Self::new(RefusalKind::NotFound, code, detail.into())
     }
 
     /// The state does not allow it.
-    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind: RefusalKind::Conflict, code, detail: detail.into() }
+    pub fn conflict(code: &'static str, detail: impl Into<Box<str>>) -> Self {
+        Self::new(RefusalKind::Conflict, code, detail.into())
+    }
+
+    fn new(kind: RefusalKind, code: &'static str, detail: Box<str>) -> Self {
+        Self(Box::new(Reason { kind, code, detail }))
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> RefusalKind {
+        self.0.kind
+    }
+
+    /// A stable name, for programs: lower-case letters and `_`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// What is in the way and what to do, in a sentence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
     }
 }
 

@@ -2,6 +2,7 @@
 //! valid by construction; what depends on settings is checked by [`NewEvent::check`].
 
 mod attribute;
+mod uri;
 
 pub use attribute::{Actor, EventId, EventType, ExtensionName, ExtensionValue, InvalidAttribute, TEXT_BYTES_MAX};
 

@@ -1,19 +1,28 @@
 //! [`Timestamp`]: an instant as RFC 3339 writes it. Core never asks what time it is: instants are given to it.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use time::{Date, Duration, Month, OffsetDateTime, Time, UtcOffset};
 
 use crate::json::json_text;
+
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// The first second of the year 0, and the last of the year 9999, since 1970.
+const SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
 /// An instant to the nanosecond, in UTC, in the years 0 to 9999.
 ///
 /// Its text is [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with no, three, six or nine digits of a
 /// second's fraction: as few as say it exactly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Timestamp(OffsetDateTime);
+pub struct Timestamp {
+    /// Since 1970.
+    seconds: i64,
+    /// Nanoseconds of the second, and one more: so an `Option` takes no more room.
+    nanos_and_one: NonZeroU32,
+}
 
 /// The text is not an RFC 3339 date and time, or lies outside the years 0 to 9999 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,39 +31,42 @@ pub struct InvalidTimestamp;
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
-    pub const UNIX_EPOCH: Self = Self(OffsetDateTime::UNIX_EPOCH);
+    pub const UNIX_EPOCH: Self = Self::at(0, 0);
     /// The last nanosecond of the year 9999.
-    pub const MAX: Self = Self(OffsetDateTime::UNIX_EPOCH.saturating_add(Duration::new(253_402_300_799, 999_999_999)));
+    pub const MAX: Self = Self::at(*SECONDS.end(), NANOS_PER_SECOND - 1);
 
     /// The instant this many microseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     /// [`InvalidTimestamp`] outside the years 0 to 9999.
     pub fn from_unix_micros(micros: i64) -> Result<Self, InvalidTimestamp> {
-        let instant =
-            OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1_000).map_err(|_| InvalidTimestamp)?;
-        Self::in_range(instant)
+        Self::in_range(micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000) as u32 * 1_000)
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z, rounded down.
     #[must_use]
     pub fn unix_micros(self) -> i64 {
-        let micros = self.0.unix_timestamp_nanos().div_euclid(1_000);
-        i64::try_from(micros).expect("ten thousand years are fewer than 2^63 microseconds")
+        self.seconds * 1_000_000 + i64::from(self.nanos() / 1_000)
     }
 
     /// This many milliseconds later, or the last instant that there is.
     #[must_use]
     pub fn plus_ms(self, ms: u32) -> Self {
-        let later = self.0.checked_add(Duration::milliseconds(ms.into()));
-        later.and_then(|later| Self::in_range(later).ok()).unwrap_or(Self::MAX)
+        let nanos = self.nanos() + ms % 1_000 * 1_000_000;
+        let seconds = self.seconds + i64::from(ms / 1_000) + i64::from(nanos / NANOS_PER_SECOND);
+        Self::in_range(seconds, nanos % NANOS_PER_SECOND).unwrap_or(Self::MAX)
     }
 
-    fn in_range(instant: OffsetDateTime) -> Result<Self, InvalidTimestamp> {
-        match instant.checked_to_offset(UtcOffset::UTC) {
-            Some(utc) if (0..=9999).contains(&utc.year()) => Ok(Self(utc)),
-            _ => Err(InvalidTimestamp),
-        }
+    fn in_range(seconds: i64, nanos: u32) -> Result<Self, InvalidTimestamp> {
+        if SECONDS.contains(&seconds) { Ok(Self::at(seconds, nanos)) } else { Err(InvalidTimestamp) }
+    }
+
+    const fn at(seconds: i64, nanos: u32) -> Self {
+        Self { seconds, nanos_and_one: NonZeroU32::MIN.saturating_add(nanos) }
+    }
+
+    const fn nanos(self) -> u32 {
+        self.nanos_and_one.get() - 1
     }
 }
 
@@ -64,7 +76,7 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::in_range(Scan(text.as_bytes()).date_time().ok_or(InvalidTimestamp)?)
+        Scan(text.as_bytes()).date_time().ok_or(InvalidTimestamp)
     }
 }
 
@@ -73,33 +85,31 @@ struct Scan<'a>(&'a [u8]);
 
 impl Scan<'_> {
     /// `date-time` of RFC 3339, in UTC; digits of a fraction beyond the ninth are passed over.
-    fn date_time(&mut self) -> Option<OffsetDateTime> {
+    fn date_time(&mut self) -> Option<Timestamp> {
         let year = self.number(4)?;
         let month = self.after(b"-")?;
         let day = self.after(b"-")?;
         let hour = self.after(b"Tt ")?;
         let minute = self.after(b":")?;
         let second = self.after(b":")?;
-        let is_leap = second == 60;
-        let (second, nanos) = if is_leap { (59, 999_999_999) } else { (second, 0) };
-        let nanos = self.fraction()?.max(nanos);
+        let nanos = self.fraction()?;
         let offset_minutes = self.offset_minutes()?;
-        if !self.0.is_empty() {
+        if !self.0.is_empty() || hour > 23 || minute > 59 || second > 60 {
             return None;
         }
-        let date = Date::from_calendar_date(year.into(), Month::try_from(month).ok()?, day).ok()?;
-        let time = Time::from_hms_nano(hour, minute, second, nanos).ok()?;
-        let utc = OffsetDateTime::new_utc(date, time).checked_sub(Duration::minutes(offset_minutes))?;
-        (!is_leap || Self::may_be_leap(utc)).then_some(utc)
+        let days = Date { year: year.into(), month, day }.days()?;
+        let of_day = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
+        let seconds = days * SECONDS_PER_DAY + of_day - offset_minutes * 60;
+        if second == 60 { Self::before_leap(seconds) } else { Timestamp::in_range(seconds, nanos).ok() }
     }
 
     /// Leap seconds come at the end of a month's last day, the very last one included. One is told as the last instant before it.
-    fn may_be_leap(before: OffsetDateTime) -> bool {
-        let after = before.checked_add(Duration::NANOSECOND);
-        after.is_none_or(|after| (after.day(), after.hour(), after.minute()) == (1, 0, 0))
+    fn before_leap(seconds: i64) -> Option<Timestamp> {
+        let may_be = seconds % SECONDS_PER_DAY == 0 && Date::of(seconds / SECONDS_PER_DAY).day == 1;
+        Timestamp::in_range(seconds - 1, NANOS_PER_SECOND - 1).ok().filter(|_| may_be)
     }
 
-    fn number(&mut self, digits: usize) -> Option<u16> {
+    fn number(&mut self, digits: usize) -> Option<u32> {
         let (text, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;
         let mut number = 0;
@@ -107,7 +117,7 @@ impl Scan<'_> {
             if !digit.is_ascii_digit() {
                 return None;
             }
-            number = number * 10 + u16::from(digit - b'0');
+            number = number * 10 + u32::from(digit - b'0');
         }
         Some(number)
     }
@@ -120,9 +130,9 @@ impl Scan<'_> {
     }
 
     /// Two digits after one of these.
-    fn after(&mut self, separators: &[u8]) -> Option<u8> {
+    fn after(&mut self, separators: &[u8]) -> Option<u32> {
         self.one_of(separators)?;
-        self.number(2)?.try_into().ok()
+        self.number(2)
     }
 
     /// Nanoseconds.
@@ -150,6 +160,49 @@ impl Scan<'_> {
     }
 }
 
+/// A day of the Gregorian calendar.
+struct Date {
+    year: i64,
+    month: u32,
+    day: u32,
+}
+
+/// The calendar repeats itself after so many years, and so many days.
+const CYCLE: (i64, i64) = (400, 146_097);
+/// From 0000-03-01, with which its cycles are counted, to 1970-01-01.
+const DAYS_TO_1970: i64 = 719_468;
+
+/// Howard Hinnant's [algorithms](https://howardhinnant.github.io/date_algorithms.html): years begin with March here, so that a leap day is
+/// the last of its year.
+impl Date {
+    /// The days from 1970-01-01 to it. `None` where there is no such day.
+    fn days(&self) -> Option<i64> {
+        let &Self { year, month, day } = self;
+        let since_march = (i64::from(month) + 9) % 12;
+        let year = if month > 2 { year } else { year - 1 };
+        let of_cycle = year.rem_euclid(CYCLE.0);
+        let of_year = (153 * since_march + 2) / 5 + i64::from(day) - 1;
+        let days = of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year;
+        let days = year.div_euclid(CYCLE.0) * CYCLE.1 + days - DAYS_TO_1970;
+        // A day that is not there is another one by its right name.
+        let right = Self::of(days);
+        (right.month == month && right.day == day).then_some(days)
+    }
+
+    /// So many days after 1970-01-01.
+    fn of(days: i64) -> Self {
+        let days = days + DAYS_TO_1970;
+        let of_cycle = days.rem_euclid(CYCLE.1);
+        let year_of_cycle = (of_cycle - of_cycle / 1_460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
+        let of_year = of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+        let since_march = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * since_march + 2) / 5 + 1;
+        let month = (since_march + 2) % 12 + 1;
+        let year = days.div_euclid(CYCLE.1) * CYCLE.0 + year_of_cycle + i64::from(month <= 2);
+        Self { year, month: month as u32, day: day as u32 }
+    }
+}
+
 impl TryFrom<String> for Timestamp {
     type Error = InvalidTimestamp;
 
@@ -166,22 +219,48 @@ impl From<Timestamp> for String {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0;
-        write!(f, "{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day())?;
-        write!(f, "T{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())?;
-        match at.nanosecond() {
-            0 => f.write_str("Z"),
-            nanos if nanos % 1_000_000 == 0 => write!(f, ".{:03}Z", nanos / 1_000_000),
-            nanos if nanos % 1_000 == 0 => write!(f, ".{:06}Z", nanos / 1_000),
-            nanos => write!(f, ".{nanos:09}Z"),
+        let Date { year, month, day } = Date::of(self.seconds.div_euclid(SECONDS_PER_DAY));
+        let of_day = self.seconds.rem_euclid(SECONDS_PER_DAY) as u32;
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        for (end, number) in
+            [(4, year as u32), (7, month), (10, day), (13, of_day / 3_600), (16, of_day / 60 % 60), (19, of_day % 60)]
+        {
+            write_digits(&mut text[..end], number);
         }
+        write_digits(&mut text[..29], self.nanos());
+        let end = match self.nanos() {
+            0 => 19,
+            nanos if nanos % 1_000_000 == 0 => 23,
+            nanos if nanos % 1_000 == 0 => 26,
+            _ => 29,
+        };
+        text[end] = b'Z';
+        f.write_str(str::from_utf8(&text[..=end]).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// Writes a number so that it ends where the text does.
+fn write_digits(text: &mut [u8], mut number: u32) {
+    for digit in text.iter_mut().rev() {
+        if number == 0 {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// As its text: numbers of seconds say nothing to anybody.
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use time::format_description::well_known::Rfc3339;
+    use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
     use super::*;
 
@@ -217,7 +296,9 @@ mod tests {
 
     /// As a library reads it.
     fn as_a_library(text: &str) -> Option<Timestamp> {
-        Timestamp::in_range(OffsetDateTime::parse(text, &Rfc3339).ok()?).ok()
+        let utc = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
+        let is_in_range = (0..=9999).contains(&utc.year());
+        is_in_range.then(|| Timestamp::at(utc.unix_timestamp(), utc.nanosecond()))
     }
 
     #[test]
@@ -244,6 +325,17 @@ mod tests {
             prop_assert_eq!(text.parse().ok(), as_a_library(&text), "{}", text);
             let shorter: String = text.chars().enumerate().filter(|(at, _)| *at != dropped).map(|(_, c)| c).collect();
             prop_assert_eq!(shorter.parse().ok(), as_a_library(&shorter), "{}", shorter);
+        }
+    }
+
+    #[test]
+    fn each_day_is_named_as_a_library_names_it() {
+        for days in SECONDS.start() / SECONDS_PER_DAY..=SECONDS.end() / SECONDS_PER_DAY {
+            let of_library = OffsetDateTime::from_unix_timestamp(days * SECONDS_PER_DAY).unwrap().date();
+            let date = Date::of(days);
+            let named = (date.year, date.month, date.day);
+            assert_eq!(named, (of_library.year().into(), u8::from(of_library.month()).into(), of_library.day().into()));
+            assert_eq!(date.days(), Some(days));
         }
     }
 

@@ -31,7 +31,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-fn check_events(domain: &mut Domain, number: usize, events: &str, entity: &dyn Entity) {
+fn check_events(domain: &mut Domain, number: usize, events: &str, entity: &Entity) {
     let before = domain.snapshot(number);
     let one_by_one = domain.copy(number).expect("it is open");
     let told = domain.apply(number, events);

@@ -22,7 +22,7 @@ pub fn check(input: &[u8]) {
     assert_eq!(again.set_aside(), folded.set_aside());
     assert!(Node::parse(folded.state_json().get()).is_ok());
 
-    let copy = folded.boxed();
+    let copy = folded.clone();
     let HighWater { revision, version, sequence } = folded.mark();
     let next = revision.next().unwrap_or(Revision::MAX);
     let applied = folded.pass(HighWater { revision: next, version, sequence }, "is spoilt");

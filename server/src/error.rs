@@ -190,7 +190,7 @@ impl Problem {
             Self::InvalidStream(_) => kind::INVALID_STREAM,
             Self::InvalidTopic(_) => kind::INVALID_TOPIC,
             Self::UnsupportedMediaType { .. } => kind::UNSUPPORTED_MEDIA_TYPE,
-            Self::Refused(Refusal { kind, code, .. }) => Kind { code, ..refused(*kind) },
+            Self::Refused(refusal) => Kind { code: refusal.code(), ..refused(refusal.kind()) },
             Self::EntityStream { .. } => kind::ENTITY_STREAM,
             Self::Commit(C::RevisionConflict { .. }) => kind::REVISION_CONFLICT,
             Self::Commit(C::StaleVersion { .. }) => kind::STALE_VERSION,

@@ -338,7 +338,7 @@ async fn programs_give_commands_themselves() {
     let again = commands.run(request("job", r#"{"type":"add","data":{"by":2}}"#)).await.unwrap();
     assert_eq!((&again.events, again.position, again.is_new), (&done.events, done.position, false));
     let refused = commands.run(request("more", r#"{"type":"move","data":{"to":"b","by":3}}"#)).await;
-    assert!(matches!(&refused, Err(CommandError::Refused(refusal)) if refusal.code == "too_little"), "{refused:?}");
+    assert!(matches!(&refused, Err(CommandError::Refused(refusal)) if refusal.code() == "too_little"), "{refused:?}");
     let expecting = Request {
         expected: vec![Expected::At(Revision::ZERO)],
         ..request("late", r#"{"type":"add","data":{"by":2}}"#)

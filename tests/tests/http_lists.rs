@@ -339,7 +339,7 @@ async fn lists_survive_kills_under_load() {
     let log = get(&client, &process.url("/v1/events?topic=**&limit=1000")).await;
     let entities = domain::entities();
     let task = entities.get("task").expect("there are tasks");
-    let mut folded: BTreeMap<String, Box<dyn Folded>> = BTreeMap::new();
+    let mut folded: BTreeMap<String, Folded> = BTreeMap::new();
     for event in log.json["events"].as_array().expect("events") {
         let event = parse_event(event.to_string().as_bytes()).expect("an event");
         folded.entry(event.stream.to_string()).or_insert_with(|| task.initial()).apply(&event);

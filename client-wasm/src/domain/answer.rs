@@ -90,11 +90,11 @@ pub(super) struct Folds {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        let kind = match refusal.kind {
+        let kind = match refusal.kind() {
             RefusalKind::Invalid => "invalid",
             RefusalKind::NotFound => "not_found",
             RefusalKind::Conflict => "conflict",
         };
-        Self { kind: kind.into(), code: refusal.code.into(), detail: refusal.detail }
+        Self { kind: kind.into(), code: refusal.code().into(), detail: refusal.detail().into() }
     }
 }

@@ -39,11 +39,11 @@ impl Origin {
 
 /// The states that are loaded, in the order of their streams. They are few.
 #[derive(Default)]
-pub struct Streams(Vec<(StreamName, Box<dyn Folded>)>);
+pub struct Streams(Vec<(StreamName, Folded)>);
 
 impl Streams {
     /// Adds a state.
-    pub fn insert(&mut self, stream: StreamName, state: Box<dyn Folded>) {
+    pub fn insert(&mut self, stream: StreamName, state: Folded) {
         match self.find(&stream) {
             Ok(at) => self.0[at].1 = state,
             Err(at) => self.0.insert(at, (stream, state)),
@@ -52,13 +52,13 @@ impl Streams {
 
     /// The state of a stream, if it is loaded.
     #[must_use]
-    pub fn get(&self, stream: &StreamName) -> Option<&dyn Folded> {
-        self.find(stream).ok().map(|at| self.0[at].1.as_ref())
+    pub fn get(&self, stream: &StreamName) -> Option<&Folded> {
+        self.find(stream).ok().map(|at| &self.0[at].1)
     }
 
     /// All of them, in the order of their streams.
-    pub fn iter(&self) -> impl Iterator<Item = (&StreamName, &dyn Folded)> {
-        self.0.iter().map(|(stream, state)| (stream, state.as_ref()))
+    pub fn iter(&self) -> impl Iterator<Item = (&StreamName, &Folded)> {
+        self.0.iter().map(|(stream, state)| (stream, state))
     }
 
     fn find(&self, stream: &StreamName) -> Result<usize, usize> {
@@ -94,7 +94,7 @@ impl<'a> Context<'a> {
     /// [`Rejection::Needs`] where it is not loaded, [`Rejection::Refused`] where it is no stream of that entity.
     pub fn of<D: Decider>(&self, stream: &StreamName) -> Result<&'a Projection<D>, Rejection> {
         let folded = self.streams.get(stream).ok_or_else(|| Rejection::Needs(stream.clone()))?;
-        folded.as_any().downcast_ref().ok_or_else(|| {
+        folded.of::<D>().ok_or_else(|| {
             let detail = format!("'{stream}' is no stream of the entity {}: those are {}", D::ENTITY, D::STREAMS);
             Refusal::invalid("wrong_stream", detail).into()
         })

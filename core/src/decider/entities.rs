@@ -1,6 +1,6 @@
 //! [`Entities`]: those that a program knows, by name and by stream.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
 use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
 use crate::{
@@ -21,74 +21,82 @@ pub struct Decision {
 }
 
 /// A [`Decider`] of any type.
-pub trait Entity: Send + Sync {
+#[derive(Clone, Copy)]
+pub struct Entity {
+    name: &'static str,
+    streams: &'static str,
+    schema: u32,
+    types: &'static [&'static str],
+    raising: &'static [&'static str],
+    initial: fn() -> Folded,
+    decide: fn(&str, &Context<'_>) -> Result<Vec<NewEvent>, Rejection>,
+}
+
+impl Entity {
+    /// That of a decider.
+    #[must_use]
+    pub fn of<D: Decider>() -> Self {
+        Self {
+            name: D::ENTITY,
+            streams: D::STREAMS,
+            schema: D::SCHEMA,
+            types: D::Event::TYPES,
+            raising: D::RAISING,
+            initial: || Projection::<D>::default().into(),
+            decide: |command, context| {
+                let mut read = D::Command::placeholder();
+                read_command(command, &mut read)?;
+                D::decide(read, context)
+            },
+        }
+    }
+
     /// See [`Decider::ENTITY`].
-    fn name(&self) -> &'static str;
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
 
     /// See [`Decider::STREAMS`].
-    fn streams(&self) -> &'static str;
+    #[must_use]
+    pub fn streams(&self) -> &'static str {
+        self.streams
+    }
 
     /// See [`Decider::SCHEMA`].
-    fn schema(&self) -> u32;
+    #[must_use]
+    pub fn schema(&self) -> u32 {
+        self.schema
+    }
 
     /// See [`DomainEvent::TYPES`].
-    fn types(&self) -> &'static [&'static str];
+    #[must_use]
+    pub fn types(&self) -> &'static [&'static str] {
+        self.types
+    }
 
     /// The state before the first event.
-    fn initial(&self) -> Box<dyn Folded>;
+    #[must_use]
+    pub fn initial(&self) -> Folded {
+        (self.initial)()
+    }
 
     /// See [`Projection::restore`].
     ///
     /// # Errors
     /// [`InvalidSnapshot`]: then all events have to be read again.
-    fn restore(&self, snapshot: &str) -> Result<Box<dyn Folded>, InvalidSnapshot>;
+    pub fn restore(&self, snapshot: &str) -> Result<Folded, InvalidSnapshot> {
+        let mut folded = self.initial();
+        folded.restore(snapshot)?;
+        Ok(folded)
+    }
 
     /// See [`Decider::decide`]. The command is `{"type":"…","data":{…}}`.
     ///
     /// # Errors
     /// [`Rejection`] where it may not be, can't be read, or depends on what is not loaded.
-    fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection>;
-
-    /// See [`Decider::raises_version`].
-    fn raises_version(&self, event: &NewEvent) -> bool;
-}
-
-struct Of<D>(PhantomData<fn() -> D>);
-
-impl<D: Decider> Entity for Of<D> {
-    fn name(&self) -> &'static str {
-        D::ENTITY
-    }
-
-    fn streams(&self) -> &'static str {
-        D::STREAMS
-    }
-
-    fn schema(&self) -> u32 {
-        D::SCHEMA
-    }
-
-    fn types(&self) -> &'static [&'static str] {
-        D::Event::TYPES
-    }
-
-    fn initial(&self) -> Box<dyn Folded> {
-        Box::new(Projection::<D>::default())
-    }
-
-    fn restore(&self, snapshot: &str) -> Result<Box<dyn Folded>, InvalidSnapshot> {
-        Ok(Box::new(Projection::<D>::restore(snapshot)?))
-    }
-
-    fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-        let mut read = D::Command::placeholder();
-        read_command(command, &mut read)?;
-        D::decide(read, context)
-    }
-
-    fn raises_version(&self, event: &NewEvent) -> bool {
-        let crate::event::Data::Json(data) = &event.data else { return false };
-        matches!(D::Event::read(event.kind.as_str(), data.get()), Some(Ok(event)) if D::raises_version(&event))
+    pub fn decide(&self, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+        (self.decide)(command, context)
     }
 }
 
@@ -99,7 +107,7 @@ fn read_command(json: &str, command: &mut dyn FromJson) -> Result<(), Refusal> {
 
 /// The entities that a program knows, by name. Cloning is cheap.
 #[derive(Clone, Default)]
-pub struct Entities(Arc<Vec<Arc<dyn Entity>>>);
+pub struct Entities(Arc<Vec<Entity>>);
 
 impl Entities {
     /// None.
@@ -115,10 +123,10 @@ impl Entities {
     /// told when it starts.
     #[must_use]
     pub fn with<D: Decider>(self) -> Self {
-        self.and(Arc::new(Of::<D>(PhantomData)))
+        self.and(Entity::of::<D>())
     }
 
-    fn and(self, entity: Arc<dyn Entity>) -> Self {
+    fn and(self, entity: Entity) -> Self {
         let (name, streams) = (entity.name(), entity.streams());
         let topic = Topic::new(streams).unwrap_or_else(|error| panic!("{name}: {streams} {error}"));
         for other in self.iter() {
@@ -134,19 +142,19 @@ impl Entities {
 
     /// The entity of this name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&dyn Entity> {
+    pub fn get(&self, name: &str) -> Option<&Entity> {
         self.iter().find(|entity| entity.name() == name)
     }
 
     /// The entity that a stream is of.
     #[must_use]
-    pub fn of(&self, stream: &StreamName) -> Option<&dyn Entity> {
+    pub fn of(&self, stream: &StreamName) -> Option<&Entity> {
         self.iter().find(|entity| matches(entity.streams().as_bytes(), stream.as_str().as_bytes()))
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &dyn Entity> {
-        self.0.iter().map(AsRef::as_ref)
+    pub fn iter(&self) -> impl Iterator<Item = &Entity> {
+        self.0.iter()
     }
 
     /// Decides a command for a stream of an entity, and gives its events their ids: the first has the command's own.
@@ -193,7 +201,7 @@ impl Entities {
             if version <= current {
                 continue;
             }
-            let may_raise = self.of(&event.stream).is_some_and(|entity| entity.raises_version(event));
+            let may_raise = self.of(&event.stream).is_some_and(|entity| entity.raising.contains(&event.kind.as_str()));
             if !may_raise || Some(version) != current.next() {
                 let detail = format!("version {version} of '{}' is not there yet: it is {current}", event.stream);
                 return Err(Refusal::conflict("unknown_version", detail));

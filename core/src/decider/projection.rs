@@ -128,11 +128,15 @@ impl<D: Decider> Projection<D> {
 
     /// Goes past an event at this place that can't be handed in, as past one whose data can't be read: the mark moves, the state does not.
     pub fn pass(&mut self, mark: HighWater, reason: &str) -> Applied {
-        self.place.pass_gate(mark).unwrap_or_else(|| self.place.pass_unreadable(reason.to_owned()))
+        self.place.pass(mark, reason)
     }
 }
 
 impl Place {
+    fn pass(&mut self, mark: HighWater, reason: &str) -> Applied {
+        self.pass_gate(mark).unwrap_or_else(|| self.pass_unreadable(reason.to_owned()))
+    }
+
     /// Moves the mark. What is not to move the state is told.
     fn pass_gate(&mut self, next: HighWater) -> Option<Applied> {
         let Self { mark, set_aside } = self;
@@ -160,7 +164,10 @@ impl Place {
 }
 
 /// What is different for each entity. All else is done once for all of them: in a browser it is downloaded.
-trait Parts {
+trait Parts: Any + Send + Sync {
+    fn boxed(&self) -> Box<dyn Parts>;
+    fn as_any(&self) -> &dyn Any;
+
     fn schema(&self) -> u32;
     fn place(&self) -> &Place;
     fn state(&self) -> &dyn ToJson;
@@ -174,6 +181,14 @@ trait Parts {
 }
 
 impl<D: Decider> Parts for Projection<D> {
+    fn boxed(&self) -> Box<dyn Parts> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn schema(&self) -> u32 {
         D::SCHEMA
     }
@@ -255,62 +270,63 @@ fn unreadable(error: json::Error) -> InvalidSnapshot {
 }
 
 /// A [`Projection`] of any entity.
-pub trait Folded: Any + Send + Sync {
+pub struct Folded(Box<dyn Parts>);
+
+impl Folded {
+    /// Becomes what a snapshot says. Where that fails, it may be anything.
+    pub(super) fn restore(&mut self, json: &str) -> Result<(), InvalidSnapshot> {
+        read_snapshot(&mut *self.0, json)
+    }
+
+    /// As a projection of that entity, if it is one.
+    #[must_use]
+    pub fn of<D: Decider>(&self) -> Option<&Projection<D>> {
+        self.0.as_any().downcast_ref()
+    }
+
     /// See [`Projection::apply`].
-    fn apply(&mut self, event: &Event) -> Applied;
+    pub fn apply(&mut self, event: &Event) -> Applied {
+        fold(&mut *self.0, event)
+    }
 
     /// See [`Projection::pass`].
-    fn pass(&mut self, place: HighWater, reason: &str) -> Applied;
+    pub fn pass(&mut self, mark: HighWater, reason: &str) -> Applied {
+        self.0.parts().0.pass(mark, reason)
+    }
 
     /// See [`Projection::mark`].
-    fn mark(&self) -> HighWater;
+    #[must_use]
+    pub fn mark(&self) -> HighWater {
+        self.0.place().mark
+    }
 
     /// See [`Projection::set_aside`].
-    fn set_aside(&self) -> SetAside;
+    #[must_use]
+    pub fn set_aside(&self) -> SetAside {
+        self.0.place().set_aside
+    }
 
     /// The state alone, as JSON.
-    fn state_json(&self) -> Raw;
+    #[must_use]
+    pub fn state_json(&self) -> Raw {
+        Raw::of(self.0.state())
+    }
 
     /// All of it, as JSON, for [`Entity::restore`](super::Entity::restore).
-    fn snapshot(&self) -> String;
-
-    /// A copy.
-    fn boxed(&self) -> Box<dyn Folded>;
-
-    /// For [`Context::of`](super::Context::of).
-    fn as_any(&self) -> &dyn Any;
+    #[must_use]
+    pub fn snapshot(&self) -> String {
+        write_snapshot(&*self.0)
+    }
 }
 
-impl<D: Decider> Folded for Projection<D> {
-    fn apply(&mut self, event: &Event) -> Applied {
-        self.apply(event)
+impl<D: Decider> From<Projection<D>> for Folded {
+    fn from(projection: Projection<D>) -> Self {
+        Self(Box::new(projection))
     }
+}
 
-    fn pass(&mut self, place: HighWater, reason: &str) -> Applied {
-        self.pass(place, reason)
-    }
-
-    fn mark(&self) -> HighWater {
-        self.place.mark
-    }
-
-    fn set_aside(&self) -> SetAside {
-        self.place.set_aside
-    }
-
-    fn state_json(&self) -> Raw {
-        Raw::of(&self.state)
-    }
-
-    fn snapshot(&self) -> String {
-        self.snapshot()
-    }
-
-    fn boxed(&self) -> Box<dyn Folded> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
+impl Clone for Folded {
+    fn clone(&self) -> Self {
+        Self(self.0.boxed())
     }
 }

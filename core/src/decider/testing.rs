@@ -19,7 +19,7 @@ use crate::{
 pub struct Log {
     entities: Entities,
     events: Vec<Event>,
-    folded: BTreeMap<StreamName, Box<dyn Folded>>,
+    folded: BTreeMap<StreamName, Folded>,
     /// The time of recording, and what deciders are told.
     pub now: Timestamp,
 }
@@ -44,7 +44,7 @@ impl Log {
     /// Where the stream is of another entity.
     #[must_use]
     pub fn projection<D: Decider>(&self, stream: &StreamName) -> Projection<D> {
-        let folded = self.folded.get(stream).map(|folded| folded.as_any().downcast_ref::<Projection<D>>());
+        let folded = self.folded.get(stream).map(|folded| folded.of::<D>());
         folded.map_or_else(Projection::default, |folded| folded.expect("the stream is of the entity").clone())
     }
 
@@ -113,9 +113,9 @@ impl Log {
         }
     }
 
-    fn load(&self, stream: &StreamName) -> Result<Box<dyn Folded>, Refusal> {
+    fn load(&self, stream: &StreamName) -> Result<Folded, Refusal> {
         let none = || Refusal::invalid("wrong_stream", format!("'{stream}' is of no entity"));
-        let known = self.folded.get(stream).map(|folded| folded.boxed());
+        let known = self.folded.get(stream).cloned();
         known.or_else(|| self.entities.of(stream).map(super::Entity::initial)).ok_or_else(none)
     }
 
@@ -303,7 +303,7 @@ impl<D: Decider> Outcome<D> {
     pub fn then_refused(self, code: &str) -> Scenario<D> {
         match &self.result {
             Ok(events) => panic!("{code} was expected, and recorded was {:?}", kinds(events)),
-            Err(refusal) => assert_eq!(refusal.code, code, "{refusal}"),
+            Err(refusal) => assert_eq!(refusal.code(), code, "{refusal}"),
         }
         self.scenario
     }
@@ -313,7 +313,7 @@ impl<D: Decider> Outcome<D> {
     /// # Panics
     /// Where it is not so. `name` says which cell it is.
     pub fn then_cell(self, name: &str, cell: Cell) {
-        let found = self.result.as_ref().map(|events| kinds(events)).map_err(|refusal| refusal.code);
+        let found = self.result.as_ref().map(|events| kinds(events)).map_err(|refusal| refusal.code());
         assert_eq!(found, cell.map(<[_]>::to_vec), "{name}");
         let projection = self.scenario.projection();
         let restored = Projection::<D>::restore(&projection.snapshot()).expect("a snapshot can be read");

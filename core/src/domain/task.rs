@@ -172,6 +172,8 @@ impl Decider for Task {
     const ENTITY: &'static str = "task";
     const STREAMS: &'static str = "space:*:tasks:*";
     const SCHEMA: u32 = 1;
+    const RAISING: &'static [&'static str] =
+        &["task.code_generated.v1", "task.code_refined.v1", "task.correction_completed.v1"];
 
     type State = TaskState;
     type Command = TaskCommand;
@@ -244,10 +246,6 @@ impl Decider for Task {
             TaskEvent::UserIntervened(_) => state.interventions = state.interventions.saturating_add(1),
         }
         state
-    }
-
-    fn raises_version(event: &TaskEvent) -> bool {
-        matches!(event, TaskEvent::CodeGenerated(_) | TaskEvent::CodeRefined(_) | TaskEvent::CorrectionCompleted(_))
     }
 }
 

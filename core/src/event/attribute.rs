@@ -4,6 +4,7 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::uri;
 use crate::{clock::ACTOR_BYTES_MAX, json::json_text};
 
 /// The longest text of any attribute that has no shorter limit of its own, in bytes.
@@ -107,7 +108,7 @@ checked_text! {
     "text",
     |text| {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'));
-        (1..=ACTOR_BYTES_MAX).contains(&text.len()) && (is_plain || fluent_uri::UriRef::parse(text).is_ok())
+        (1..=ACTOR_BYTES_MAX).contains(&text.len()) && (is_plain || uri::is_reference(text))
     },
     "must be a URI reference (RFC 3986) of 1 to 255 bytes: percent-encode other characters"
 }

@@ -38,7 +38,7 @@ fn stream(of_entity: &[Sample], chosen: &[(Index, u8, u8)]) -> Vec<Event> {
     chosen.iter().enumerate().map(make).collect()
 }
 
-fn fold(entity: &dyn Entity, events: &[Event]) -> String {
+fn fold(entity: &Entity, events: &[Event]) -> String {
     let mut state = entity.initial();
     events.iter().for_each(|event| drop(state.apply(event)));
     state.snapshot()

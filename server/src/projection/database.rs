@@ -266,10 +266,10 @@ impl Batch<'_> {
         Ok(())
     }
 
-    fn fold(&mut self, entity: &dyn Entity, stream: &StreamName, arrivals: &[Arrival]) -> Result<()> {
+    fn fold(&mut self, entity: &Entity, stream: &StreamName, arrivals: &[Arrival]) -> Result<()> {
         let before = rows::item(self.database, self.generation, stream.as_str())?;
         let (snapshot, created) = before.unzip();
-        let folded = restore(entity, snapshot.as_deref()).and_then(|start| Fold::of(&*start, arrivals));
+        let folded = restore(entity, snapshot.as_deref()).and_then(|start| Fold::of(&start, arrivals));
         let (fold, snapshot) = match folded {
             Ok(folded) => folded,
             Err(reason) => {
@@ -284,14 +284,7 @@ impl Batch<'_> {
         self.write(entity, stream, &fold, &snapshot, created.unwrap_or(first))
     }
 
-    fn write(
-        &self,
-        entity: &dyn Entity,
-        stream: &StreamName,
-        fold: &Fold,
-        snapshot: &str,
-        created: Place,
-    ) -> Result<()> {
+    fn write(&self, entity: &Entity, stream: &StreamName, fold: &Fold, snapshot: &str, created: Place) -> Result<()> {
         let mark = fold.folded().mark();
         let mut segments = stream.segments();
         let space = if segments.next() == Some("space") { segments.next() } else { None };

@@ -98,9 +98,9 @@ pub(super) struct Poisoned {
 
 /// What the events of a stream have come to.
 pub(super) struct Fold {
-    folded: Box<dyn Folded>,
+    folded: Folded,
     /// The state of before `since`, to go back to where an event panics and leaves half a state.
-    checkpoint: Box<dyn Folded>,
+    checkpoint: Folded,
     since: Vec<Arc<Event>>,
     /// Whether each state is written, to find the event that makes one which can't be.
     is_thorough: bool,
@@ -124,10 +124,10 @@ impl Fold {
     ///
     /// # Errors
     /// Where not even the state of before can be written: nothing can be folded onto it.
-    pub(super) fn of(start: &dyn Folded, arrivals: &[Arrival]) -> Result<(Self, String), String> {
+    pub(super) fn of(start: &Folded, arrivals: &[Arrival]) -> Result<(Self, String), String> {
         let mut last = String::new();
         for is_thorough in [false, true] {
-            let mut fold = Self::onto(start.boxed(), is_thorough);
+            let mut fold = Self::onto(start.clone(), is_thorough);
             arrivals.iter().for_each(|arrival| fold.take(arrival));
             match fold.snapshot() {
                 Ok(snapshot) => return Ok((fold, snapshot)),
@@ -138,8 +138,8 @@ impl Fold {
     }
 
     /// Begins to fold onto a state.
-    pub(super) fn onto(start: Box<dyn Folded>, is_thorough: bool) -> Self {
-        let checkpoint = start.boxed();
+    pub(super) fn onto(start: Folded, is_thorough: bool) -> Self {
+        let checkpoint = start.clone();
         Self { folded: start, checkpoint, since: Vec::new(), is_thorough, span: None, taken: 0, poisoned: Vec::new() }
     }
 
@@ -180,7 +180,7 @@ impl Fold {
                 applied
             }
             Err(reason) => {
-                self.folded = self.checkpoint.boxed();
+                self.folded = self.checkpoint.clone();
                 for earlier in &self.since {
                     self.folded.apply(earlier);
                 }
@@ -197,13 +197,13 @@ impl Fold {
     }
 
     fn keep(&mut self) {
-        self.checkpoint = self.folded.boxed();
+        self.checkpoint = self.folded.clone();
         self.since.clear();
     }
 
     /// The state so far.
-    pub(super) fn folded(&self) -> &dyn Folded {
-        &*self.folded
+    pub(super) fn folded(&self) -> &Folded {
+        &self.folded
     }
 
     /// The state so far, as text.
@@ -219,7 +219,7 @@ impl Fold {
 ///
 /// # Errors
 /// Where what was written can't be read again, which is its author's mistake.
-pub(super) fn restore(entity: &dyn Entity, snapshot: Option<&str>) -> Result<Box<dyn Folded>, String> {
+pub(super) fn restore(entity: &Entity, snapshot: Option<&str>) -> Result<Folded, String> {
     let Some(snapshot) = snapshot else { return caught(|| entity.initial()) };
     let restored = caught(|| entity.restore(snapshot)).and_then(|restored| restored.map_err(|error| error.to_string()));
     restored.map_err(|reason| format!("the state of before {reason}"))

@@ -22,7 +22,7 @@ const MEASURED_EVERY_BYTES: usize = 16 * 1024;
 
 /// A state, and how far it has come.
 pub(super) struct Reached {
-    pub(super) state: Box<dyn Folded>,
+    pub(super) state: Folded,
     /// The place in the log of its last event.
     pub(super) last: Sequence,
     /// All events of the stream up to here are in it.
@@ -39,17 +39,17 @@ struct Weight {
 
 impl Reached {
     /// Before the first event.
-    pub(super) fn initial(entity: &dyn Entity) -> Self {
+    pub(super) fn initial(entity: &Entity) -> Self {
         Self::new(entity.initial(), Sequence::ZERO, 0)
     }
 
     /// A state that is stored as so many bytes of JSON.
-    pub(super) fn new(state: Box<dyn Folded>, last: Sequence, bytes: usize) -> Self {
+    pub(super) fn new(state: Folded, last: Sequence, bytes: usize) -> Self {
         Self { state, last, head: last, weight: Weight { measured: bytes, since: 0 } }
     }
 
     pub(super) fn copy(&self) -> Self {
-        Self { state: self.state.boxed(), ..*self }
+        Self { state: self.state.clone(), ..*self }
     }
 
     /// Takes the stream's next event, whose envelope has so many bytes.

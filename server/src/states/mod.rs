@@ -53,7 +53,7 @@ pub struct StateAt {
     /// The name of its entity.
     pub entity: &'static str,
     /// What the events come to.
-    pub state: Box<dyn Folded>,
+    pub state: Folded,
     /// Every event of the stream up to this place in the log is in it, and no other.
     pub through: Sequence,
     /// The log's end when it was read.
@@ -123,7 +123,7 @@ impl States {
     ///
     /// # Errors
     /// [`Unavailable`] where the log can't be read.
-    pub async fn current(&self, stream: &StreamName) -> Result<Option<Box<dyn Folded>>, Unavailable> {
+    pub async fn current(&self, stream: &StreamName) -> Result<Option<Folded>, Unavailable> {
         let Some(entity) = self.entities.of(stream) else { return Ok(None) };
         Ok(Some(self.now(entity, stream).await?.state))
     }
@@ -164,7 +164,7 @@ impl States {
         if last == Sequence::ZERO {
             return Err(NoState::NoEvent.into());
         }
-        let is_written = snapshots.write(Snapshot::of(entity, stream, &*state, last)).await;
+        let is_written = snapshots.write(Snapshot::of(entity, stream, &state, last)).await;
         let reason = "the snapshot could not be written: the server's log says why".to_owned();
         if is_written { Ok(state.mark().revision) } else { Err(NoState::Unavailable(Unavailable { reason }).into()) }
     }
@@ -180,7 +180,7 @@ impl States {
     }
 
     /// The state with all events, which is kept in memory from now on.
-    async fn now(&self, entity: &dyn Entity, stream: &StreamName) -> Result<Reached, Unavailable> {
+    async fn now(&self, entity: &Entity, stream: &StreamName) -> Result<Reached, Unavailable> {
         let head = *self.store.head().borrow();
         let _alone = match self.shared.cache.get(stream) {
             Some(known) if known.head >= head => return Ok(known.copy()),
@@ -200,7 +200,7 @@ impl States {
     }
 
     /// The state with all events up to a revision that the stream has.
-    async fn past(&self, entity: &dyn Entity, stream: &StreamName, to: Revision) -> Result<Reached, Unavailable> {
+    async fn past(&self, entity: &Entity, stream: &StreamName, to: Revision) -> Result<Reached, Unavailable> {
         let known = self.shared.cache.get(stream).filter(|known| known.revision() <= to);
         let _turn = self.shared.turns.acquire().await;
         let begun = match known {
@@ -211,7 +211,7 @@ impl States {
     }
 
     /// The nearest state before or at a revision that is stored, or the initial one.
-    async fn begin(&self, entity: &dyn Entity, stream: &StreamName, to: Revision) -> Reached {
+    async fn begin(&self, entity: &Entity, stream: &StreamName, to: Revision) -> Reached {
         if let Some(snapshots) = &self.snapshots
             && let Some(reached) = snapshots.latest(entity, stream, to).await
         {
@@ -223,7 +223,7 @@ impl States {
     /// Reads on from a state, up to a revision or to the stream's end.
     async fn fold(
         &self,
-        entity: &dyn Entity,
+        entity: &Entity,
         stream: &StreamName,
         mut reached: Reached,
         to: Option<Revision>,
@@ -259,11 +259,11 @@ impl States {
     }
 
     /// Has a snapshot written where one is due.
-    async fn keep(&self, entity: &dyn Entity, stream: &StreamName, reached: &Reached) {
+    async fn keep(&self, entity: &Entity, stream: &StreamName, reached: &Reached) {
         if let Some(snapshots) = &self.snapshots
             && snapshots.is_due(reached.state.mark().revision)
         {
-            snapshots.keep(Snapshot::of(entity, stream, &*reached.state, reached.last)).await;
+            snapshots.keep(Snapshot::of(entity, stream, &reached.state, reached.last)).await;
         }
     }
 }

@@ -123,7 +123,7 @@ fn at(sequence: u64) -> At {
     At::Sequence(Sequence::new(sequence).unwrap())
 }
 
-fn tallied(state: &dyn Folded) -> Tallied {
+fn tallied(state: &Folded) -> Tallied {
     state.state_json().read().unwrap()
 }
 
@@ -144,7 +144,7 @@ async fn a_state_in_a_hundred_thousand_events_costs_two_intervals_at_most() {
             let (reads, found) = world.reads(states.at(&stream, at(sequence))).await;
             assert!(reads <= 2 * EVERY as usize, "{reads} events are read for the state at {sequence}");
             let sum = (0..sequence).sum::<u64>();
-            assert_eq!(tallied(&*found.unwrap().state), Tallied { events: sequence, sum }, "at {sequence}");
+            assert_eq!(tallied(&found.unwrap().state), Tallied { events: sequence, sum }, "at {sequence}");
         }
         let (reads, _) = world.reads(states.current(&stream)).await;
         assert!(reads as f64 <= 0.01 * EVENTS as f64, "a snapshot cuts 99 % of {EVENTS}: {reads} are left");
@@ -180,7 +180,7 @@ async fn what_the_log_does_not_tell_is_said() {
     assert!(matches!(states.at(&"a:b".parse().unwrap(), At::Now).await, Err(NoState::NoEntity)));
     let then = states.at(&stream, at(2)).await.unwrap();
     assert_eq!((then.entity, then.through.get(), then.head.get()), ("tally", 2, 3));
-    assert_eq!(tallied(&*then.state), Tallied { events: 1, sum: 5 });
+    assert_eq!(tallied(&then.state), Tallied { events: 1, sum: 5 });
     let without = States::new(Arc::clone(&world.log) as _, Entities::new().with::<Tally<1>>());
     assert!(matches!(without.snapshot(&stream).await, Err(NoSnapshot::NotKept)));
 }
@@ -216,7 +216,7 @@ async fn snapshots_that_are_ahead_of_the_log_are_not_used() {
     database.close().unwrap();
     fs::copy(world.file(), shorter.file()).unwrap();
     let (reads, state) = shorter.reads(shorter.tallies(100).current(&stream)).await;
-    assert_eq!((reads, tallied(&*state.unwrap().unwrap()).events), (120, 120));
+    assert_eq!((reads, tallied(&state.unwrap().unwrap()).events), (120, 120));
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn a_damaged_file_is_put_aside_and_begun_anew() {
         }
         damage(&world.file());
         let (reads, state) = world.reads(world.tallies(100).current(&stream)).await;
-        assert_eq!((reads, tallied(&*state.unwrap().unwrap()).events), (250, 250));
+        assert_eq!((reads, tallied(&state.unwrap().unwrap()).events), (250, 250));
         fs::remove_file(&aside).expect("it is put aside");
         world.written(&world.tallies(100), &stream).await;
         assert_eq!(world.reads(world.tallies(100).current(&stream)).await.0, 0, "and new ones are kept");
@@ -266,7 +266,7 @@ async fn a_snapshot_that_is_damaged_gives_way_to_the_one_before() {
     database.close().unwrap();
     let states = world.tallies(100);
     let (reads, state) = world.reads(states.current(&stream)).await;
-    assert_eq!((reads, tallied(&*state.unwrap().unwrap()).events), (150, 250));
+    assert_eq!((reads, tallied(&state.unwrap().unwrap()).events), (150, 250));
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn without_a_file_nothing_fails() {
     world.tally(250).await;
     fs::create_dir(world.file()).unwrap();
     let states = world.tallies(100);
-    assert_eq!(tallied(&*states.current(&stream).await.unwrap().unwrap()).events, 250);
+    assert_eq!(tallied(&states.current(&stream).await.unwrap().unwrap()).events, 250);
     assert!(matches!(states.snapshot(&stream).await, Err(NoSnapshot::NoState(NoState::Unavailable(_)))));
 }
 
@@ -294,7 +294,7 @@ async fn a_state_never_goes_back_however_many_ask() {
             let mut last = 0;
             while last < 280 {
                 let state = states.current(&stream).await.unwrap().unwrap();
-                let (events, revision) = (tallied(&*state).events, u64::from(state.mark().revision.get()));
+                let (events, revision) = (tallied(&state).events, u64::from(state.mark().revision.get()));
                 assert!(events == revision && events >= last, "{events} events at revision {revision}, after {last}");
                 last = events;
                 tokio::task::yield_now().await;

@@ -34,7 +34,7 @@ impl Work {
         let Some(found) = found(message.state()) else { return Ok(WorkOutcome::Nothing) };
         match self.say(Message::ENTITY, cause, "enrich", &MessageCommand::Enrich(found)).await {
             // It was edited meanwhile: that edit is another piece of work.
-            Err(CommandError::Refused(refusal)) if refusal.code == "stale_text" => Ok(WorkOutcome::Nothing),
+            Err(CommandError::Refused(refusal)) if refusal.code() == "stale_text" => Ok(WorkOutcome::Nothing),
             other => Ok(other.map(|()| WorkOutcome::Done)?),
         }
     }

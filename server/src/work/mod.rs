@@ -181,7 +181,7 @@ impl Work {
     /// The state of a stream now.
     async fn state<D: Decider>(&self, stream: &StreamName) -> Result<Projection<D>, Unavailable> {
         let state = self.states.current(stream).await?;
-        Ok(state.and_then(|state| state.as_any().downcast_ref::<Projection<D>>().cloned()).unwrap_or_default())
+        Ok(state.and_then(|state| state.of::<D>().cloned()).unwrap_or_default())
     }
 
     /// Does what is due, however often it has to be tried. Answers what came of it; `None` where it is left for the next start.

@@ -22,7 +22,7 @@ pub struct State {
     /// How far it has come.
     pub mark: HighWater,
     /// For an entity's stream.
-    pub folded: Option<Box<dyn Folded>>,
+    pub folded: Option<Folded>,
 }
 
 impl Clone for App {
@@ -33,7 +33,7 @@ impl Clone for App {
 
 impl Clone for State {
     fn clone(&self) -> Self {
-        let folded = self.folded.as_ref().map(|folded| folded.boxed());
+        let folded = self.folded.clone();
         Self { applied: self.applied.clone(), mark: self.mark, folded }
     }
 }

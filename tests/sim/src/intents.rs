@@ -298,7 +298,7 @@ impl Client {
         };
         let Some(folded) = &state.folded else { return true };
         let mut streams = Streams::default();
-        streams.insert(stream.clone(), folded.boxed());
+        streams.insert(stream.clone(), folded.clone());
         let command = json!({ "type": intent.body["type"], "data": intent.body["data"] }).to_string();
         let Ok(actor) = intent.body["source"].as_str().unwrap_or_default().parse() else { return false };
         let Ok(id) = intent.id.parse() else { return false };

@@ -102,7 +102,7 @@ async fn what_sixty_four_review_is_reviewed_once_and_counted_once() {
             let command = json!({ "type": verb, "data": {} });
             match give(&server, &actor, Proposal::ENTITY, &stream, &command).await {
                 Ok(_) => taken += 1,
-                Err(CommandError::Refused(refusal)) => assert_eq!(refusal.code, "already_reviewed"),
+                Err(CommandError::Refused(refusal)) => assert_eq!(refusal.code(), "already_reviewed"),
                 Err(error) => panic!("{error}"),
             }
         }

@@ -116,8 +116,8 @@ fn an_unclosed_run_is_a_409_for_the_next_one_which_names_it() {
     let (stream, origin) = (StreamName::new(OTHER).unwrap(), run.origin("other-pm"));
     let create = r#"{"type":"create"}"#;
     let refusal = run.log().command("analysis_run", &stream, &origin, create).unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Conflict, "run_open"));
-    assert_eq!(refusal.detail, "the run 'r1' is open, and pending: close or cancel it first");
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Conflict, "run_open"));
+    assert_eq!(refusal.detail(), "the run 'r1' is open, and pending: close or cancel it first");
     let elsewhere = StreamName::new("space:2:analysis_runs:r2").unwrap();
     run.log().command("analysis_run", &elsewhere, &origin, create).expect("another space has its own guard");
     let mut run = run.after::<AnalysisRun>(RUN, "pm", RunCommand::Cancel(Cancelled::default()));
@@ -144,8 +144,8 @@ fn closing_with_pending_proposals_is_a_400_which_says_how_many() {
         .after::<Proposal>(&proposal("p2"), "pm", ProposalCommand::Approve {})
         .when("pm", RunCommand::Close {});
     let refusal = outcome.result().unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Invalid, "proposals_pending"));
-    assert_eq!(refusal.detail, "2 of 3 proposals are pending: review them first");
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Invalid, "proposals_pending"));
+    assert_eq!(refusal.detail(), "2 of 3 proposals are pending: review them first");
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn nobody_commands_a_guard() {
     let (stream, origin) = (StreamName::new("space:1:analysis_guard:open").unwrap(), run.origin("pm"));
     let released = r#"{"type":"released","data":{"run":"r1"}}"#;
     let refusal = run.log().command("analysis_guard", &stream, &origin, released).unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Invalid, "invalid_command"));
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Invalid, "invalid_command"));
 }
 
 /// Every phase. The compiler asks for one that is missing.

@@ -162,8 +162,8 @@ fn who_comes_second_is_told_who_was_first() {
     let rejected = KnowledgeCommand::Reject(Rejected { reason: Some("small talk".into()) });
     let outcome = proposed(TOPIC).after::<Knowledge>(TOPIC, "ada", rejected).when("bob", KnowledgeCommand::Approve {});
     let refusal = outcome.result().unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Conflict, "already_reviewed"));
-    assert_eq!(refusal.detail, "the proposal was rejected by ada at 2026-01-01T00:00:00Z, and that stands");
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Conflict, "already_reviewed"));
+    assert_eq!(refusal.detail(), "the proposal was rejected by ada at 2026-01-01T00:00:00Z, and that stands");
 }
 
 #[test]

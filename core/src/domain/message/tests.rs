@@ -111,7 +111,7 @@ fn an_edit_that_comes_before_its_message_is_the_message() {
 fn another_message_is_not_taken_for_an_edit() {
     let refusal = |message| {
         let outcome = ingested().when("telegram", MessageCommand::Ingest(message));
-        outcome.result().unwrap_err().code
+        outcome.result().unwrap_err().code()
     };
     assert_eq!(refusal(Ingested { message_id: 2, ..said("a") }), "other_message");
     let chat = Chat { id: 8, kind: "private".into(), title: None };
@@ -175,5 +175,5 @@ fn every_command_before_and_after_the_message_has_come() {
         }
     }
     let outcome = new().when("worker", MessageCommand::Enrich(found(0)));
-    assert_eq!(outcome.result().unwrap_err().kind, RefusalKind::NotFound);
+    assert_eq!(outcome.result().unwrap_err().kind(), RefusalKind::NotFound);
 }

@@ -99,7 +99,7 @@ fn a_rejected_proposal_is_counted_and_is_no_task() {
 fn a_proposal_is_merged_into_a_task_that_is_there() {
     let nowhere = pending().when("pm", ProposalCommand::Merge(Merged { into: "t2".into() }));
     let refusal = nowhere.result().unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::NotFound, "unknown_task"));
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::NotFound, "unknown_task"));
     let mut proposal = pending()
         .when("pm", ProposalCommand::Merge(Merged { into: "a:b".into() }))
         .then_refused("invalid_id")
@@ -116,8 +116,8 @@ fn who_comes_second_is_told_who_was_first() {
         .then_types(&["proposal.rejected.v1", "analysis_run.proposal_reviewed.v1", "analysis_run.reviewed.v1"])
         .when("bob", ProposalCommand::Approve {});
     let refusal = outcome.result().unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Conflict, "already_reviewed"));
-    assert_eq!(refusal.detail, "the proposal was rejected by ada at 2026-01-01T00:00:00Z, and that stands");
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Conflict, "already_reviewed"));
+    assert_eq!(refusal.detail(), "the proposal was rejected by ada at 2026-01-01T00:00:00Z, and that stands");
 }
 
 #[test]

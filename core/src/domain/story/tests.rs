@@ -87,7 +87,7 @@ fn a_decision_stands() {
         .then([])
         .when("architect", StoryCommand::AddDecision(other));
     let refusal = outcome.result().unwrap_err();
-    assert_eq!((refusal.kind, refusal.code), (RefusalKind::Conflict, "decision_exists"));
+    assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Conflict, "decision_exists"));
 }
 
 #[test]

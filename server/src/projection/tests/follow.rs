@@ -70,8 +70,8 @@ fn everything() -> Entities {
 }
 
 /// What each stream's events up to a place come to, folded one after the other. An event that panics is gone past.
-async fn plain(world: &World, until: Sequence) -> BTreeMap<StreamName, Box<dyn Folded>> {
-    let mut folded: BTreeMap<StreamName, Box<dyn Folded>> = BTreeMap::new();
+async fn plain(world: &World, until: Sequence) -> BTreeMap<StreamName, Folded> {
+    let mut folded: BTreeMap<StreamName, Folded> = BTreeMap::new();
     for event in world.events(until).await {
         let Some(entity) = world.entities.of(&event.stream) else { continue };
         let state = folded.entry(event.stream.clone()).or_insert_with(|| entity.initial());

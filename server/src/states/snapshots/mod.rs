@@ -43,7 +43,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(entity: &dyn Entity, stream: &StreamName, state: &dyn Folded, last: Sequence) -> Self {
+    pub(super) fn of(entity: &Entity, stream: &StreamName, state: &Folded, last: Sequence) -> Self {
         Self {
             entity: entity.name(),
             schema: entity.schema(),
@@ -119,7 +119,7 @@ impl Snapshots {
     }
 
     /// The latest state of a stream that is stored, up to a revision.
-    pub(super) async fn latest(&self, entity: &dyn Entity, stream: &StreamName, to: Revision) -> Option<Reached> {
+    pub(super) async fn latest(&self, entity: &Entity, stream: &StreamName, to: Revision) -> Option<Reached> {
         loop {
             let (file, name) = (Arc::clone(&self.file), stream.clone());
             let kind = (entity.name(), entity.schema());

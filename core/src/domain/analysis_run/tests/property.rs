@@ -86,7 +86,7 @@ fn take(log: &mut Log, step: Step) {
         Step::Proposal(which, asked) => ask_proposal(log, which, asked),
     };
     if let Err(refusal) = refused_or_not {
-        assert!(!refusal.detail.is_empty(), "{}", refusal.code);
+        assert!(!refusal.detail().is_empty(), "{}", refusal.code());
     }
 }
 
