@@ -10,16 +10,18 @@ mod recorded;
 mod request;
 
 use highwater_core::{
+    clock::VectorClock,
     decider::{Applied, Context, Decision, Entities, Folded, Rejection, Streams},
     event::{NewEvent, Recording},
-    json,
+    json::{self, FromJson},
+    stream::StreamName,
     time::Timestamp,
     version::{Revision, Sequence},
 };
 
 pub use self::module::Module;
 use self::{
-    answer::{Decided, Description, Folds, Proposed},
+    answer::{Decided, Description, Folds},
     request::Request,
 };
 
@@ -74,8 +76,9 @@ impl Domain {
     pub fn apply(&mut self, number: usize, events: &str) -> String {
         let Some(folded) = self.at(number) else { return String::new() };
         let mut unreadable = Vec::new();
-        for (at, event) in (0..).zip(json::items(events).unwrap_or_default()) {
-            match recorded::read(event).map(|event| folded.apply(&event)) {
+        for (at, json) in (0..).zip(json::items(events).unwrap_or_default()) {
+            let mut event = recorded::placeholder();
+            match recorded::read(json, &mut event).map(|()| folded.apply(&event)) {
                 Ok(Applied::Unreadable(reason)) => unreadable.push((at, reason)),
                 Ok(_) => {}
                 Err(error) => unreadable.push((at, error.to_string())),
@@ -93,28 +96,31 @@ impl Domain {
     /// Decides a command for the stream whose state has this number, and applies to it what would be recorded there. See the crate's
     /// `js/domain/module.ts` for what a request says.
     pub fn decide(&mut self, number: usize, request: &str) -> String {
-        let decided = Request::read(request).map_err(Rejection::from).and_then(|request| self.run(number, &request));
-        json::to_string(&match decided {
-            Ok(events) => Decided::Events(events.into_iter().map(Proposed::from).collect()),
-            Err(Rejection::Needs(stream)) => Decided::Needs(stream),
-            Err(Rejection::Refused(refusal)) => Decided::Refused(refusal.into()),
-        })
+        match Request::read(request).map_err(Rejection::from).and_then(|request| self.run(number, &request)) {
+            Ok(answer) => answer,
+            Err(Rejection::Needs(stream)) => json::to_string(&Decided::Needs(&stream)),
+            Err(Rejection::Refused(refusal)) => json::to_string(&Decided::Refused(&refusal)),
+        }
     }
 
-    fn run(&mut self, number: usize, request: &Request) -> Result<Vec<NewEvent>, Rejection> {
+    fn run(&mut self, number: usize, request: &Request) -> Result<String, Rejection> {
         let mut streams = Streams::default();
-        for (stream, loaded) in request.loaded.iter().chain([&(request.stream.clone(), number)]) {
-            if let Some(folded) = self.at(*loaded) {
-                streams.insert(stream.clone(), folded.clone());
-            }
-        }
+        self.load(&request.stream, number, &mut streams);
+        request.loaded.iter().for_each(|(stream, number)| self.load(stream, *number, &mut streams));
         let context = Context { stream: &request.stream, origin: &request.origin, now: request.now, streams: &streams };
         let Decision { events, .. } = self.entities.decide(&request.entity, &request.command, &context)?;
+        let answer = json::to_string(&Decided::Events(&events));
         if let Some(folded) = self.at(number) {
-            let own = events.iter().filter(|event| event.stream == request.stream);
+            let own = events.into_iter().filter(|event| event.stream == request.stream);
             own.for_each(|event| predict(folded, event, request.now));
         }
-        Ok(events)
+        Ok(answer)
+    }
+
+    fn load(&mut self, stream: &StreamName, number: usize, streams: &mut Streams) {
+        if let Some(folded) = self.at(number) {
+            streams.insert(stream.clone(), folded.clone());
+        }
     }
 
     fn at(&mut self, number: usize) -> Option<&mut Folded> {
@@ -133,26 +139,24 @@ impl Domain {
     }
 }
 
-/// The id of an event that has none yet.
-const PREDICTED: &str = "predicted";
-
 /// Applies an event as if it were recorded next. What its actor knew the log would derive of events that are not here: the prediction
 /// knows only of the actor itself.
-fn predict(folded: &mut Folded, event: &NewEvent, now: Timestamp) {
+fn predict(folded: &mut Folded, mut event: NewEvent, now: Timestamp) {
     let mark = folded.mark();
-    let mut clock = event.clock.clone().unwrap_or_default();
-    if event.clock.is_none() {
+    let clock = event.clock.take().unwrap_or_else(|| {
+        let mut clock = VectorClock::default();
         let _ = clock.tick(event.source.as_str()); // An empty clock has room for one.
-    }
+        clock
+    });
     let recording = Recording {
-        id: event.id.clone().unwrap_or_else(|| PREDICTED.parse().unwrap_or_else(|_| panic!("{PREDICTED} is no id"))),
+        id: FromJson::placeholder(), // What was decided has its own.
         recorded_time: now,
         sequence: mark.sequence.next().unwrap_or(Sequence::MAX),
         revision: mark.revision.next().unwrap_or(Revision::MAX),
         version: event.version.unwrap_or(mark.version),
         clock,
     };
-    folded.apply(&event.clone().record(recording));
+    folded.apply(&event.record(recording));
 }
 
 #[cfg(test)]

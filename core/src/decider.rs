@@ -17,7 +17,7 @@ pub mod testing;
 pub use self::{
     context::{Context, Origin, Streams},
     entities::{Decision, Entities, Entity},
-    events::DomainEvent,
+    events::{DomainEvent, EventData},
     projection::{Applied, Folded, InvalidSnapshot, Projection, SetAside},
 };
 use crate::{

@@ -4,18 +4,9 @@ use highwater_core::{
     decider::{Applied, Decider, Entities, InvalidSnapshot, Projection, SetAside, testing::Scenario},
     envelope::{parse_event, write_event},
     event::{Data, Event},
-    json::Json,
 };
 
 const STREAM: &str = "space:1:parcels:p1";
-
-/// It has come.
-#[derive(Clone, Debug, PartialEq, Json)]
-struct Arrived {
-    /// Added later, in place: who reads older events takes the default, and who is older passes it over.
-    #[json(skip_none)]
-    by: Option<String>,
-}
 
 /// Writes the decider of one age. They differ in what `sent` says, and in what the state keeps of it.
 macro_rules! parcel {
@@ -31,9 +22,15 @@ macro_rules! parcel {
                 upcast::Upcast,
             };
 
-            use super::Arrived;
-
             pub(crate) enum Parcel {}
+
+            /// It has come.
+            #[derive(Clone, Debug, PartialEq, Json)]
+            pub(crate) struct Arrived {
+                /// Added later, in place: who reads older events takes the default, and who is older passes it over.
+                #[json(skip_none)]
+                pub(crate) by: Option<String>,
+            }
 
             #[derive(Clone, Debug, Default, PartialEq, Json)]
             pub(crate) struct State {
@@ -71,10 +68,10 @@ macro_rules! parcel {
                 type Event = ParcelEvent;
 
                 fn decide(command: Command, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-                    Ok(vec![context.event(match command {
-                        Command::Send(data) => ParcelEvent::from(data),
-                        Command::Arrive(data) => data.into(),
-                    })])
+                    Ok(vec![match command {
+                        Command::Send(data) => context.event(&data),
+                        Command::Arrive(data) => context.event(&data),
+                    }])
                 }
 
                 fn evolve(mut state: State, event: ParcelEvent, _: &Event) -> State {
@@ -138,17 +135,17 @@ use highwater_core::decider::DomainEvent;
 
 fn log_of_v1() -> Vec<Event> {
     let sent = v1::Sent { to: "1 High Street, Oldtown".into() };
-    log_of::<v1::Parcel>(v1::Command::Send(sent), v1::Command::Arrive(Arrived { by: None }))
+    log_of::<v1::Parcel>(v1::Command::Send(sent), v1::Command::Arrive(v1::Arrived { by: None }))
 }
 
 fn log_of_v2() -> Vec<Event> {
     let sent = v2::Sent { street: "1 High Street".into(), town: "Oldtown".into() };
-    log_of::<v2::Parcel>(v2::Command::Send(sent), v2::Command::Arrive(Arrived { by: None }))
+    log_of::<v2::Parcel>(v2::Command::Send(sent), v2::Command::Arrive(v2::Arrived { by: None }))
 }
 
 fn log_of_v3() -> Vec<Event> {
     let sent = v3::Sent { street: "1 High Street".into(), town: "Oldtown".into(), country: "home".into() };
-    log_of::<v3::Parcel>(v3::Command::Send(sent), v3::Command::Arrive(Arrived { by: Some("van".into()) }))
+    log_of::<v3::Parcel>(v3::Command::Send(sent), v3::Command::Arrive(v3::Arrived { by: Some("van".into()) }))
 }
 
 fn read_by<D: Decider>(events: &[Event]) -> (Vec<Applied>, Projection<D>) {

@@ -63,7 +63,7 @@ impl Decider for Counter {
             CounterCommand::Add(Amount { by: 0 }) => Ok(Vec::new()),
             CounterCommand::Add(amount) => {
                 value.checked_add(amount.by).ok_or_else(full)?;
-                Ok(vec![context.event(CounterEvent::from(amount))])
+                context.only(&amount)
             }
             CounterCommand::Move { to, by } => {
                 let other = context.beside("counters", &to)?;
@@ -73,8 +73,7 @@ impl Decider for Counter {
                     );
                 }
                 context.of::<Self>(&other)?.state().checked_add(by).ok_or_else(full)?;
-                let (taken, added) = (CounterEvent::from(Taken { by }), CounterEvent::from(Amount { by }));
-                Ok(vec![context.event(taken), context.event_in(&other, added)])
+                Ok(vec![context.event(&Taken { by }), context.event_in(&other, &Amount { by })])
             }
         }
     }

@@ -1,12 +1,10 @@
 //! What JavaScript is answered.
 
 use highwater_core::{
-    clock::VectorClock,
     decider::{Refusal, RefusalKind},
-    event::{Actor, Data, EventId, EventType, NewEvent},
-    json::{Json, Raw},
+    event::{Data, NewEvent},
+    json::{Json, ToJson, Writer},
     stream::StreamName,
-    time::Timestamp,
     version::Version,
 };
 
@@ -20,63 +18,70 @@ pub(super) struct Description {
 }
 
 /// What became of a command.
-#[derive(Json)]
-pub(super) enum Decided {
+pub(super) enum Decided<'a> {
     /// These events would be recorded.
-    Events(Vec<Proposed>),
+    Events(&'a [NewEvent]),
     /// It depends on this stream, which has to be among the loaded ones.
-    Needs(StreamName),
-    Refused(Refused),
+    Needs(&'a StreamName),
+    Refused(&'a Refusal),
 }
 
-/// An event that would be recorded, by its attributes' names on the wire.
-#[derive(Json)]
-pub(super) struct Proposed {
-    #[json(skip_none)]
-    id: Option<EventId>,
-    source: Actor,
-    #[json(rename = "type")]
-    kind: EventType,
-    subject: StreamName,
-    #[json(skip_none)]
-    time: Option<Timestamp>,
-    #[json(skip_none)]
-    version: Option<Version>,
-    #[json(skip_none)]
-    clock: Option<VectorClock>,
-    #[json(skip_none)]
-    causationid: Option<EventId>,
-    #[json(skip_none)]
-    correlationid: Option<EventId>,
-    #[json(skip_none)]
-    commandid: Option<EventId>,
-    #[json(skip_none)]
-    data: Option<Raw>,
-}
-
-impl From<NewEvent> for Proposed {
-    fn from(event: NewEvent) -> Self {
-        Self {
-            id: event.id,
-            source: event.source,
-            kind: event.kind,
-            subject: event.stream,
-            time: event.time,
-            version: event.version,
-            clock: event.clock,
-            causationid: event.causation_id,
-            correlationid: event.correlation_id,
-            commandid: event.command_id,
-            data: if let Data::Json(data) = event.data { Some(data) } else { None },
+impl ToJson for Decided<'_> {
+    fn write(&self, to: &mut Writer) {
+        to.begin_object();
+        match self {
+            Self::Events(events) => {
+                to.name("events");
+                to.begin_list();
+                events.iter().for_each(|event| to.item(&Proposed(event)));
+                to.end_list();
+            }
+            Self::Needs(stream) => to.member("needs", *stream),
+            Self::Refused(refusal) => {
+                to.name("refused");
+                write_refusal(refusal, to);
+            }
         }
+        to.end_object();
     }
 }
 
-#[derive(Json)]
-pub(super) struct Refused {
-    kind: String,
-    code: String,
-    detail: String,
+/// An event that would be recorded, by its attributes' names on the wire.
+struct Proposed<'a>(&'a NewEvent);
+
+impl ToJson for Proposed<'_> {
+    fn write(&self, to: &mut Writer) {
+        let event = self.0;
+        to.begin_object();
+        to.member_or_none("id", &event.id);
+        to.member("source", &event.source);
+        to.member("type", &event.kind);
+        to.member("subject", &event.stream);
+        to.member_or_none("time", &event.time);
+        to.member_or_none("version", &event.version);
+        to.member_or_none("clock", &event.clock);
+        to.member_or_none("causationid", &event.causation_id);
+        to.member_or_none("correlationid", &event.correlation_id);
+        to.member_or_none("commandid", &event.command_id);
+        if let Data::Json(data) = &event.data {
+            to.member("data", data);
+        }
+        to.end_object();
+    }
+}
+
+fn write_refusal(refusal: &Refusal, to: &mut Writer) {
+    let kind = match refusal.kind() {
+        RefusalKind::Invalid => "invalid",
+        RefusalKind::NotFound => "not_found",
+        RefusalKind::Conflict => "conflict",
+    };
+    to.begin_object();
+    for (name, text) in [("kind", kind), ("code", refusal.code()), ("detail", refusal.detail())] {
+        to.name(name);
+        to.text(text);
+    }
+    to.end_object();
 }
 
 /// What became of events.
@@ -86,15 +91,4 @@ pub(super) struct Folds {
     pub(super) version: Version,
     /// Those that could not be read, by their place, and why.
     pub(super) unreadable: Vec<(u32, String)>,
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        let kind = match refusal.kind() {
-            RefusalKind::Invalid => "invalid",
-            RefusalKind::NotFound => "not_found",
-            RefusalKind::Conflict => "conflict",
-        };
-        Self { kind: kind.into(), code: refusal.code().into(), detail: refusal.detail().into() }
-    }
 }

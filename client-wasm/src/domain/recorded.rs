@@ -6,21 +6,19 @@ use highwater_core::{
     version::{Revision, Sequence, Version},
 };
 
-/// Reads an event that a server has recorded, and the client has taken as such. Of data that is not JSON it is only known that there is some:
-/// an entity's is JSON.
-pub(super) fn read(json: &str) -> Result<Event, Error> {
-    let (mut data, mut attributes) = (Data::None, Vec::new());
+/// Reads an event that a server has recorded, and the client has taken as such, in place of a [`placeholder`]. Of data that is not JSON it is
+/// only known that there is some: an entity's is JSON.
+pub(super) fn read(json: &str, event: &mut Event) -> Result<(), Error> {
+    let mut attributes = Vec::new();
     for (name, value) in json::members(json)? {
         match &*name {
-            "data" => data = Data::json(value).map_err(|error| Error::new(&error))?,
-            "data_base64" => data = Data::Binary(Vec::new()),
+            "data" => event.data = Data::json(value).map_err(|error| Error::new(&error))?,
+            "data_base64" => event.data = Data::Binary(Vec::new()),
             _ => attributes.push((name, Node::parse(value)?)),
         }
     }
     let node = Node::Object(attributes);
     let mut members = node.members()?;
-    let mut event = placeholder();
-    event.data = data;
     let mut sequence = String::new();
     members.read("id", &mut event.id);
     members.read("source", &mut event.source);
@@ -37,10 +35,10 @@ pub(super) fn read(json: &str) -> Result<Event, Error> {
     members.read("commandid", &mut event.command_id);
     members.read("datacontenttype", &mut event.data_content_type);
     members.read("dataschema", &mut event.data_schema);
-    read_extensions(&members, &mut event);
+    read_extensions(&members, event);
     members.finish()?;
     event.sequence = sequence.parse().map_err(|error| Error::new(&error))?;
-    Ok(event)
+    Ok(())
 }
 
 /// All that is no attribute of the protocol's.
@@ -58,7 +56,8 @@ fn read_extensions(members: &Members<'_, '_>, event: &mut Event) {
     }
 }
 
-fn placeholder() -> Event {
+/// An event to read another into.
+pub(super) fn placeholder() -> Event {
     NewEvent::new(FromJson::placeholder(), FromJson::placeholder(), FromJson::placeholder()).record(Recording {
         id: FromJson::placeholder(),
         recorded_time: FromJson::placeholder(),

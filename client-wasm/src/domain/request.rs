@@ -1,20 +1,17 @@
 //! What JavaScript asks to have decided.
 
 use highwater_core::{
-    clock::VectorClock,
     decider::{Origin, Refusal},
-    event::{Actor, EventId},
-    json::{self, Json},
+    json::{Error, FromJson, Members, Node},
     stream::StreamName,
     time::Timestamp,
-    version::Version,
 };
 
-/// A command, checked.
+/// A command, checked. The origin's names are those of the event's attributes.
 pub(super) struct Request {
     pub(super) entity: String,
     pub(super) stream: StreamName,
-    /// `{"type":"…","data":{…}}`.
+    /// `{"type":"…","data":{…}}`, as a text of its own.
     pub(super) command: String,
     pub(super) origin: Origin,
     pub(super) now: Timestamp,
@@ -22,43 +19,34 @@ pub(super) struct Request {
     pub(super) loaded: Vec<(StreamName, usize)>,
 }
 
-/// The same as JSON; the origin's names are those of the event's attributes.
-#[derive(Json)]
-struct Text {
-    entity: String,
-    stream: StreamName,
-    /// As a text of its own.
-    command: String,
-    id: EventId,
-    source: Actor,
-    time: Option<Timestamp>,
-    version: Option<Version>,
-    clock: Option<VectorClock>,
-    causationid: Option<EventId>,
-    correlationid: Option<EventId>,
-    now: Timestamp,
-    #[json(default)]
-    loaded: Vec<(StreamName, usize)>,
-}
-
 impl Request {
     pub(super) fn read(json: &str) -> Result<Self, Refusal> {
-        let text: Text = json::from_str(json).map_err(invalid)?;
-        let Text { entity, stream, command, id, source, time, version, clock, causationid, correlationid, now, loaded } =
-            text;
-        let origin = Origin {
-            command_id: id,
-            actor: source,
-            time,
-            version,
-            clock,
-            causation_id: causationid,
-            correlation_id: correlationid,
+        let mut request = Self {
+            entity: String::new(),
+            stream: FromJson::placeholder(),
+            command: String::new(),
+            origin: Origin::new(FromJson::placeholder(), FromJson::placeholder()),
+            now: Timestamp::UNIX_EPOCH,
+            loaded: Vec::new(),
         };
-        Ok(Self { entity, stream, command, origin, now, loaded })
+        let read = Node::parse(json).and_then(|node| request.read_members(node.members()?));
+        read.map_err(|error| Refusal::invalid("invalid_command", format!("the command can't be read: {error}")))?;
+        Ok(request)
     }
-}
 
-fn invalid(error: impl std::fmt::Display) -> Refusal {
-    Refusal::invalid("invalid_command", format!("the command can't be read: {error}"))
+    fn read_members(&mut self, mut members: Members<'_, '_>) -> Result<(), Error> {
+        members.read("entity", &mut self.entity);
+        members.read("stream", &mut self.stream);
+        members.read("command", &mut self.command);
+        members.read("id", &mut self.origin.command_id);
+        members.read("source", &mut self.origin.actor);
+        members.read("time", &mut self.origin.time);
+        members.read("version", &mut self.origin.version);
+        members.read("clock", &mut self.origin.clock);
+        members.read("causationid", &mut self.origin.causation_id);
+        members.read("correlationid", &mut self.origin.correlation_id);
+        members.read("now", &mut self.now);
+        members.read_or_default("loaded", &mut self.loaded);
+        members.finish()
+    }
 }

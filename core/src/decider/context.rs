@@ -1,10 +1,10 @@
 //! [`Context`]: all that a decision may depend on.
 
-use super::{Decider, DomainEvent, Folded, Projection, Refusal, Rejection};
+use super::{Decider, EventData, Folded, Projection, Refusal, Rejection};
 use crate::{
     clock::VectorClock,
     event::{Actor, Data, EventId, EventType, NewEvent},
-    json::Raw,
+    json::{Raw, ToJson},
     stream::{InvalidName, StreamName, is_segment},
     time::Timestamp,
     version::Version,
@@ -100,20 +100,38 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// One event in the command's own stream, and no more: what most commands make.
+    ///
+    /// # Errors
+    /// None: it is what [`Decider::decide`] answers.
+    pub fn only<E: EventData>(&self, data: &E) -> Result<Vec<NewEvent>, Rejection> {
+        Ok(self.only_event(E::KIND, data))
+    }
+
+    fn only_event(&self, kind: &str, data: &dyn ToJson) -> Vec<NewEvent> {
+        vec![self.own_event(kind, data)]
+    }
+
     /// An event in the command's own stream. It is about the version that the command is about.
     #[must_use]
-    pub fn event(&self, event: impl DomainEvent) -> NewEvent {
-        let version = self.origin.version;
-        NewEvent { version, clock: self.origin.clock.clone(), ..self.event_in(self.stream, event) }
+    pub fn event<E: EventData>(&self, data: &E) -> NewEvent {
+        self.own_event(E::KIND, data)
     }
 
     /// An event in any stream. It is about the stream's current version.
     #[must_use]
-    pub fn event_in(&self, stream: &StreamName, event: impl DomainEvent) -> NewEvent {
-        self.proposed(stream, event.kind(), event.data())
+    pub fn event_in<E: EventData>(&self, stream: &StreamName, data: &E) -> NewEvent {
+        self.proposed(stream, E::KIND, data)
     }
 
-    fn proposed(&self, stream: &StreamName, kind: &str, data: Raw) -> NewEvent {
+    pub(super) fn own_event(&self, kind: &str, data: &dyn ToJson) -> NewEvent {
+        let mut event = self.proposed(self.stream, kind, data);
+        event.version = self.origin.version;
+        event.clock.clone_from(&self.origin.clock);
+        event
+    }
+
+    fn proposed(&self, stream: &StreamName, kind: &str, data: &dyn ToJson) -> NewEvent {
         let kind = EventType::new(kind).unwrap_or_else(|error| panic!("an event's type {error}: {kind}"));
         let origin = self.origin;
         NewEvent {
@@ -121,7 +139,7 @@ impl<'a> Context<'a> {
             causation_id: origin.causation_id.clone(),
             correlation_id: origin.correlation_id.clone(),
             command_id: Some(origin.command_id.clone()),
-            data: Data::Json(data),
+            data: Data::Json(Raw::of(data)),
             ..NewEvent::new(stream.clone(), origin.actor.clone(), kind)
         }
     }

@@ -1,6 +1,6 @@
 //! [`DomainEvent`] and the macro that writes it.
 
-use crate::json::{self, Node, Raw};
+use crate::json::{self, Node, Raw, ToJson};
 
 /// What may happen to an entity: an enum with a variant for each type of event, written by [`events!`](crate::events).
 pub trait DomainEvent: Sized {
@@ -29,7 +29,13 @@ pub trait DomainEvent: Sized {
     fn sample(kind: &str) -> Option<Raw>;
 }
 
-/// Writes the enum of an entity's events and how they are read and written.
+/// What an event of one type says: what a variant of a [`DomainEvent`] holds, written by [`events!`](crate::events) too.
+pub trait EventData: ToJson {
+    /// The event's type.
+    const KIND: &'static str;
+}
+
+/// Writes the enum of an entity's events and how they are read and written. Each type of event has a type of data of its own.
 ///
 /// ```
 /// use highwater_core::json::Json;
@@ -96,6 +102,10 @@ macro_rules! events {
         }
 
         $(
+            impl $crate::decider::EventData for $data {
+                const KIND: &'static str = $kind;
+            }
+
             impl From<$data> for $name {
                 fn from(data: $data) -> Self {
                     Self::$variant(data)

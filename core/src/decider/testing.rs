@@ -179,7 +179,7 @@ impl<D: Decider> Scenario<D> {
         let origin = Origin { version: Version::new(version.into()).ok(), ..self.origin(actor) };
         let streams = Streams::default();
         let context = Context { stream: &stream, origin: &origin, now: self.log.now, streams: &streams };
-        self.log.record(context.event(event));
+        self.log.record(context.own_event(event.kind(), &event.data()));
         self
     }
 

@@ -69,14 +69,14 @@ impl Decider for Lamp {
 
     fn decide(command: LampCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let lamp = context.own::<Self>()?;
-        let switched = |on| context.event(LampEvent::from(Switched { on }));
+        let switched = |on| context.event(&Switched { on });
         let raised = |event, by| {
             let version = Version::new(u64::from(lamp.mark().version.get()) + by).ok();
             Ok(vec![NewEvent { version, ..event }])
         };
         match command {
-            LampCommand::ChangeBulb(data) => raised(context.event(LampEvent::from(data)), 1),
-            LampCommand::SkipABulb {} => raised(context.event(LampEvent::from(BulbChanged { watts: 9 })), 2),
+            LampCommand::ChangeBulb(data) => raised(context.event(&data), 1),
+            LampCommand::SkipABulb {} => raised(context.event(&BulbChanged { watts: 9 }), 2),
             LampCommand::SwitchAsIfChanged {} => raised(switched(true), 1),
             LampCommand::SwitchTwice {} => Ok(vec![switched(true), switched(false)]),
             LampCommand::SwitchOnAll { lamps } => {
@@ -84,7 +84,7 @@ impl Decider for Lamp {
                 for id in lamps {
                     let stream = context.beside("lamps", &id)?;
                     if !context.of::<Self>(&stream)?.state().is_on {
-                        events.push(context.event_in(&stream, LampEvent::from(Switched { on: true })));
+                        events.push(context.event_in(&stream, &Switched { on: true }));
                     }
                 }
                 Ok(events)

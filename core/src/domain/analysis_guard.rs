@@ -102,7 +102,7 @@ pub(super) fn open_run<'a>(context: &Context<'a>) -> Result<Option<&'a str>, Rej
 /// Says that a run is open.
 pub(super) fn take(run: &str, context: &Context<'_>) -> Result<NewEvent, Rejection> {
     let taken = Taken { run: run.to_owned() };
-    Ok(context.event_in(&stream(context)?, AnalysisGuardEvent::from(taken)))
+    Ok(context.event_in(&stream(context)?, &taken))
 }
 
 /// Says that a run has ended, if it is the open one.
@@ -110,5 +110,5 @@ pub(super) fn release(run: &str, context: &Context<'_>) -> Result<Option<NewEven
     let is_open = open_run(context)? == Some(run);
     let released = Released { run: run.to_owned() };
     let stream = stream(context)?;
-    Ok(is_open.then(|| context.event_in(&stream, AnalysisGuardEvent::from(released))))
+    Ok(is_open.then(|| context.event_in(&stream, &released)))
 }

@@ -161,19 +161,19 @@ impl Decider for AnalysisRun {
     fn decide(command: RunCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let state = context.own::<Self>()?.state();
         match command {
-            RunCommand::Create(data) => create(state, data, context),
-            RunCommand::Start(data) => start(state, data, context),
+            RunCommand::Create(data) => create(state, &data, context),
+            RunCommand::Start(data) => start(state, &data, context),
             RunCommand::RecordBatch(batch) => batch::record(state, batch, context),
             RunCommand::Complete {} => complete(state, context),
             RunCommand::Fail(data) => {
                 state.is_executed_by(&context.origin.actor)?;
                 not_blank("reason", &data.reason)?;
-                end(data.into(), context)
+                end(context.event(&data), context)
             }
             RunCommand::Expire {} => expire(state, context),
             RunCommand::Cancel(data) => {
                 state.is_in(&[Phase::Pending, Phase::Running])?;
-                end(data.into(), context)
+                end(context.event(&data), context)
             }
             RunCommand::Close {} => close(state, context),
         }
@@ -286,7 +286,7 @@ impl AnalysisRunState {
     }
 }
 
-fn create(state: &AnalysisRunState, data: Created, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+fn create(state: &AnalysisRunState, data: &Created, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
     if state.phase != Phase::New {
         return Err(Refusal::conflict("run_exists", "there is such a run already: create one with another id").into());
     }
@@ -297,7 +297,7 @@ fn create(state: &AnalysisRunState, data: Created, context: &Context<'_>) -> Res
         Some(open) => make_room(open, context)?,
         None => Vec::new(),
     };
-    events.push(context.event(RunEvent::from(data)));
+    events.push(context.event(data));
     events.push(analysis_guard::take(context.id(), context)?);
     Ok(events)
 }
@@ -310,12 +310,12 @@ fn make_room(open: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejecti
         let detail = format!("the run '{open}' is open, and {}: close or cancel it first", run.phase);
         return Err(Refusal::conflict("run_open", detail).into());
     }
-    let mut events = vec![context.event_in(&stream, RunEvent::from(Failed { reason: LEASE_EXPIRED.to_owned() }))];
+    let mut events = vec![context.event_in(&stream, &lease_expired())];
     events.extend(analysis_guard::release(open, context)?);
     Ok(events)
 }
 
-fn start(state: &AnalysisRunState, data: Started, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+fn start(state: &AnalysisRunState, data: &Started, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
     if state.phase == Phase::Running {
         return Ok(Vec::new());
     }
@@ -323,7 +323,7 @@ fn start(state: &AnalysisRunState, data: Started, context: &Context<'_>) -> Resu
     if !(1..=LEASE_MS_MAX).contains(&data.lease_ms) {
         return Err(Refusal::invalid("invalid_lease", format!("'lease_ms' has to be 1 to {LEASE_MS_MAX}")).into());
     }
-    Ok(vec![context.event(RunEvent::from(data))])
+    context.only(data)
 }
 
 fn complete(state: &AnalysisRunState, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
@@ -333,9 +333,9 @@ fn complete(state: &AnalysisRunState, context: &Context<'_>) -> Result<Vec<NewEv
         let detail = format!("{left} of {} windows are left: record them first", state.windows_total);
         return Err(Refusal::conflict("windows_left", detail).into());
     }
-    let mut events = vec![context.event(RunEvent::from(Completed {}))];
+    let mut events = vec![context.event(&Completed {})];
     if state.proposals_pending == 0 {
-        events.push(context.event(RunEvent::from(Reviewed {})));
+        events.push(context.event(&Reviewed {}));
     }
     Ok(events)
 }
@@ -347,7 +347,7 @@ fn expire(state: &AnalysisRunState, context: &Context<'_>) -> Result<Vec<NewEven
         let detail = format!("the lease of the run's executor holds until {until}: cancel the run, or wait");
         return Err(Refusal::conflict("lease_valid", detail).into());
     }
-    end(Failed { reason: LEASE_EXPIRED.to_owned() }.into(), context)
+    end(context.event(&lease_expired()), context)
 }
 
 fn close(state: &AnalysisRunState, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
@@ -357,12 +357,16 @@ fn close(state: &AnalysisRunState, context: &Context<'_>) -> Result<Vec<NewEvent
         return Err(Refusal::invalid("proposals_pending", detail).into());
     }
     state.is_in(&[Phase::Reviewed])?;
-    end(Closed { accuracy: state.accuracy_now() }.into(), context)
+    end(context.event(&Closed { accuracy: state.accuracy_now() }), context)
+}
+
+fn lease_expired() -> Failed {
+    Failed { reason: LEASE_EXPIRED.to_owned() }
 }
 
 /// The end of the run: its event, and the guard's.
-fn end(event: RunEvent, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-    let mut events = vec![context.event(event)];
+fn end(event: NewEvent, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+    let mut events = vec![event];
     events.extend(analysis_guard::release(context.id(), context)?);
     Ok(events)
 }

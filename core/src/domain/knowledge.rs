@@ -178,14 +178,14 @@ impl Decider for Knowledge {
     fn decide(command: KnowledgeCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let state = context.own::<Self>()?.state();
         match command {
-            KnowledgeCommand::RequestExtraction(data) => extraction::request(state, data, context),
+            KnowledgeCommand::RequestExtraction(data) => extraction::request(state, &data, context),
             KnowledgeCommand::RecordExtraction(data) => extraction::record(state, data, context),
-            KnowledgeCommand::FailExtraction(data) => extraction::fail(state, data, context),
-            KnowledgeCommand::Edit(data) => proposal::edit(state, data, context),
+            KnowledgeCommand::FailExtraction(data) => extraction::fail(state, &data, context),
+            KnowledgeCommand::Edit(data) => proposal::edit(state, &data, context),
             KnowledgeCommand::Approve {} => proposal::approve(state, context),
             KnowledgeCommand::Reject(data) => {
                 proposal::pending(state)?;
-                Ok(vec![context.event(KnowledgeEvent::from(data))])
+                context.only(&data)
             }
         }
     }

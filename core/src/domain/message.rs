@@ -66,11 +66,10 @@ impl Decider for Message {
 
     fn decide(command: MessageCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let state = context.own::<Self>()?.state();
-        let event = match command {
-            MessageCommand::Ingest(data) => ingest(state, data)?,
-            MessageCommand::Enrich(found) => enrich(state, found)?,
-        };
-        Ok(event.map(|event| context.event(event)).into_iter().collect())
+        match command {
+            MessageCommand::Ingest(data) => ingest(state, data, context),
+            MessageCommand::Enrich(found) => enrich(state, found, context),
+        }
     }
 
     fn evolve(mut state: MessageState, event: MessageEvent, recorded: &Event) -> MessageState {
@@ -93,38 +92,38 @@ impl Decider for Message {
     }
 }
 
-fn ingest(state: &MessageState, data: Ingested) -> Result<Option<MessageEvent>, Refusal> {
-    let Some(known) = &state.message else { return Ok(Some(data.into())) };
+fn ingest(state: &MessageState, data: Ingested, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+    let Some(known) = &state.message else { return context.only(&data) };
     if (known.chat.id, known.message_id) != (data.chat.id, data.message_id) {
         let detail =
             format!("this is message {} of chat {}: name each its own stream", known.message_id, known.chat.id);
-        return Err(Refusal::conflict("other_message", detail));
+        return Err(Refusal::conflict("other_message", detail).into());
     }
     let age = |content: &Content| (content.edited_at, content.update_id);
     let is_edit = age(&data.content) > age(&known.content);
     let says_the_same = Content { update_id: known.content.update_id, ..data.content.clone() } == known.content;
     if !is_edit || says_the_same {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    Ok(Some(Updated { content: Some(data.content), found: None }.into()))
+    context.only(&Updated { content: Some(data.content), found: None })
 }
 
-fn enrich(state: &MessageState, found: Found) -> Result<Option<MessageEvent>, Refusal> {
+fn enrich(state: &MessageState, found: Found, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
     if state.message.is_none() {
-        return Err(Refusal::not_found("unknown_message", "there is no such message: ingest it first"));
+        return Err(Refusal::not_found("unknown_message", "there is no such message: ingest it first").into());
     }
     if found.edits != state.edits {
         let detail =
             format!("the text was edited {} times, and this is of edit {}: read it again", state.edits, found.edits);
-        return Err(Refusal::conflict("stale_text", detail));
+        return Err(Refusal::conflict("stale_text", detail).into());
     }
     for (name, list) in [("hashtags", &found.hashtags), ("mentions", &found.mentions), ("urls", &found.urls)] {
         at_most(name, list, FOUND_MAX)?;
     }
     if state.found.as_ref() == Some(&found) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    Ok(Some(Updated { content: None, found: Some(found) }.into()))
+    context.only(&Updated { content: None, found: Some(found) })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub use self::data::*;
 use super::{
     analysis_run::{self, Outcome},
     not_blank,
-    task::{RequirementGathered, Task, TaskEvent},
+    task::{RequirementGathered, Task},
 };
 use crate::{
     decider::{Context, Decider, Refusal, Rejection},
@@ -114,7 +114,7 @@ impl Decider for Proposal {
         match command {
             ProposalCommand::Edit(data) => edit(state, data, context),
             ProposalCommand::Approve {} => approve(state, context),
-            ProposalCommand::Reject(data) => review(state, data.into(), Outcome::Rejected, context),
+            ProposalCommand::Reject(data) => review(state, context.event(&data), Outcome::Rejected, context),
             ProposalCommand::Merge(data) => merge(state, data, context),
         }
     }
@@ -163,7 +163,7 @@ fn edit(state: &ProposalState, data: Edited, context: &Context<'_>) -> Result<Ve
     if edited == state.task {
         return Ok(Vec::new());
     }
-    Ok(vec![context.event(ProposalEvent::from(data))])
+    context.only(&data)
 }
 
 fn approve(state: &ProposalState, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
@@ -173,9 +173,10 @@ fn approve(state: &ProposalState, context: &Context<'_>) -> Result<Vec<NewEvent>
         let detail = format!("there is a task '{id}' already: merge the proposal into it");
         return Err(Refusal::conflict("task_exists", detail).into());
     }
-    let mut events = review(state, Approved { task: id.to_owned() }.into(), Outcome::Approved, context)?;
+    let approved = context.event(&Approved { task: id.to_owned() });
+    let mut events = review(state, approved, Outcome::Approved, context)?;
     let requirement = RequirementGathered { requirement: state.task.to_string() };
-    events.push(context.event_in(&stream, TaskEvent::from(requirement)));
+    events.push(context.event_in(&stream, &requirement));
     Ok(events)
 }
 
@@ -185,17 +186,17 @@ fn merge(state: &ProposalState, data: Merged, context: &Context<'_>) -> Result<V
         let detail = format!("there is no task '{}' to merge the proposal into: name one, or approve it", data.into);
         return Err(Refusal::not_found("unknown_task", detail).into());
     }
-    review(state, data.into(), Outcome::Merged, context)
+    review(state, context.event(&data), Outcome::Merged, context)
 }
 
 /// The review, on the proposal's stream and on its run's.
 fn review(
     state: &ProposalState,
-    event: ProposalEvent,
+    event: NewEvent,
     outcome: Outcome,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Rejection> {
-    let mut events = vec![context.event(event)];
+    let mut events = vec![event];
     events.extend(analysis_run::count_review(&state.run, outcome, context)?);
     Ok(events)
 }

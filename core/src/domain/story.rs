@@ -111,17 +111,16 @@ impl Decider for Story {
 
     fn decide(command: StoryCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let state = context.own::<Self>()?.state();
-        let event = match command {
-            StoryCommand::CreateContext(data) => create(state, data)?,
+        match command {
+            StoryCommand::CreateContext(data) => create(state, &data, context),
             _ if state.context.is_none() => {
                 let detail = "there is no such story: create its context first";
-                return Err(Refusal::not_found("unknown_story", detail).into());
+                Err(Refusal::not_found("unknown_story", detail).into())
             }
-            StoryCommand::AddDecision(data) => add_decision(state, data)?,
-            StoryCommand::UpdateSubtask(data) => update_subtask(state, data)?,
-            StoryCommand::TakeSnapshot(data) => take_snapshot(state, data),
-        };
-        Ok(event.map(|event| context.event(event)).into_iter().collect())
+            StoryCommand::AddDecision(data) => add_decision(state, &data, context),
+            StoryCommand::UpdateSubtask(data) => update_subtask(state, &data, context),
+            StoryCommand::TakeSnapshot(data) => Ok(take_snapshot(state, data, context)),
+        }
     }
 
     fn evolve(mut state: StoryState, event: StoryEvent, recorded: &Event) -> StoryState {
@@ -163,65 +162,69 @@ impl StoryState {
     }
 }
 
-fn create(state: &StoryState, data: ContextCreated) -> Result<Option<StoryEvent>, Refusal> {
+fn create(state: &StoryState, data: &ContextCreated, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
     if state.context.is_some() {
-        return Err(Refusal::conflict("story_exists", "the story has its context already"));
+        return Err(Refusal::conflict("story_exists", "the story has its context already").into());
     }
     not_blank("title", &data.title)?;
-    Ok(Some(data.into()))
+    context.only(data)
 }
 
-fn add_decision(state: &StoryState, data: DecisionAdded) -> Result<Option<StoryEvent>, Refusal> {
+fn add_decision(state: &StoryState, data: &DecisionAdded, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
     not_blank("id", &data.id)?;
     not_blank("decision", &data.decision)?;
     match state.decisions.iter().find(|known| known.id == data.id) {
-        Some(known) if (&known.decision, &known.rationale) == (&data.decision, &data.rationale) => Ok(None),
+        Some(known) if (&known.decision, &known.rationale) == (&data.decision, &data.rationale) => Ok(Vec::new()),
         Some(known) => {
             let detail = format!("decision '{}' is another one: add this under another id", known.id);
-            Err(Refusal::conflict("decision_exists", detail))
+            Err(Refusal::conflict("decision_exists", detail).into())
         }
         None if state.decisions.len() >= DECISIONS_MAX => {
             let detail = format!("the story has {DECISIONS_MAX} decisions, and can't have more: begin another story");
-            Err(Refusal::conflict("story_full", detail))
+            Err(Refusal::conflict("story_full", detail).into())
         }
-        None => Ok(Some(data.into())),
+        None => context.only(data),
     }
 }
 
-fn update_subtask(state: &StoryState, data: SubtaskUpdated) -> Result<Option<StoryEvent>, Refusal> {
+fn update_subtask(
+    state: &StoryState,
+    data: &SubtaskUpdated,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Rejection> {
     not_blank("id", &data.id)?;
     let title = data.title.as_deref();
     match state.subtask(&data.id) {
-        Some(known) if known.status == data.status && title.is_none_or(|title| title == known.title) => Ok(None),
+        Some(known) if known.status == data.status && title.is_none_or(|title| title == known.title) => Ok(Vec::new()),
         Some(known) => {
             not_blank("title", title.unwrap_or(&known.title))?;
-            Ok(Some(data.into()))
+            context.only(data)
         }
         None if state.subtasks.len() >= SUBTASKS_MAX => {
             let detail = format!("the story has {SUBTASKS_MAX} subtasks, and can't have more: begin another story");
-            Err(Refusal::conflict("story_full", detail))
+            Err(Refusal::conflict("story_full", detail).into())
         }
         None => {
             not_blank("title", title.unwrap_or_default())?;
-            Ok(Some(data.into()))
+            context.only(data)
         }
     }
 }
 
 /// Where nothing has changed since the last snapshot, that one is as good.
-fn take_snapshot(state: &StoryState, data: TakeSnapshot) -> Option<StoryEvent> {
+fn take_snapshot(state: &StoryState, data: TakeSnapshot, context: &Context<'_>) -> Vec<NewEvent> {
     if state.snapshot.as_ref().is_some_and(|last| last.version == state.version) {
-        return None;
+        return Vec::new();
     }
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let completed = state.subtasks.iter().filter(|subtask| subtask.status == SubtaskStatus::Completed).count();
-    Some(StoryEvent::from(ContextSnapshot {
+    vec![context.event(&ContextSnapshot {
         version: state.version,
         decisions: count(state.decisions.len()),
         subtasks: count(state.subtasks.len()),
         subtasks_completed: count(completed),
         note: data.note,
-    }))
+    })]
 }
 
 #[cfg(test)]

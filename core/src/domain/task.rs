@@ -180,33 +180,68 @@ impl Decider for Task {
     type Event = TaskEvent;
 
     fn decide(command: TaskCommand, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-        let task = context.own::<Self>()?;
-        let state = task.state();
+        let state = context.own::<Self>()?.state();
         let event = match command {
-            TaskCommand::GatherRequirement(data) => without_code(state, data.into())?,
+            TaskCommand::GatherRequirement(data) => {
+                has_no_code(state)?;
+                context.event(&data)
+            }
             TaskCommand::Plan(data) => {
                 at_most("steps", &data.steps, STEPS_MAX)?;
-                without_code(state, data.into())?
+                has_no_code(state)?;
+                context.event(&data)
             }
-            TaskCommand::GenerateCode(data) => return raised(without_code(state, data.into())?, context),
-            TaskCommand::GenerateTests(data) => with_code(state, data.into())?,
-            TaskCommand::RefineCode(data) => return next_version(state, data.into(), context),
+            TaskCommand::GenerateCode(data) => {
+                has_no_code(state)?;
+                raised(context.event(&data), context)?
+            }
+            TaskCommand::GenerateTests(data) => {
+                has_code(state)?;
+                context.event(&data)
+            }
+            TaskCommand::RefineCode(data) => {
+                is_current(state, context.origin.version)?;
+                has_code(state)?;
+                raised(context.event(&data), context)?
+            }
             TaskCommand::CheckQuality(data) => {
                 at_most("addresses", &data.addresses, PENDING_BUGS_MAX)?;
-                with_code(state, data.into())?
+                has_code(state)?;
+                context.event(&data)
             }
             TaskCommand::AnalyzeDeadCode(data) => {
                 at_most("unused", &data.unused, UNUSED_MAX)?;
-                with_code(state, data.into())?
+                has_code(state)?;
+                context.event(&data)
             }
-            TaskCommand::ReportBug(data) => with_code(state, data.into())?,
-            TaskCommand::RequestCorrection(data) => with_code(state, data.into())?,
-            TaskCommand::StartCorrection(data) => start_correction(state, data, context)?,
-            TaskCommand::CompleteCorrection(data) => return next_version(state, data.into(), context),
-            TaskCommand::RequestUrgentFix(data) => with_code(state, data.into())?,
-            TaskCommand::Intervene(data) => data.into(),
+            TaskCommand::ReportBug(data) => {
+                has_code(state)?;
+                context.event(&data)
+            }
+            TaskCommand::RequestCorrection(data) => {
+                has_code(state)?;
+                context.event(&data)
+            }
+            TaskCommand::StartCorrection(data) => {
+                // Another may correct the same version already, and be gone: whose correction comes first is the next version, and the
+                // other's is refused.
+                is_current(state, context.origin.version)?;
+                is_current(state, data.target_version)?;
+                has_code(state)?;
+                context.event(&data)
+            }
+            TaskCommand::CompleteCorrection(data) => {
+                is_current(state, context.origin.version)?;
+                has_code(state)?;
+                raised(context.event(&data), context)?
+            }
+            TaskCommand::RequestUrgentFix(data) => {
+                has_code(state)?;
+                context.event(&data)
+            }
+            TaskCommand::Intervene(data) => context.event(&data),
         };
-        Ok(vec![context.event(event)])
+        Ok(vec![event])
     }
 
     fn evolve(mut state: TaskState, event: TaskEvent, recorded: &Event) -> TaskState {
@@ -308,51 +343,38 @@ impl TaskState {
     }
 }
 
-fn without_code(state: &TaskState, event: TaskEvent) -> Result<TaskEvent, Rejection> {
+fn has_no_code(state: &TaskState) -> Result<(), Refusal> {
     if state.code.is_some() {
-        let detail = "the task has code already: refine or correct that";
-        return Err(Refusal::conflict("code_exists", detail).into());
+        return Err(Refusal::conflict("code_exists", "the task has code already: refine or correct that"));
     }
-    Ok(event)
+    Ok(())
 }
 
-fn with_code(state: &TaskState, event: TaskEvent) -> Result<TaskEvent, Rejection> {
+fn has_code(state: &TaskState) -> Result<(), Refusal> {
     if state.code.is_none() {
-        return Err(Refusal::conflict("no_code", "the task has no code yet: generate it first").into());
+        return Err(Refusal::conflict("no_code", "the task has no code yet: generate it first"));
     }
-    Ok(event)
-}
-
-/// Another may correct the same version already, and be gone: whose correction comes first is the next version, and the other's is refused.
-fn start_correction(state: &TaskState, data: CorrectionStarted, context: &Context<'_>) -> Result<TaskEvent, Rejection> {
-    is_current(state, context.origin.version)?;
-    is_current(state, data.target_version)?;
-    with_code(state, data.into())
-}
-
-/// The next code, if it is made of the current one.
-fn next_version(state: &TaskState, event: TaskEvent, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
-    is_current(state, context.origin.version)?;
-    raised(with_code(state, event)?, context)
+    Ok(())
 }
 
 /// Holds that a command that says which version it is about means the current one.
-fn is_current(state: &TaskState, about: Option<Version>) -> Result<(), Rejection> {
+fn is_current(state: &TaskState, about: Option<Version>) -> Result<(), Refusal> {
     match (&state.code, about) {
         (Some(code), Some(about)) if about != code.version => {
             let detail =
                 format!("it is about version {about}, and the current one is {}: look at that first", code.version);
-            Err(Refusal::conflict("stale_version", detail).into())
+            Err(Refusal::conflict("stale_version", detail))
         }
         _ => Ok(()),
     }
 }
 
-fn raised(event: TaskEvent, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+/// The event, about the next version.
+fn raised(mut event: NewEvent, context: &Context<'_>) -> Result<NewEvent, Rejection> {
     let current = context.own::<Task>()?.mark().version;
     let full = || Refusal::conflict("version_spent", "there is no number left for another version");
-    let version = Some(current.next().ok_or_else(full)?);
-    Ok(vec![NewEvent { version, ..context.event(event) }])
+    event.version = Some(current.next().ok_or_else(full)?);
+    Ok(event)
 }
 
 #[cfg(test)]

@@ -207,10 +207,7 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 
     fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
-        self.clear();
-        let nodes = node.list()?;
-        self.resize_with(nodes.len(), T::placeholder);
-        read_items(nodes, &mut |place, node| self[place].read(node))
+        read_list(self, node)
     }
 
     fn sample(to: &mut Writer) {
@@ -230,8 +227,31 @@ impl<T: ToJson> ToJson for Vec<T> {
     }
 }
 
-fn read_items(nodes: &[Node<'_>], read: &mut dyn FnMut(usize, &Node<'_>) -> Result<(), Error>) -> Result<(), Error> {
-    nodes.iter().enumerate().try_for_each(|(place, node)| read(place, node).map_err(|error| error.at(place)))
+/// A list that is being read: what is different for each type.
+trait List {
+    /// Is empty, with room for so many.
+    fn begin(&mut self, count: usize);
+    /// One more.
+    fn add(&mut self) -> &mut dyn FromJson;
+}
+
+impl<T: FromJson> List for Vec<T> {
+    fn begin(&mut self, count: usize) {
+        self.clear();
+        self.reserve(count);
+    }
+
+    fn add(&mut self) -> &mut dyn FromJson {
+        let at = self.len();
+        self.push(T::placeholder());
+        &mut self[at]
+    }
+}
+
+fn read_list(list: &mut dyn List, node: &Node<'_>) -> Result<(), Error> {
+    let nodes = node.list()?;
+    list.begin(nodes.len());
+    nodes.iter().enumerate().try_for_each(|(place, node)| list.add().read(node).map_err(|error| error.at(place)))
 }
 
 /// A list of two.

@@ -91,6 +91,13 @@ impl Writer {
         value.write(self);
     }
 
+    /// A member that is left out where there is no value.
+    pub fn member_or_none<T: ToJson>(&mut self, name: &str, value: &Option<T>) {
+        if let Some(value) = value {
+            self.member(name, value);
+        }
+    }
+
     /// Ends an object.
     pub fn end_object(&mut self) {
         self.depth -= 1;

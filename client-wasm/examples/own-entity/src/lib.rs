@@ -92,7 +92,7 @@ impl Decider for Lamp {
             LampCommand::ChangeBulb(_) if lamp.is_on => {
                 Err(Refusal::conflict("is_hot", "the lamp is on: turn it off first").into())
             }
-            LampCommand::ChangeBulb(data) => Ok(vec![context.event(LampEvent::from(data))]),
+            LampCommand::ChangeBulb(data) => context.only(&data),
             LampCommand::Follow(Follow { lamp: other }) => {
                 // Another stream: it is loaded, and has to be where it was when the event is recorded.
                 let other = context.of::<Self>(&context.beside("lamps", &other)?)?;
@@ -117,8 +117,8 @@ impl Decider for Lamp {
 /// Nothing happens to a lamp that is so already.
 fn switch(lamp: &LampState, on: bool, context: &Context<'_>) -> Vec<NewEvent> {
     match (lamp.is_on, on) {
-        (false, true) => vec![context.event(LampEvent::from(TurnedOn {}))],
-        (true, false) => vec![context.event(LampEvent::from(TurnedOff {}))],
+        (false, true) => vec![context.event(&TurnedOn {})],
+        (true, false) => vec![context.event(&TurnedOff {})],
         _ => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! What a window gave: each proposal on a stream of its own, and the run's progress, in one commit.
 
-use super::{super::proposal, AnalysisRunState, Batch, BatchProposal, ProgressUpdated, ProposalsCreated, RunEvent};
+use super::{super::proposal, AnalysisRunState, Batch, BatchProposal, ProgressUpdated, ProposalsCreated};
 use crate::{
     decider::{Context, Refusal, Rejection},
     domain::{at_most, not_blank},
@@ -28,9 +28,9 @@ pub(super) fn record(
         events.push(created(index, proposal, context)?);
     }
     if !ids.is_empty() {
-        events.push(context.event(RunEvent::from(ProposalsCreated { batch: index, proposals: ids })));
+        events.push(context.event(&ProposalsCreated { batch: index, proposals: ids }));
     }
-    events.push(context.event(RunEvent::from(ProgressUpdated { batch: index, done, total })));
+    events.push(context.event(&ProgressUpdated { batch: index, done, total }));
     Ok(events)
 }
 
@@ -65,7 +65,7 @@ fn created(batch: u32, proposed: BatchProposal, context: &Context<'_>) -> Result
         return Err(Refusal::conflict("proposal_exists", detail).into());
     }
     let created = proposal::Created { run: context.id().to_owned(), batch, task };
-    Ok(context.event_in(&stream, proposal::ProposalEvent::from(created)))
+    Ok(context.event_in(&stream, &created))
 }
 
 impl AnalysisRunState {

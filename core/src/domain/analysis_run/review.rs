@@ -1,6 +1,6 @@
 //! What reviews of a run's proposals are to the run.
 
-use super::{Accuracy, AnalysisRun, AnalysisRunState, Outcome, Phase, ProposalReviewed, Reviewed, RunEvent};
+use super::{Accuracy, AnalysisRun, AnalysisRunState, Outcome, Phase, ProposalReviewed, Reviewed};
 use crate::{
     decider::{Context, Rejection},
     event::NewEvent,
@@ -16,9 +16,9 @@ pub(in crate::domain) fn count_review(
     let stream = context.beside("analysis_runs", run)?;
     let state = context.of::<AnalysisRun>(&stream)?.state();
     let counted = ProposalReviewed { proposal: context.id().to_owned(), outcome };
-    let mut events = vec![context.event_in(&stream, RunEvent::from(counted))];
+    let mut events = vec![context.event_in(&stream, &counted)];
     if state.phase == Phase::Completed && state.proposals_pending <= 1 {
-        events.push(context.event_in(&stream, RunEvent::from(Reviewed {})));
+        events.push(context.event_in(&stream, &Reviewed {}));
     }
     Ok(events)
 }

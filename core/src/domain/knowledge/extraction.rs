@@ -2,7 +2,7 @@
 
 use super::{
     AtomProposed, Extracted, Extraction, ExtractionCompleted, ExtractionFailed, ExtractionPhase, ExtractionRequested,
-    Found, Item, Knowledge, KnowledgeEvent, KnowledgeState, TopicProposed, proposal,
+    Found, Item, Knowledge, KnowledgeState, TopicProposed, proposal,
 };
 use crate::{
     decider::{Context, Refusal, Rejection},
@@ -18,7 +18,7 @@ pub const PROPOSALS_MAX: usize = 100;
 
 pub(super) fn request(
     state: &KnowledgeState,
-    data: ExtractionRequested,
+    data: &ExtractionRequested,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Rejection> {
     if *state != KnowledgeState::None {
@@ -37,7 +37,7 @@ pub(super) fn request(
     if data.since.zip(data.until).is_some_and(|(since, until)| since >= until) {
         return Err(Refusal::invalid("invalid_period", "'since' has to be before 'until'").into());
     }
-    Ok(vec![context.event(KnowledgeEvent::from(data))])
+    context.only(data)
 }
 
 pub(super) fn record(
@@ -53,18 +53,18 @@ pub(super) fn record(
     let ids: Vec<String> = data.proposals.iter().map(|found| found.id.clone()).collect();
     let proposed = data.proposals.into_iter().map(|found| proposed(found, context));
     let mut events = proposed.collect::<Result<Vec<_>, _>>()?;
-    events.push(context.event(KnowledgeEvent::from(ExtractionCompleted { proposals: ids })));
+    events.push(context.event(&ExtractionCompleted { proposals: ids }));
     Ok(events)
 }
 
 pub(super) fn fail(
     state: &KnowledgeState,
-    data: ExtractionFailed,
+    data: &ExtractionFailed,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Rejection> {
     is_requested(state)?;
     not_blank("reason", &data.reason)?;
-    Ok(vec![context.event(KnowledgeEvent::from(data))])
+    context.only(data)
 }
 
 fn extraction(state: &KnowledgeState) -> Result<&Extraction, Refusal> {
@@ -107,11 +107,10 @@ fn proposed(found: Found, context: &Context<'_>) -> Result<NewEvent, Rejection> 
         return Err(Refusal::conflict("id_taken", detail).into());
     }
     let extraction = context.id().to_owned();
-    let event = match found.item {
-        Item::Topic(topic) => KnowledgeEvent::from(TopicProposed { extraction, topic }),
-        Item::Atom(atom) => KnowledgeEvent::from(AtomProposed { extraction, atom }),
-    };
-    Ok(context.event_in(&stream, event))
+    Ok(match found.item {
+        Item::Topic(topic) => context.event_in(&stream, &TopicProposed { extraction, topic }),
+        Item::Atom(atom) => context.event_in(&stream, &AtomProposed { extraction, atom }),
+    })
 }
 
 pub(super) fn requested(data: ExtractionRequested, requested_at: Timestamp) -> KnowledgeState {

@@ -1,8 +1,7 @@
 //! Proposals of topics and atoms.
 
 use super::{
-    Approved, AtomCreated, Edited, Item, Knowledge, KnowledgeEvent, KnowledgeState, Proposal, ProposalPhase, Review,
-    TopicCreated,
+    Approved, AtomCreated, Edited, Item, Knowledge, KnowledgeState, Proposal, ProposalPhase, Review, TopicCreated,
 };
 use crate::{
     decider::{Context, Refusal, Rejection},
@@ -43,7 +42,7 @@ pub(super) fn pending(state: &KnowledgeState) -> Result<&Proposal, Refusal> {
     Err(Refusal::conflict("already_reviewed", format!("the proposal was {was}{by}, and that stands")))
 }
 
-pub(super) fn edit(state: &KnowledgeState, data: Edited, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
+pub(super) fn edit(state: &KnowledgeState, data: &Edited, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
     let proposal = pending(state)?;
     if let (Item::Topic(_), Some(_)) = (&proposal.item, &data.topic) {
         return Err(Refusal::invalid("no_atom", "a topic belongs to no topic: leave 'topic' out").into());
@@ -54,7 +53,7 @@ pub(super) fn edit(state: &KnowledgeState, data: Edited, context: &Context<'_>) 
     if item == proposal.item {
         return Ok(Vec::new());
     }
-    Ok(vec![context.event(KnowledgeEvent::from(data))])
+    context.only(data)
 }
 
 /// The approval, and the topic or atom that it makes.
@@ -70,11 +69,10 @@ pub(super) fn approve(state: &KnowledgeState, context: &Context<'_>) -> Result<V
         return Err(Refusal::conflict("id_taken", format!("'{id}' is there already: reject the proposal")).into());
     }
     let created = match item.clone() {
-        Item::Topic(topic) => KnowledgeEvent::from(TopicCreated { proposal, topic }),
-        Item::Atom(atom) => KnowledgeEvent::from(AtomCreated { proposal, atom }),
+        Item::Topic(topic) => context.event_in(&stream, &TopicCreated { proposal, topic }),
+        Item::Atom(atom) => context.event_in(&stream, &AtomCreated { proposal, atom }),
     };
-    let approved = KnowledgeEvent::from(Approved { created: id });
-    Ok(vec![context.event(approved), context.event_in(&stream, created)])
+    Ok(vec![context.event(&Approved { created: id }), created])
 }
 
 /// Holds that the topic that an atom names is there.
