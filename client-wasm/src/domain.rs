@@ -111,8 +111,11 @@ impl Domain {
         let Decision { events, .. } = self.entities.decide(&request.entity, &request.command, &context)?;
         let answer = json::to_string(&Decided::Events(&events));
         if let Some(folded) = self.at(number) {
-            let own = events.into_iter().filter(|event| event.stream == request.stream);
-            own.for_each(|event| predict(folded, event, request.now));
+            for event in events {
+                if event.stream == request.stream {
+                    predict(folded, event, request.now);
+                }
+            }
         }
         Ok(answer)
     }

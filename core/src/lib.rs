@@ -17,6 +17,7 @@ mod find;
 pub mod json;
 #[doc(hidden)]
 pub mod mutation;
+mod number;
 pub mod overlay;
 pub mod reconcile;
 pub mod sorted;

@@ -87,11 +87,11 @@ impl Scan<'_> {
     /// `date-time` of RFC 3339, in UTC; digits of a fraction beyond the ninth are passed over.
     fn date_time(&mut self) -> Option<Timestamp> {
         let year = self.number(4)?;
-        let month = self.after(b"-")?;
-        let day = self.after(b"-")?;
-        let hour = self.after(b"Tt ")?;
-        let minute = self.after(b":")?;
-        let second = self.after(b":")?;
+        let mut numbers = [0; 5];
+        for (number, separators) in numbers.iter_mut().zip(["-", "-", "Tt ", ":", ":"]) {
+            *number = self.after(separators.as_bytes())?;
+        }
+        let [month, day, hour, minute, second] = numbers;
         let nanos = self.fraction()?;
         let offset_minutes = self.offset_minutes()?;
         if !self.0.is_empty() || hour > 23 || minute > 59 || second > 60 {

@@ -2,7 +2,7 @@
 
 use highwater_core::{
     event::{Data, Event, ExtensionName, ExtensionValue, NewEvent, Recording},
-    json::{self, Error, FromJson, Members, Node},
+    json::{self, Error, FromJson, Members, Node, Raw},
     version::{Revision, Sequence, Version},
 };
 
@@ -12,7 +12,7 @@ pub(super) fn read(json: &str, event: &mut Event) -> Result<(), Error> {
     let mut attributes = Vec::new();
     for (name, value) in json::members(json)? {
         match &*name {
-            "data" => event.data = Data::json(value).map_err(|error| Error::new(&error))?,
+            "data" => event.data = Data::Json(Raw::new(value).map_err(|error| error.inside("data"))?),
             "data_base64" => event.data = Data::Binary(Vec::new()),
             _ => attributes.push((name, Node::parse(value)?)),
         }
@@ -46,7 +46,7 @@ fn read_extensions(members: &Members<'_, '_>, event: &mut Event) {
     for (name, value) in members.iter() {
         let value = match value {
             Node::Bool(value) => ExtensionValue::Boolean(*value),
-            Node::Number(number) => ExtensionValue::Integer(number.parse().unwrap_or_default()),
+            Node::Number(_) => ExtensionValue::Integer(json::from_node(value).unwrap_or_default()),
             Node::Text(text) => ExtensionValue::String(text.as_ref().into()),
             _ => continue,
         };

@@ -9,6 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{COUNTER_MAX, ClockError, VectorClock};
 use crate::json::json_text;
+use crate::number::whole_number;
 
 /// Always sorted by the byte order of the actors as they are, not as they are encoded. `%`, `=`, `,` and control
 /// characters in an actor are percent-encoded in upper case. The empty clock is the empty text.
@@ -99,22 +100,20 @@ fn read_actor(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'%') {
         return Ok(Cow::Borrowed(text));
     }
-    if text.contains(char::is_control) {
-        return Err("control characters must be percent-encoded");
-    }
-    let mut parts = text.split('%');
-    let first = parts.next().unwrap_or_default();
-    if first.len() == text.len() {
-        return Ok(Cow::Borrowed(text));
-    }
     let mut decoded = Vec::with_capacity(text.len());
-    decoded.extend_from_slice(first.as_bytes());
-    for part in parts {
-        let [high, low, plain @ ..] = part.as_bytes() else {
-            return Err("% must be followed by two hexadecimal digits");
-        };
-        decoded.push(hex_digit(*high)? << 4 | hex_digit(*low)?);
-        decoded.extend_from_slice(plain);
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        decoded.push(match (byte, after) {
+            (b'%', [high, low, after @ ..]) => {
+                rest = after;
+                hex_digit(*high)? << 4 | hex_digit(*low)?
+            }
+            (b'%', _) => return Err("% must be followed by two hexadecimal digits"),
+            // Those of Latin-1 are two bytes long.
+            (..b' ' | 0x7f, _) | (0xc2, [0x80..=0x9f, ..]) => return Err("control characters must be percent-encoded"),
+            _ => *byte,
+        });
     }
     String::from_utf8(decoded).map(Cow::Owned).map_err(|_| "an actor must be UTF-8")
 }
@@ -130,8 +129,5 @@ fn hex_digit(digit: u8) -> Result<u8, &'static str> {
 
 fn read_counter(text: &str) -> Result<u64, &'static str> {
     const REASON: &str = "a counter is a whole number from 1 to 9007199254740991 without sign or leading zero";
-    if text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(REASON);
-    }
-    text.parse().ok().filter(|&counter| counter <= COUNTER_MAX).ok_or(REASON)
+    whole_number(text).filter(|counter| !text.starts_with('0') && *counter <= COUNTER_MAX).ok_or(REASON)
 }

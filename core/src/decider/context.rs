@@ -1,6 +1,6 @@
 //! [`Context`]: all that a decision may depend on.
 
-use super::{Decider, EventData, Folded, Projection, Refusal, Rejection};
+use super::{Decider, EventData, Folded, Projection, Refusal, Rejection, entities::wrong_stream};
 use crate::{
     clock::VectorClock,
     event::{Actor, Data, EventId, EventType, NewEvent},
@@ -94,10 +94,7 @@ impl<'a> Context<'a> {
     /// [`Rejection::Needs`] where it is not loaded, [`Rejection::Refused`] where it is no stream of that entity.
     pub fn of<D: Decider>(&self, stream: &StreamName) -> Result<&'a Projection<D>, Rejection> {
         let folded = self.streams.get(stream).ok_or_else(|| Rejection::Needs(stream.clone()))?;
-        folded.of::<D>().ok_or_else(|| {
-            let detail = format!("'{stream}' is no stream of the entity {}: those are {}", D::ENTITY, D::STREAMS);
-            Refusal::invalid("wrong_stream", detail).into()
-        })
+        folded.of::<D>().ok_or_else(|| wrong_stream(stream, D::ENTITY, D::STREAMS).into())
     }
 
     /// One event in the command's own stream, and no more: what most commands make.

@@ -168,13 +168,7 @@ impl Entities {
         };
         let entity = self.get(entity).ok_or_else(no_such)?;
         if !matches(entity.streams().as_bytes(), context.stream.as_str().as_bytes()) {
-            let detail = format!(
-                "'{}' is no stream of the entity {}: those are {}",
-                context.stream,
-                entity.name(),
-                entity.streams()
-            );
-            return Err(Refusal::invalid("wrong_stream", detail).into());
+            return Err(wrong_stream(context.stream, entity.name(), entity.streams()).into());
         }
         let mut events = entity.decide(command, context)?;
         self.check_versions(&events, context)?;
@@ -192,21 +186,20 @@ impl Entities {
 
     /// A version rises by one, and by an event whose entity lets it.
     fn check_versions(&self, events: &[NewEvent], context: &Context<'_>) -> Result<(), Refusal> {
-        let mut raised: Vec<(&StreamName, Version)> = Vec::new();
-        for event in events {
+        for (at, event) in events.iter().enumerate() {
             let Some(version) = event.version else { continue };
-            let loaded = || context.streams.get(&event.stream).map_or(Version::ZERO, |state| state.mark().version);
-            let last = raised.iter().rev().find(|(stream, _)| **stream == event.stream);
-            let current = last.map_or_else(loaded, |(_, version)| *version);
-            if version <= current {
-                continue;
+            let mut current = context.streams.get(&event.stream).map_or(Version::ZERO, |state| state.mark().version);
+            for earlier in &events[..at] {
+                if earlier.stream == event.stream {
+                    current = current.max(earlier.version.unwrap_or(current));
+                }
             }
-            let may_raise = self.of(&event.stream).is_some_and(|entity| entity.raising.contains(&event.kind.as_str()));
-            if !may_raise || Some(version) != current.next() {
+            let may_raise =
+                || self.of(&event.stream).is_some_and(|entity| entity.raising.contains(&event.kind.as_str()));
+            if version > current && (Some(version) != current.next() || !may_raise()) {
                 let detail = format!("version {version} of '{}' is not there yet: it is {current}", event.stream);
                 return Err(Refusal::conflict("unknown_version", detail));
             }
-            raised.push((&event.stream, version));
         }
         Ok(())
     }
@@ -219,6 +212,10 @@ impl Entities {
         }
         names
     }
+}
+
+pub(super) fn wrong_stream(stream: &StreamName, entity: &str, streams: &str) -> Refusal {
+    Refusal::invalid("wrong_stream", format!("'{stream}' is no stream of the entity {entity}: those are {streams}"))
 }
 
 fn event_id(command: &EventId, at: usize) -> Result<EventId, Refusal> {

@@ -5,7 +5,7 @@ use std::{borrow::Borrow, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::uri;
-use crate::{clock::ACTOR_BYTES_MAX, json::json_text};
+use crate::{clock::ACTOR_BYTES_MAX, json::json_text, number::whole_number};
 
 /// The longest text of any attribute that has no shorter limit of its own, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1_024;
@@ -154,7 +154,7 @@ fn schema_version(kind: &str) -> Option<u32> {
     let (name, number) = kind.split_at(kind.len() - digits);
     let name = name.strip_suffix(".v")?;
     let visible = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    if visible && !number.starts_with('0') { number.parse().ok() } else { None }
+    if visible && !number.starts_with('0') { whole_number(number)?.try_into().ok() } else { None }
 }
 
 /// The value of an extension attribute: CloudEvents knows scalars only.

@@ -58,7 +58,7 @@ impl Error {
 
     /// It is in that member.
     #[must_use]
-    pub(super) fn inside(mut self, name: &str) -> Self {
+    pub fn inside(mut self, name: &str) -> Self {
         let path = &mut self.0.path;
         let between = if path.is_empty() || path.starts_with('[') { "" } else { "." };
         path.insert_str(0, between);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Error, FromJson, Node, ToJson, Writer, from_node};
+use crate::number::whole_number;
 
 /// Nothing to say: `null`.
 impl FromJson for () {
@@ -50,14 +51,14 @@ impl ToJson for bool {
 }
 
 macro_rules! numbers {
-    ($($name:ty as $wide:ty: $what:expr;)*) => {
+    ($($name:ty as $wide:ty, read by $read:expr; $what:expr;)*) => {
         $(impl FromJson for $name {
             fn placeholder() -> Self {
                 0
             }
 
             fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
-                let number = if let Node::Number(number) = node { number.parse::<$wide>().ok() } else { None };
+                let number = if let Node::Number(number) = node { $read(number) } else { None };
                 *self = number.and_then(|number| number.try_into().ok()).ok_or_else(|| Error::must_be($what))?;
                 Ok(())
             }
@@ -76,13 +77,20 @@ macro_rules! numbers {
 }
 
 numbers! {
-    u8 as u64: "a whole number from 0 to 255";
-    u16 as u64: "a whole number from 0 to 65535";
-    u32 as u64: "a whole number from 0 to 4294967295";
-    u64 as u64: "a whole number from 0 to 18446744073709551615";
-    usize as u64: "a whole number from 0 on";
-    i32 as i64: "a whole number from -2147483648 to 2147483647";
-    i64 as i64: "a whole number from -9223372036854775808 to 9223372036854775807";
+    u8 as u64, read by whole_number; "a whole number from 0 to 255";
+    u16 as u64, read by whole_number; "a whole number from 0 to 65535";
+    u32 as u64, read by whole_number; "a whole number from 0 to 4294967295";
+    u64 as u64, read by whole_number; "a whole number from 0 to 18446744073709551615";
+    usize as u64, read by whole_number; "a whole number from 0 on";
+    i32 as i64, read by signed; "a whole number from -2147483648 to 2147483647";
+    i64 as i64, read by signed; "a whole number from -9223372036854775808 to 9223372036854775807";
+}
+
+fn signed(text: &str) -> Option<i64> {
+    match text.strip_prefix('-') {
+        Some(below) => 0_i64.checked_sub_unsigned(whole_number(below)?),
+        None => whole_number(text)?.try_into().ok(),
+    }
 }
 
 /// What is no number in JSON is `null`.

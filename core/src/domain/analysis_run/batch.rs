@@ -22,9 +22,9 @@ pub(super) fn record(
     }
     check(state, &batch)?;
     let Batch { index, proposals, done, total } = batch;
-    let ids: Vec<String> = proposals.iter().map(|proposal| proposal.id.clone()).collect();
-    let mut events = Vec::with_capacity(ids.len() + 2);
+    let (mut events, mut ids) = (Vec::new(), Vec::new());
     for proposal in proposals {
+        ids.push(proposal.id.clone());
         events.push(created(index, proposal, context)?);
     }
     if !ids.is_empty() {

@@ -50,10 +50,12 @@ pub(super) fn record(
     }
     is_requested(state)?;
     check(&data)?;
-    let ids: Vec<String> = data.proposals.iter().map(|found| found.id.clone()).collect();
-    let proposed = data.proposals.into_iter().map(|found| proposed(found, context));
-    let mut events = proposed.collect::<Result<Vec<_>, _>>()?;
-    events.push(context.event(&ExtractionCompleted { proposals: ids }));
+    let (mut events, mut proposals) = (Vec::new(), Vec::new());
+    for found in data.proposals {
+        proposals.push(found.id.clone());
+        events.push(proposed(found, context)?);
+    }
+    events.push(context.event(&ExtractionCompleted { proposals }));
     Ok(events)
 }
 
