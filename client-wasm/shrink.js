@@ -10,6 +10,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import binaryen from 'binaryen';
 
+import { orderedByLikeness } from './order.js';
+
 /** Where panics begin and what only they reach. */
 const PANICS =
   /^(core\[\w+\]::(panicking|option::(unwrap|expect)_failed|result::unwrap_failed|cell::panic_\w+|\w+(::\w+)*::\w+_fail\b)|alloc\[\w+\]::(raw_vec::(handle_error|capacity_overflow)|alloc::handle_alloc_error)|<?std\[\w+\]::(panicking|alloc|thread::local::panic_)|.*::assert_failed$|__rustc\[\w+\]::rust_(begin_unwind|panic)|wasm_bindgen::throw_str)/;
@@ -29,7 +31,7 @@ removeExports(module);
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
 binaryen.setLowMemoryUnused(true); // The stack ends there.
-binaryen.setOneCallerInlineMaxSize(80); // One large function compresses worse than its parts.
+binaryen.setOneCallerInlineMaxSize(20); // One large function compresses worse than its parts.
 module.optimize();
 const pointedAtStill = pointedAt(module, data);
 keepData(
@@ -43,11 +45,10 @@ if (/^ \(import /m.test(module.emitText())) {
   throw new Error(`${file} imports what nobody gives it`);
 }
 // Those that are called most first, which makes short calls; or what is alike side by side, in reach of a compressor.
-const orders = ['reorder-functions', 'reorder-functions-by-name'].map((order) => {
-  module.runPasses([order]);
-  return module.emitBinary();
-});
-const [smallest] = orders.map((bytes) => [gzipSync(bytes).length, bytes]).sort(([one], [other]) => one - other);
+module.runPasses(['reorder-functions']);
+const byCalls = module.emitBinary();
+const byLikeness = orderedByLikeness(module, byCalls);
+const [smallest] = [byCalls, byLikeness].map((bytes) => [gzipSync(bytes).length, bytes]).sort(([one], [other]) => one - other);
 writeFileSync(file, smallest[1]);
 
 /** Panics trap at once, and what nobody calls or reads is empty. */

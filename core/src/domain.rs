@@ -25,7 +25,7 @@ pub fn entities() -> Entities {
 
 /// Holds that a text says something.
 fn not_blank(name: &str, text: &str) -> Result<(), Refusal> {
-    if text.trim().is_empty() {
+    if text.chars().all(char::is_whitespace) {
         return Err(Refusal::invalid("empty_text", format!("'{name}' is empty: say something there")));
     }
     Ok(())

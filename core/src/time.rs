@@ -86,12 +86,9 @@ struct Scan<'a>(&'a [u8]);
 impl Scan<'_> {
     /// `date-time` of RFC 3339, in UTC; digits of a fraction beyond the ninth are passed over.
     fn date_time(&mut self) -> Option<Timestamp> {
-        let year = self.number(4)?;
-        let mut numbers = [0; 5];
-        for (number, separators) in numbers.iter_mut().zip(["-", "-", "Tt ", ":", ":"]) {
-            *number = self.after(separators.as_bytes())?;
-        }
-        let [month, day, hour, minute, second] = numbers;
+        let mut numbers = [0; 6];
+        self.digits(b"0000-00-00T00:00:00", &mut numbers)?;
+        let [year, month, day, hour, minute, second] = numbers;
         let nanos = self.fraction()?;
         let offset_minutes = self.offset_minutes()?;
         if !self.0.is_empty() || hour > 23 || minute > 59 || second > 60 {
@@ -109,17 +106,21 @@ impl Scan<'_> {
         Timestamp::in_range(seconds - 1, NANOS_PER_SECOND - 1).ok().filter(|_| may_be)
     }
 
-    fn number(&mut self, digits: usize) -> Option<u32> {
-        let (text, rest) = self.0.split_at_checked(digits)?;
-        self.0 = rest;
-        let mut number = 0;
-        for digit in text {
-            if !digit.is_ascii_digit() {
-                return None;
+    /// Numbers that are laid out like this, a digit for each zero.
+    fn digits(&mut self, layout: &[u8], numbers: &mut [u32]) -> Option<()> {
+        let mut numbers = numbers.iter_mut();
+        let mut number = numbers.next()?;
+        for expected in layout {
+            let (byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            match (expected, byte) {
+                (b'0', b'0'..=b'9') => *number = *number * 10 + u32::from(byte - b'0'),
+                (b'T', b'T' | b't' | b' ') => number = numbers.next()?,
+                (b'-' | b':', _) if byte == expected => number = numbers.next()?,
+                _ => return None,
             }
-            number = number * 10 + u32::from(digit - b'0');
         }
-        Some(number)
+        Some(())
     }
 
     /// The next byte, if it is one of these.
@@ -127,12 +128,6 @@ impl Scan<'_> {
         let (next, rest) = self.0.split_first().filter(|(next, _)| bytes.contains(next))?;
         self.0 = rest;
         Some(*next)
-    }
-
-    /// Two digits after one of these.
-    fn after(&mut self, separators: &[u8]) -> Option<u32> {
-        self.one_of(separators)?;
-        self.number(2)
     }
 
     /// Nanoseconds.
@@ -154,9 +149,10 @@ impl Scan<'_> {
             b'-' => -1,
             _ => return Some(0),
         };
-        let hours = i64::from(self.number(2)?);
-        let minutes = i64::from(self.after(b":")?);
-        (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))
+        let mut numbers = [0; 2];
+        self.digits(b"00:00", &mut numbers)?;
+        let [hours, minutes] = numbers;
+        (hours < 24 && minutes < 60).then_some(sign * i64::from(hours * 60 + minutes))
     }
 }
 

@@ -188,6 +188,7 @@ fn bind(client: &Path, module: &str, compiled: PathBuf) -> Result<()> {
             compiled.clone(),
             client.join("package-lock.json"),
             client.join("shrink.js"),
+            client.join("order.js"),
             project::root().join("xtask/src/build_npm.rs"),
         ],
         outputs: &[wasm(module), types(module)],

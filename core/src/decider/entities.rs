@@ -126,18 +126,19 @@ impl Entities {
         self.and(Entity::of::<D>())
     }
 
-    fn and(self, entity: Entity) -> Self {
+    fn and(mut self, entity: Entity) -> Self {
         let (name, streams) = (entity.name(), entity.streams());
-        let topic = Topic::new(streams).unwrap_or_else(|error| panic!("{name}: {streams} {error}"));
+        if let Err(error) = Topic::new(streams) {
+            panic!("{name}: {streams} {error}");
+        }
         for other in self.iter() {
             assert!(other.name() != name, "there are two entities of the name {name}");
-            let overlap = Topic::new(other.streams()).is_ok_and(|other| overlap(&other, &topic));
+            let overlap = overlap(other.streams(), streams);
             assert!(!overlap, "{name} and {} may match the same stream", other.name());
         }
-        let mut all = Vec::clone(&self.0);
-        let at = all.partition_point(|other| other.name() < name);
-        all.insert(at, entity);
-        Self(Arc::new(all))
+        let at = self.iter().position(|other| other.name() > name).unwrap_or(self.0.len());
+        Arc::make_mut(&mut self.0).insert(at, entity);
+        self
     }
 
     /// The entity of this name.
@@ -224,9 +225,9 @@ fn event_id(command: &EventId, at: usize) -> Result<EventId, Refusal> {
         .map_err(|error| Refusal::invalid("invalid_command", format!("the command's id is too long: {error}")))
 }
 
-/// Whether some stream may be matched by both.
-fn overlap(one: &Topic, other: &Topic) -> bool {
-    let (mut one, mut other) = (one.as_str().split(':'), other.as_str().split(':'));
+/// Whether some stream may be matched by both topics.
+fn overlap(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split(':'), other.split(':'));
     loop {
         match (one.next(), other.next()) {
             (None, None) | (Some("**"), Some(_)) | (Some(_), Some("**")) => return true,
