@@ -6,9 +6,9 @@
 import binaryen from 'binaryen';
 
 /** How many bytes in a row tell that two functions are alike. */
-const SHINGLE_BYTES = 6;
+const SHINGLE_BYTES = 4;
 /** Of so many functions before it, the nearest counting most, the next is to be like. */
-const NEAR = 4;
+const NEAR = 16;
 /** What a section of functions' code is called in wasm, and what comes before the first section. */
 const CODE_SECTION = 10;
 const HEADER_BYTES = 8;

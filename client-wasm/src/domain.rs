@@ -72,13 +72,16 @@ impl Domain {
         }
     }
 
-    /// Applies recorded events, a JSON array of them in the order of their revisions.
+    /// Applies recorded events, in the order of their revisions. Each is two lines of JSON: its attributes as an object, and its data; the second
+    /// is empty where there is none.
     pub fn apply(&mut self, number: usize, events: &str) -> String {
         let Some(folded) = self.at(number) else { return String::new() };
         let mut unreadable = Vec::new();
-        for (at, json) in (0..).zip(json::items(events).unwrap_or_default()) {
+        let mut lines = events.split('\n');
+        let events = std::iter::from_fn(|| lines.next().zip(lines.next()));
+        for (at, (attributes, data)) in (0..).zip(events) {
             let mut event = recorded::placeholder();
-            match recorded::read(json, &mut event).map(|()| folded.apply(&event)) {
+            match recorded::read(attributes, data, &mut event).map(|()| folded.apply(&event)) {
                 Ok(Applied::Unreadable(reason)) => unreadable.push((at, reason)),
                 Ok(_) => {}
                 Err(error) => unreadable.push((at, error.to_string())),

@@ -34,13 +34,13 @@ pub fn check(input: &[u8]) {
 fn check_events(domain: &mut Domain, number: usize, events: &str, entity: &Entity) {
     let before = domain.snapshot(number);
     let one_by_one = domain.copy(number).expect("it is open");
-    let told = domain.apply(number, events);
+    let items = json::items(events).unwrap_or_default();
+    let lines: Vec<_> = items.iter().map(|item| lines(item)).collect();
+    let told = domain.apply(number, &lines.join("\n"));
     assert!(serde_json::from_str::<Value>(&told).is_ok(), "{told}");
     let after = domain.snapshot(number);
-
-    let items = json::items(events).unwrap_or_default();
-    for item in &items {
-        domain.apply(one_by_one, &format!("[{item}]"));
+    for event in &lines {
+        domain.apply(one_by_one, event);
     }
     assert_eq!(domain.snapshot(one_by_one), after);
     domain.close(one_by_one);
@@ -51,6 +51,19 @@ fn check_events(domain: &mut Domain, number: usize, events: &str, entity: &Entit
         recorded.iter().for_each(|event| drop(folded.apply(event)));
         assert_eq!(folded.snapshot(), after);
     }
+}
+
+/// An event as a page hands it in: its attributes, and its data. Of a member that is there twice, the last one counts, as in JavaScript.
+fn lines(event: &str) -> String {
+    let (mut attributes, mut data) = (Vec::new(), "");
+    for (name, value) in json::members(event).unwrap_or_default() {
+        match &*name {
+            "data" => data = value,
+            _ => attributes.push(format!("{}:{value}", Value::from(&*name))),
+        }
+    }
+    let without_breaks = |text: &str| text.replace(['\n', '\r'], " ");
+    format!("{{{}}}\n{}", without_breaks(&attributes.join(",")), without_breaks(data))
 }
 
 fn check_request(domain: &mut Domain, number: usize, request: &str) {

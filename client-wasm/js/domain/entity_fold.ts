@@ -118,7 +118,7 @@ export class EntityFold implements Fold<unknown> {
   after(confirmed: Confirmed<unknown>, events: readonly CloudEvent[], unreadable: (event: CloudEvent, error: Error) => void): Place {
     const last = events.at(-1);
     if (last && !this.#isClosed) {
-      const folds = this.#module.apply(this.#number, JSON.stringify(events));
+      const folds = this.#module.apply(this.#number, events);
       folds.unreadable.forEach(([at, reason]) => unreadable(events[at] as CloudEvent, new TypeError(reason)));
       this.#place = this.#placeAt(last.revision, Math.max(folds.version, confirmed.version));
     }

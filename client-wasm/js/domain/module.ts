@@ -1,6 +1,6 @@
 /** An instance of a module of entities, as JavaScript likes it: values in, values out. What is folded stays inside, behind a number. */
 
-import type { EntityDescription, SetAside } from '../types.js';
+import type { CloudEvent, EntityDescription, SetAside } from '../types.js';
 
 /** What such a module exports: see `Module` in the crate. Texts go in at `room`, and are at `answer` in the length that a call gives. */
 interface Exports {
@@ -82,8 +82,8 @@ export class Module {
     this.#wasm.close(number);
   }
 
-  apply(number: number, events: string): Folds {
-    this.#write(events);
+  apply(number: number, events: readonly CloudEvent[]): Folds {
+    this.#write(events.map(lines).join('\n'));
     return JSON.parse(this.#read(this.#wasm.apply(number))) as Folds;
   }
 
@@ -106,6 +106,11 @@ export class Module {
   #read(length: number): string {
     return decoder.decode(new Uint8Array(this.#wasm.memory.buffer, this.#wasm.answer(), length));
   }
+}
+
+/** Attributes and data, apart: data may be JSON that is no text anywhere else. */
+function lines({ data, ...attributes }: CloudEvent): string {
+  return `${JSON.stringify(attributes)}\n${JSON.stringify(data) ?? ''}`;
 }
 
 /** Ours imports nothing. One that comes straight from the compiler does, for what is never called. */

@@ -8,17 +8,14 @@ use highwater_core::{
 
 /// Reads an event that a server has recorded, and the client has taken as such, in place of a [`placeholder`]. Of data that is not JSON it is
 /// only known that there is some: an entity's is JSON.
-pub(super) fn read(json: &str, event: &mut Event) -> Result<(), Error> {
-    let mut attributes = Vec::new();
-    for (name, value) in json::members(json)? {
-        match &*name {
-            "data" => event.data = Data::Json(Raw::new(value).map_err(|error| error.inside("data"))?),
-            "data_base64" => event.data = Data::Binary(Vec::new()),
-            _ => attributes.push((name, Node::parse(value)?)),
-        }
-    }
-    let node = Node::Object(attributes);
+pub(super) fn read(attributes: &str, data: &str, event: &mut Event) -> Result<(), Error> {
+    let node = Node::parse(attributes)?;
     let mut members = node.members()?;
+    if !data.is_empty() {
+        event.data = Data::Json(Raw::new(data).map_err(|error| error.inside("data"))?);
+    } else if members.get("data_base64")?.is_some() {
+        event.data = Data::Binary(Vec::new());
+    }
     let mut sequence = String::new();
     members.read("id", &mut event.id);
     members.read("source", &mut event.source);
