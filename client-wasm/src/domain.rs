@@ -11,7 +11,7 @@ mod request;
 
 use highwater_core::{
     clock::VectorClock,
-    decider::{Applied, Context, Decision, Entities, Folded, Rejection, Streams},
+    decider::{Applied, Context, Entities, Folded, Rejection, Streams},
     event::{NewEvent, Recording},
     json::{self, FromJson},
     stream::StreamName,
@@ -111,7 +111,7 @@ impl Domain {
         self.load(&request.stream, number, &mut streams);
         request.loaded.iter().for_each(|(stream, number)| self.load(stream, *number, &mut streams));
         let context = Context { stream: &request.stream, origin: &request.origin, now: request.now, streams: &streams };
-        let Decision { events, .. } = self.entities.decide(&request.entity, &request.command, &context)?;
+        let events = self.entities.decide(&request.entity, &request.command, &context)?;
         let answer = json::to_string(&Decided::Events(&events));
         if let Some(folded) = self.at(number) {
             for event in events {

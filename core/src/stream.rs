@@ -79,7 +79,7 @@ pub(crate) fn is_segment(segment: &str) -> bool {
     !segment.is_empty() && !segment.contains(forbidden)
 }
 
-json_text!(StreamName, |stream, to| to.text(stream.as_str()), "space:1:things:text");
+json_text!(StreamName, Self(Arc::default()), |stream, to| to.text(stream.as_str()), "space:1:things:text");
 
 impl FromStr for StreamName {
     type Err = InvalidName;

@@ -70,7 +70,7 @@ impl Timestamp {
     }
 }
 
-json_text!(Timestamp, |timestamp, to| to.text(&timestamp.to_string()), "2026-01-01T00:00:00Z");
+json_text!(Timestamp, Self::UNIX_EPOCH, |timestamp, to| to.text(&timestamp.to_string()), "2026-01-01T00:00:00Z");
 
 impl FromStr for Timestamp {
     type Err = InvalidTimestamp;

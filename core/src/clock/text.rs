@@ -53,7 +53,7 @@ impl FromStr for VectorClock {
     }
 }
 
-json_text!(VectorClock, |clock, to| to.text(&clock.to_string()), "actor=1");
+json_text!(VectorClock, Self::new(), |clock, to| to.text(&clock.to_string()), "actor=1");
 
 impl Serialize for VectorClock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection};
+use super::{Context, Decider, DomainEvent, Folded, InvalidSnapshot, Projection, Refusal, Rejection, Streams};
 use crate::{
     event::{EventId, NewEvent},
     json::{FromJson, Node},
@@ -18,6 +18,15 @@ pub struct Decision {
     pub events: Vec<NewEvent>,
     /// What was loaded, and its last revision.
     pub expected: Vec<(StreamName, Revision)>,
+}
+
+impl Decision {
+    /// These events, decided on all that is loaded.
+    #[must_use]
+    pub fn new(events: Vec<NewEvent>, streams: &Streams) -> Self {
+        let expected = streams.iter().map(|(stream, state)| (stream.clone(), state.mark().revision)).collect();
+        Self { events, expected }
+    }
 }
 
 /// A [`Decider`] of any type.
@@ -163,7 +172,7 @@ impl Entities {
     /// # Errors
     /// [`Rejection`] where it may not be, can't be read, or depends on what is not loaded; also where an event would raise its stream's
     /// version though its entity does not let it.
-    pub fn decide(&self, entity: &str, command: &str, context: &Context<'_>) -> Result<Decision, Rejection> {
+    pub fn decide(&self, entity: &str, command: &str, context: &Context<'_>) -> Result<Vec<NewEvent>, Rejection> {
         let no_such = || {
             Refusal::not_found("unknown_entity", format!("there is no entity '{entity}': there are {}", self.names()))
         };
@@ -181,8 +190,7 @@ impl Entities {
                 event.clock = None;
             }
         }
-        let expected = context.streams.iter().map(|(stream, state)| (stream.clone(), state.mark().revision)).collect();
-        Ok(Decision { events, expected })
+        Ok(events)
     }
 
     /// A version rises by one, and by an event whose entity lets it.

@@ -103,7 +103,7 @@ impl Log {
         loop {
             let context = Context { stream, origin, now: self.now, streams: &streams };
             match self.entities.decide(entity, command, &context) {
-                Ok(decision) => return Ok(decision),
+                Ok(events) => return Ok(Decision::new(events, &streams)),
                 Err(Rejection::Refused(refusal)) => return Err(refusal),
                 Err(Rejection::Needs(needed)) => {
                     let state = self.load(&needed)?;

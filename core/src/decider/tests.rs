@@ -150,7 +150,8 @@ fn origin() -> Origin {
 /// What is decided without anything being loaded by itself.
 fn decide(stream: &StreamName, origin: &Origin, command: &str, streams: &Streams) -> Result<Decision, Rejection> {
     let now = Log::new(lamps()).now;
-    lamps().decide("lamp", command, &Context { stream, origin, now, streams })
+    let events = lamps().decide("lamp", command, &Context { stream, origin, now, streams })?;
+    Ok(Decision::new(events, streams))
 }
 
 fn refusal(entity: &str, stream_name: &str, command: &str) -> Refusal {

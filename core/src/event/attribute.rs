@@ -64,7 +64,7 @@ macro_rules! checked_text {
             }
         }
 
-        json_text!($name, |value, to| to.text(value.as_str()), $sample);
+        json_text!($name, Self(Box::default()), |value, to| to.text(value.as_str()), $sample);
 
         impl FromStr for $name {
             type Err = InvalidAttribute;

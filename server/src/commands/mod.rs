@@ -214,7 +214,8 @@ impl Commands {
             let (stream, origin) = (&request.stream, &request.origin);
             let context = Context { stream, origin, now: self.broker.host().now(), streams: &streams };
             match entities.decide(&request.entity, &request.command, &context) {
-                Ok(decision) => {
+                Ok(events) => {
+                    let decision = Decision::new(events, &streams);
                     let own = streams.get(stream).map_or(Revision::ZERO, |state| state.mark().revision);
                     return Ok(Decided::Decision(decision, own));
                 }
