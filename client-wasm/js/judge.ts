@@ -31,7 +31,7 @@ export interface Counts {
   readonly held: number;
 }
 
-const PART_BYTES_MAX = 65_536;
+const PART_BYTES_MAX = 16_384;
 const WORD_BYTES = 8;
 const RECORD_NUMBERS = 4;
 /** Where the cursor's sequence stands, behind the counts. */

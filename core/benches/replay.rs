@@ -7,12 +7,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use highwater_core::{
     decider::Projection,
     domain::task::Task,
-    envelope::{parse_event, write_event},
+    envelope::{parse_stored, write_event},
     event::{Data, Event, NewEvent, Recording},
     time::Timestamp,
     version::{Revision, Sequence, Version},
 };
 
+const STREAM: &str = "space:42:tasks:task-abc";
 const EVENTS: u64 = 10_000;
 /// As a server makes them, unless told otherwise.
 const SNAPSHOT_EVERY: usize = 500;
@@ -46,7 +47,7 @@ fn event(number: u64) -> Event {
         command_id: id(number).parse().ok(),
         data: Data::json(&data).expect("JSON"),
         ..NewEvent::new(
-            "space:42:tasks:task-abc".parse().expect("a stream"),
+            STREAM.parse().expect("a stream"),
             actor.parse().expect("an actor"),
             format!("task.{kind}.v1").parse().expect("a type"),
         )
@@ -75,8 +76,9 @@ fn stored(events: &[Event]) -> Vec<Vec<u8>> {
 }
 
 fn replay(mut task: Projection<Task>, stored: &[Vec<u8>]) -> Projection<Task> {
+    let stream = STREAM.parse().expect("a stream");
     for envelope in stored {
-        task.apply(&parse_event(envelope).expect("what was written can be read"));
+        task.apply(&parse_stored(envelope, &stream).expect("what was written can be read"));
     }
     task
 }

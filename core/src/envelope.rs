@@ -13,6 +13,8 @@ mod scan;
 mod scanner;
 mod write;
 
+#[cfg(not(target_family = "wasm"))]
+pub use parse::parse_stored;
 pub use parse::{InvalidBatch, Proposed, parse_event, parse_proposed, parse_proposed_batch, proposed_from_text};
 pub use scan::{Header, InvalidHeader, JsonText, Page, number_member, scan, scan_page, text_member};
 pub use write::{write_event, write_json_string, write_new_event};

@@ -174,15 +174,24 @@ impl Date {
     /// The days from 1970-01-01 to it. `None` where there is no such day.
     fn days(&self) -> Option<i64> {
         let &Self { year, month, day } = self;
+        if !(1..=12).contains(&month) || !(1..=self.days_of_month()).contains(&day) {
+            return None;
+        }
         let since_march = (i64::from(month) + 9) % 12;
         let year = if month > 2 { year } else { year - 1 };
         let of_cycle = year.rem_euclid(CYCLE.0);
         let of_year = (153 * since_march + 2) / 5 + i64::from(day) - 1;
         let days = of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year;
-        let days = year.div_euclid(CYCLE.0) * CYCLE.1 + days - DAYS_TO_1970;
-        // A day that is not there is another one by its right name.
-        let right = Self::of(days);
-        (right.month == month && right.day == day).then_some(days)
+        Some(year.div_euclid(CYCLE.0) * CYCLE.1 + days - DAYS_TO_1970)
+    }
+
+    fn days_of_month(&self) -> u32 {
+        let is_leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
+        match self.month {
+            2 => 28 + u32::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        }
     }
 
     /// So many days after 1970-01-01.

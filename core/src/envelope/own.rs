@@ -6,11 +6,13 @@ use std::str::FromStr;
 use crate::{
     event::{Data, Event, ExtensionName, ExtensionValue, TEXT_BYTES_MAX},
     find::find_either,
+    json::Raw,
     sorted::SortedMap,
+    stream::StreamName,
 };
 
-/// Reads an event that was written here. `None` says nothing of it.
-pub(super) fn read_own(json: &[u8]) -> Option<Event> {
+/// Reads an event that was written here. `None` says nothing of it. What `vouched` names is the stream that it is of, and vouches for its data.
+pub(super) fn read_own(json: &[u8], vouched: Option<&StreamName>) -> Option<Event> {
     // All bytes are looked at, as that is quicker than to stop at the first: no JSON of one line has a bare control character.
     let is_one_line = json.iter().fold(true, |is_one_line, byte| is_one_line & (*byte >= b' '));
     let text = str::from_utf8(json).ok().filter(|_| is_one_line)?;
@@ -19,7 +21,12 @@ pub(super) fn read_own(json: &[u8]) -> Option<Event> {
         id: members.parsed(r#","id":"#)?,
         source: members.parsed(r#","source":"#)?,
         kind: members.parsed(r#","type":"#)?,
-        stream: members.parsed(r#","subject":"#)?,
+        stream: match vouched {
+            Some(stream) => {
+                members.text(r#","subject":"#).filter(|text| *text == stream.as_str()).map(|_| stream.clone())?
+            }
+            None => members.parsed(r#","subject":"#)?,
+        },
         time: members.parsed(r#","time":"#)?,
         recorded_time: members.parsed(r#","recordedtime":"#)?,
         data_content_type: members.short_text(r#","datacontenttype":"#)?,
@@ -32,7 +39,7 @@ pub(super) fn read_own(json: &[u8]) -> Option<Event> {
         correlation_id: members.optional(r#","correlationid":"#)?,
         command_id: members.optional(r#","commandid":"#)?,
         extensions: members.extensions()?,
-        data: members.data()?,
+        data: members.data(vouched.is_some())?,
     })
 }
 
@@ -103,11 +110,11 @@ impl<'a> Members<'a> {
     }
 
     /// The data, which is all that is left.
-    fn data(&self) -> Option<Data> {
+    fn data(&self, is_vouched: bool) -> Option<Data> {
         if self.rest == "}" {
             return Some(Data::None);
         }
         let json = self.behind(DATA)?.strip_suffix('}')?;
-        Data::json(json).ok()
+        if is_vouched { Some(Data::Json(Raw::vouched(json))) } else { Data::json(json).ok() }
     }
 }

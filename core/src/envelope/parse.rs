@@ -115,10 +115,20 @@ pub fn proposed_from_text<'a>(
 pub fn parse_event(json: &[u8]) -> Result<Event, InvalidEvent> {
     // What is quicker is more to download.
     #[cfg(not(target_family = "wasm"))]
-    if let Some(event) = read_own(json) {
+    if let Some(event) = read_own(json, None) {
         return Ok(event);
     }
     parse_any(json)
+}
+
+/// Reads a recorded event that a log vouches for: it is of that stream, and it is what [`write_event`](super::write_event) has written, as a
+/// checksum tells. So the stream's name and the data need not be looked at again. What was written otherwise is read as any event.
+///
+/// # Errors
+/// [`InvalidEvent`] where it is none.
+#[cfg(not(target_family = "wasm"))]
+pub fn parse_stored(json: &[u8], stream: &StreamName) -> Result<Event, InvalidEvent> {
+    read_own(json, Some(stream)).map_or_else(|| parse_any(json), Ok)
 }
 
 /// Reads a recorded event, whoever wrote it.

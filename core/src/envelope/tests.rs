@@ -273,7 +273,12 @@ proptest! {
         event.extensions.insert("traceparent".parse().unwrap(), ExtensionValue::String(extension.as_str().into()));
         let mut line = written(&event).into_bytes();
         let is_plain = !extension.contains(['"', '\\', '\n']);
-        prop_assert_eq!(read_own(&line), is_plain.then_some(event));
+        let stream = event.stream.clone();
+        for vouched in [&stream, &"space:1:others:o1".parse().unwrap()] {
+            prop_assert_eq!(&parse_stored(&line, vouched).unwrap(), &event);
+        }
+        prop_assert_eq!(read_own(&line, Some(&stream)), is_plain.then(|| event.clone()));
+        prop_assert_eq!(read_own(&line, None), is_plain.then_some(event));
 
         // Whatever one byte more, less or other makes of it.
         let at = at.index(line.len());
@@ -282,7 +287,7 @@ proptest! {
             Some(byte) => line.insert(at, byte),
             None => drop(line.remove(at)),
         }
-        if let Some(event) = read_own(&line) {
+        if let Some(event) = read_own(&line, None) {
             prop_assert_eq!(parse_any(&line), Ok(event), "{}", String::from_utf8_lossy(&line));
         }
     }

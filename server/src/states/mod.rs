@@ -12,7 +12,7 @@ use std::{
 
 use highwater_core::{
     decider::{Entities, Entity, Folded},
-    envelope::parse_event,
+    envelope::parse_stored,
     stream::StreamName,
     version::{Revision, Sequence},
 };
@@ -247,7 +247,7 @@ impl States {
                 let malformed = |error| Unavailable {
                     reason: format!("what is stored at {} is no event: {error}", stored.sequence),
                 };
-                reached.apply(&parse_event(&stored.envelope).map_err(malformed)?, stored.envelope.len());
+                reached.apply(&parse_stored(&stored.envelope, stream).map_err(malformed)?, stored.envelope.len());
                 self.keep(entity, stream, &reached).await;
             }
             reached.head = reached.head.max(page.head);
