@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use highwater_core::{
     decider::{Context, Decider, Projection, Refusal, Rejection},
     domain::{self, task::Task},
-    envelope::Proposed,
+    envelope::{Proposed, parse_event},
     event::{Data, Event, NewEvent},
     json::Json,
     version::Version,
