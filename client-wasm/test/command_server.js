@@ -83,7 +83,7 @@ export class CommandServer {
   #take(event) {
     const number = this.number(event.stream);
     if (number !== undefined) {
-      this.#domain.apply(number, `[${event.text}]`);
+      this.#domain.apply(number, [event.text]);
     }
     if (!this.isSilent) {
       this.#streams.forEach((stream) => stream.write(this.log.frames(event.sequence - 1)[0]));

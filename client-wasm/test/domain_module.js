@@ -18,8 +18,9 @@ export class DomainModule {
     return this.wasm.open(this.entities.findIndex(({ name }) => name === entity));
   }
 
+  /** Takes events as texts, whose last member is their data. */
   apply(number, events) {
-    this.#give(events);
+    this.#give(events.map(lines).join('\n'));
     return JSON.parse(this.#answer(this.wasm.apply(number)));
   }
 
@@ -45,4 +46,10 @@ export class DomainModule {
   #answer(length) {
     return new TextDecoder().decode(new Uint8Array(this.wasm.memory.buffer, this.wasm.answer(), length));
   }
+}
+
+/** The attributes and the data, a line each. */
+function lines(event) {
+  const [attributes, data] = event.slice(0, -1).split(/,"data":(.*)/s);
+  return `${attributes}}\n${data ?? ''}`;
 }
