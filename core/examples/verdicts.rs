@@ -1,5 +1,5 @@
-//! The native side of `cargo xtask bench wasm`: for each line that it reads it judges what a busy connection brings, and says how long that
-//! took. WebAssembly's side is an example of the client's crate, of the same source.
+//! The native side of `cargo xtask bench wasm`: for each line that it reads it judges what a busy connection brings, and says how
+//! many nanoseconds an event took, how many events there are, and how many moved the state. WebAssembly's side is an example of the client's crate, of the same source.
 
 #[path = "../benches/core/events.rs"]
 mod events;
@@ -20,7 +20,8 @@ fn main() -> io::Result<()> {
     for line in io::stdin().lines() {
         line?;
         let least_ns = (0..PASSES).map(|_| pass_ns(&traffic)).fold(f64::INFINITY, f64::min);
-        writeln!(io::stdout(), "{}", least_ns / traffic::EVENTS as f64)?;
+        let (events, applied) = (traffic.len(), traffic::judge(&traffic).applied);
+        writeln!(io::stdout(), "{} {events} {applied}", least_ns / events as f64)?;
     }
     Ok(())
 }
