@@ -5,8 +5,8 @@ import test from 'node:test';
 
 import { randomNumbers } from '../../client-wasm/test/random.js';
 import { browser, load, node } from './engines.mjs';
+import { figuresOf } from './figures.mjs';
 import { SCALES, shapes } from './scale.mjs';
-import { missed, table } from './table.mjs';
 
 /** @import { Measured } from './src/index.js' */
 
@@ -42,14 +42,15 @@ for (let seed = 1; seed <= 20; seed += 1) {
   });
 }
 
-test('the median round decides, and what misses its goal is named', () => {
+test('figures are theirs by ours, and by what they must be', () => {
   const shape = { dataBytes: 200, droppedPercent: 90, chunkEvents: 1, events: 1000 };
   /** @type {Measured} */
   const measured = { times: { highwater: [1, 2, 1], typescript: [3, 5, 4], prescan: [0.9, 4, 0.5] }, made: /** @type {any} */ ({}) };
-  const cells = [{ engine: 'Node.js 20', shape, measured }];
-  assert.deepEqual(missed(cells), ['Node.js 20, 200 B, 90 % dropped, chunks of 1: 0.90 of 1 beside the prescan']);
-  const line = '| Node.js 20 | 200 B | 90 % | 1 | 1.00 | 3.00 (2.50 to 4.00) | ≥ 3 | 0.90 (0.50 to 2.00) | ≥ 1 | **missed** |';
-  assert.equal(table(cells).split('\n')[2], line);
+  const [own, typescript, prescan] = figuresOf({ engine: 'Node.js 20', shape, measured });
+  assert.deepEqual(own?.rounds.measured, [1, 2, 1]);
+  assert.deepEqual([typescript?.rounds.measured, typescript?.must], [[3, 2.5, 4], { at_least: 3 }]);
+  assert.deepEqual([prescan?.rounds.measured, prescan?.must], [[0.9, 2, 0.5], { at_least: 1 }]);
+  assert.equal(prescan?.name, 'time of TypeScript with prescan: Node.js 20, 200 B, 90 % dropped, chunks of 1');
 });
 
 /**

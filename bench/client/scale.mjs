@@ -12,6 +12,15 @@ export const SCALES = {
   smoke: { events: 200, passes: 1, rounds: 1 },
 };
 
+/** @param {string} name */
+export function scaleNamed(name) {
+  const scale = Object.entries(SCALES).find(([known]) => known === name)?.[1];
+  if (!scale) {
+    throw new TypeError(`--scale must be one of ${Object.keys(SCALES).join(', ')}, not ${name}`);
+  }
+  return scale;
+}
+
 /**
  * All streams that are measured.
  *

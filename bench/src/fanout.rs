@@ -5,11 +5,11 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
+use highwater_report::{Bound, Figure};
 
 use crate::{
     load::{Order, Outcome},
-    report::{Bound, Bounds, Figure},
     scale::Scale,
     server::{Contender, Server},
 };
@@ -29,32 +29,36 @@ pub(crate) async fn figures(binary: &Path, scale: Scale) -> Vec<Figure> {
     let (events, subscribers) = (scale.choose(2_000, 2_000, 200), scale.choose(500, 500, 5));
     figures.push(Figure {
         name: format!("deliveries/s in a burst of {events} events to {subscribers} subscribers"),
-        over: "plain axum",
-        unit: "",
-        bounds: Some(Bounds { must: Bound::AtLeast(2.0), goal: Bound::AtLeast(3.0) }),
-        rounds: burst_ratios(binary, scale, events, subscribers).await,
+        over: "plain axum".to_owned(),
+        must: Some(Bound::AtLeast(2.0)),
+        goal: Some(Bound::AtLeast(3.0)),
+        rounds: burst_ratios(binary, scale, events, subscribers).await.into(),
+        ..Figure::default()
     });
     figures.push(Figure {
         name: "resident memory per idle subscriber, plain HTTP/1.1".to_owned(),
-        over: "",
-        unit: " KB",
-        bounds: Some(Bounds { must: Bound::AtMost(2.0), goal: Bound::AtMost(1.0) }),
-        rounds: idle_kib(binary, scale, Protocol::Plain).await,
+        unit: " KB".to_owned(),
+        must: Some(Bound::AtMost(2.0)),
+        goal: Some(Bound::AtMost(1.0)),
+        rounds: idle_kib(binary, scale, Protocol::Plain).await.into(),
+        ..Figure::default()
     });
     figures.push(Figure {
         name: "the same over TLS".to_owned(),
-        over: "",
-        unit: " KB",
-        bounds: Some(Bounds { must: Bound::AtMost(24.0), goal: Bound::AtMost(16.0) }),
-        rounds: idle_kib(binary, scale, Protocol::Tls).await,
+        unit: " KB".to_owned(),
+        must: Some(Bound::AtMost(24.0)),
+        goal: Some(Bound::AtMost(16.0)),
+        rounds: idle_kib(binary, scale, Protocol::Tls).await.into(),
+        ..Figure::default()
     });
     let subscribers = scale.choose(10_000, 10_000, 50);
     figures.push(Figure {
         name: format!("{subscribers} subscribers, 1 event/s, all delivered: p99"),
-        over: "",
-        unit: " ms",
-        bounds: Some(Bounds { must: Bound::Complete, goal: Bound::AtMost(100.0) }),
-        rounds: crowd_p99_ms(binary, scale, subscribers).await,
+        unit: " ms".to_owned(),
+        must: Some(Bound::Complete),
+        goal: Some(Bound::AtMost(100.0)),
+        rounds: crowd_p99_ms(binary, scale, subscribers).await.into(),
+        ..Figure::default()
     });
     figures
 }
@@ -73,21 +77,17 @@ struct Round {
 }
 
 fn paced_figures(subscribers: usize, rounds: Result<Vec<Round>>) -> [Figure; 3] {
-    let figure = |what, over, bounds, ratio: fn(&Round) -> f64| Figure {
+    let figure = |what, over: &str, ratio: fn(&Round) -> f64| Figure {
         name: format!("{what}, {subscribers} subscribers at {EVENTS_PER_SECOND} events/s"),
-        over,
-        unit: "",
-        bounds,
-        rounds: match &rounds {
-            Ok(rounds) => Ok(rounds.iter().map(ratio).collect()),
-            Err(error) => Err(anyhow!("{error:#}")),
-        },
+        over: over.to_owned(),
+        rounds: rounds.as_ref().map(|rounds| rounds.iter().map(ratio).collect()).into(),
+        ..Figure::default()
     };
-    let bounds = Bounds { must: Bound::AtMost(1.15), goal: Bound::AtMost(0.95) };
+    let cpu = figure("CPU per delivery", "the floor", |round| round.ours.cpu_us / round.floor.cpu_us);
     [
-        figure("CPU per delivery", "the floor", Some(bounds), |round| round.ours.cpu_us / round.floor.cpu_us),
-        figure("p50 latency", "plain axum", None, |round| round.ours.p50_us / round.plain.p50_us),
-        figure("p99 latency", "plain axum", None, |round| round.ours.p99_us / round.plain.p99_us),
+        Figure { must: Some(Bound::AtMost(1.15)), goal: Some(Bound::AtMost(0.95)), ..cpu },
+        figure("p50 latency", "plain axum", |round| round.ours.p50_us / round.plain.p50_us),
+        figure("p99 latency", "plain axum", |round| round.ours.p99_us / round.plain.p99_us),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! `highwater-bench`: how fast and how small the server is, as ratios to what else ran on the same machine in the same
 //! minutes.
 //!
-//! `fanout` and `append` measure and print a table; the other commands are the processes that they start.
+//! `fanout`, `append` and `seeds` measure and print figures as lines of JSON; the other commands are the processes that they start.
 
 mod append;
 mod contender;
@@ -9,7 +9,6 @@ mod event;
 mod fanout;
 mod load;
 mod process;
-mod report;
 mod scale;
 mod seeds;
 mod server;
@@ -20,13 +19,11 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use highwater_report::Figure;
 
-use self::{
-    report::{Figure, Table},
-    scale::Scale,
-};
+use self::scale::Scale;
 
 #[derive(Parser)]
 #[command(name = "highwater-bench", version, about = "Measures Highwater's server, beside others in the same run")]
@@ -37,8 +34,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure everything
-    All(Measure),
     /// Measure streaming: CPU, bursts, memory, ten thousand subscribers
     Fanout(Measure),
     /// Measure appending: over HTTP, and to long streams
@@ -71,7 +66,6 @@ struct Measure {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::All(measure) => measured(all_figures, &measure),
         Command::Fanout(measure) => measured(fanout::figures, &measure),
         Command::Append(measure) => measured(append::figures, &measure),
         Command::Seeds(arguments) => seeds::run(&arguments),
@@ -89,13 +83,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn all_figures(server: &Path, scale: Scale) -> Vec<Figure> {
-    let mut figures = fanout::figures(server, scale).await;
-    figures.extend(append::figures(server, scale).await);
-    figures
-}
-
-/// Measures, prints the table, and fails where a figure is not as it must be.
+/// Measures, and prints the figures.
 fn measured(figures: impl AsyncFnOnce(&Path, Scale) -> Vec<Figure>, measure: &Measure) -> Result<()> {
     // What is started from here inherits it.
     rlimit::increase_nofile_limit(u64::MAX).context("cannot raise the limit of open files")?;
@@ -108,15 +96,7 @@ fn measured(figures: impl AsyncFnOnce(&Path, Scale) -> Vec<Figure>, measure: &Me
             }
         }
     })?;
-    print!("{}", Table(&figures));
-    for figure in &figures {
-        if let Err(error) = &figure.rounds {
-            eprintln!("not measured: {}: {error:#}", figure.name);
-        }
-    }
-    let failures = figures.iter().filter(|figure| !figure.passes()).count();
-    ensure!(failures == 0, "{failures} of {} figures are not as they must be", figures.len());
-    Ok(())
+    Ok(highwater_report::print(&figures)?)
 }
 
 fn parallel<T>(work: impl Future<Output = Result<T>>) -> Result<T> {

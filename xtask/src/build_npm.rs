@@ -40,6 +40,7 @@ pub(crate) fn run() -> Result<()> {
 /// Builds what only tests load.
 pub(crate) fn run_for_tests() -> Result<()> {
     decoder()?;
+    verdicts()?;
     own_domain()?;
     browser_tests()
 }
@@ -63,6 +64,24 @@ fn decoder() -> Result<()> {
         outputs: &[folder.join("decoder.js"), folder.join("decoder_bg.wasm")],
     };
     step.run(|| make_glue(&compiled, &folder, "decoder"))
+}
+
+/// What `cargo xtask bench wasm` measures, in `client-wasm/pkg/test/`, compiled and optimised as the package is.
+pub(crate) fn verdicts() -> Result<PathBuf> {
+    let (client, name) = (project::client(), "verdicts");
+    let folder = client.join("pkg/test");
+    let compiled = compile(CLIENT, &["--example", name])?.join("examples/verdicts.wasm");
+    let wasm = folder.join("verdicts_bg.wasm");
+    let step = Step {
+        stamp: folder.join(".bound-verdicts"),
+        inputs: &[compiled.clone(), client.join("shrink.js"), project::root().join("xtask/src/build_npm.rs")],
+        outputs: std::slice::from_ref(&wasm),
+    };
+    step.run(|| {
+        make_glue(&compiled, &folder, name)?;
+        shrink(&wasm)
+    })?;
+    Ok(wasm)
 }
 
 /// Somebody's own entities in `client-wasm/pkg/test/`, as `wasm-bindgen` leaves them: whoever has such a crate needs no other tool.
@@ -195,9 +214,13 @@ fn bind(client: &Path, module: &str, compiled: PathBuf) -> Result<()> {
     };
     step.run(|| {
         make_glue(&compiled, &package, &stem(module))?;
-        let mut shrink = process::command("node", client);
-        process::run(shrink.arg("shrink.js").arg(wasm(module)))
+        shrink(&wasm(module))
     })
+}
+
+/// Optimises wasm for size.
+fn shrink(wasm: &Path) -> Result<()> {
+    process::run(process::command("node", &project::client()).arg("shrink.js").arg(wasm))
 }
 
 /// Runs the package's own script.

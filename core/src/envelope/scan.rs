@@ -2,7 +2,10 @@
 
 pub use super::scanner::JsonText;
 use super::scanner::{elements, members};
-use crate::version::{Position, Revision, Sequence, Version, digits};
+use crate::{
+    find::find_either,
+    version::{Position, Revision, Sequence, Version, digits},
+};
 
 /// What an event is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,9 @@ pub fn scan(envelope: &[u8]) -> Result<Header<'_>, InvalidHeader> {
 }
 
 fn scan_header(envelope: &[u8]) -> Option<Header<'_>> {
-    let [stream, sequence, revision, version] = members(envelope, ["subject", "sequence", "revision", "version"]);
+    let names = ["subject", "sequence", "revision", "version"];
+    let [stream, sequence, revision, version] =
+        members_as_written(envelope).unwrap_or_else(|| members(envelope, names));
     Some(Header {
         stream: JsonText::new(stream)?,
         sequence: scan_sequence(JsonText::new(sequence)?.as_bytes())?,
@@ -44,6 +49,42 @@ fn scan_header(envelope: &[u8]) -> Option<Header<'_>> {
 
 fn scan_sequence(text: &[u8]) -> Option<Sequence> {
     if text.len() == 16 { Sequence::read(text) } else { None }
+}
+
+/// The members that make a header, where they stand as [`write_event`](super::write_event) writes them. `None` says nothing of them.
+///
+/// With its quotes and the colon a name stands only where it is one, for in a string quotes have backslashes; and it is the event's own, as no `{` lies between it
+/// and the event's first.
+fn members_as_written(envelope: &[u8]) -> Option<[&[u8]; 4]> {
+    const NAMES: &[&[u8]; 4] = &[b"\"subject\":", b"\"sequence\":", b"\"revision\":", b"\"version\":"];
+    let mut values = [&[][..]; 4];
+    let mut rest = envelope.strip_prefix(b"{")?;
+    for (name, value) in NAMES.iter().zip(&mut values) {
+        rest = behind(rest, name)?;
+        let end = match rest.strip_prefix(b"\"") {
+            Some(text) => find_either(b'"', b'\\', text)? + 2,
+            None => rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|end| *end > 0)?,
+        };
+        (*value, rest) = rest.split_at_checked(end)?;
+    }
+    values[0].ends_with(b"\"").then_some(values)
+}
+
+/// What stands behind a member's name, unless a `{` stands before it. Names are found by their fifth character, which is rare where they are looked for.
+fn behind<'a>(json: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    const RARE: usize = 4;
+    let mut at = 0;
+    loop {
+        at += find_either(name[RARE], b'{', json.get(at..)?)?;
+        if json[at] == b'{' {
+            return None;
+        }
+        let rest = json.get(at.wrapping_sub(RARE)..).and_then(|json| json.strip_prefix(name));
+        if rest.is_some() {
+            return rest;
+        }
+        at += 1;
+    }
 }
 
 /// A page of events as the server answers it, its events untouched.

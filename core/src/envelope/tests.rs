@@ -212,6 +212,26 @@ fn escaped(text: &str, every: usize) -> String {
     out + "\""
 }
 
+#[test]
+fn the_scan_finds_what_the_full_parse_finds_wherever_something_is_put_in() {
+    let line = written(&Event { data: Data::None, ..parse_event(EXAMPLE.as_bytes()).unwrap() });
+    let mut good = 0;
+    for put in
+        [" ", "\\\"", r#""data":{"x":0,"subject":"a:b","sequence":"0000000000000009","revision":9,"version":9},"#]
+    {
+        for at in (0..=line.len()).filter(|at| line.is_char_boundary(*at)) {
+            let text = format!("{}{put}{}", &line[..at], &line[at..]);
+            let Ok(event) = parse_event(text.as_bytes()) else { continue };
+            good += 1;
+            let header = scan(text.as_bytes()).expect("a good event has a header");
+            assert_eq!(header.stream.decode().as_deref(), Some(event.stream.as_str()), "{text}");
+            let found = (header.sequence, header.revision, header.version);
+            assert_eq!(found, (event.sequence, event.revision, event.version), "{text}");
+        }
+    }
+    assert!(good > 100, "of what was put in, {good} left it an event");
+}
+
 proptest! {
     #[test]
     fn the_scan_agrees_with_the_full_parse(
