@@ -10,6 +10,8 @@ use highwater_core::{
     version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
 };
 
+use crate::history::{Fact, History};
+
 /// What an envelope says of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subject {
@@ -36,18 +38,6 @@ impl Arrived {
     }
 }
 
-/// Something that was learnt of the log.
-enum Fact {
-    /// Everything up to here is judged.
-    Reached(Sequence),
-    /// An event got its verdict, `Apply` or `Stale`.
-    Judged(Verdict, Subject),
-    /// Revisions up to this one are not to be had.
-    Lost(&'static str, Revision),
-    /// A state was loaded.
-    Loaded(&'static str, HighWater),
-}
-
 /// An event that waits, with everything that was said to come right before it.
 struct Waiting {
     arrived: Arrived,
@@ -62,7 +52,7 @@ pub(crate) struct Reference {
     is_waiting: bool,
     /// Whether the history has the log's beginning.
     is_whole: bool,
-    history: Vec<Fact>,
+    pub(crate) history: History,
     waiting: BTreeMap<Sequence, Waiting>,
     /// Every event that this connection said there is.
     said: BTreeSet<Sequence>,
@@ -89,7 +79,7 @@ impl Reference {
             epoch: start.map(|start| start.epoch),
             is_waiting,
             is_whole: !is_waiting && sequence == Sequence::ZERO,
-            history: vec![Fact::Reached(sequence)],
+            history: History::from(sequence),
             waiting: BTreeMap::new(),
             said: BTreeSet::new(),
             fetching: None,
@@ -114,7 +104,7 @@ impl Reference {
 
     pub(crate) fn resume(&self) -> After {
         match self.epoch {
-            Some(epoch) if !self.is_waiting => After::Position(Position::new(epoch, self.cursor())),
+            Some(epoch) if !self.is_waiting => After::Position(Position::new(epoch, self.history.cursor())),
             _ => self.origin,
         }
     }
@@ -150,7 +140,7 @@ impl Reference {
         if !self.is_ours(attempt, position.epoch) || self.is_waiting {
             return;
         }
-        if prev <= self.cursor() {
+        if prev <= self.history.cursor() {
             self.history.push(Fact::Reached(position.sequence));
         } else {
             self.said.insert(prev);
@@ -194,7 +184,7 @@ impl Reference {
             let is_asked_for =
                 matches!(&self.fetching, Some(Missing::Stream { stream, .. }) if **stream == *subject.stream.as_bytes());
             let first_waiting = self.waiting.keys().next();
-            is_asked_for && (subject.sequence <= self.cursor() || first_waiting > Some(&subject.sequence))
+            is_asked_for && (subject.sequence <= self.history.cursor() || first_waiting > Some(&subject.sequence))
         });
         match subject {
             _ if attempt != self.attempt => self.counts.discarded += 1,
@@ -226,14 +216,14 @@ impl Reference {
             self.counts.unreadable += 1;
             return Some(Verdict::Unreadable);
         };
-        let verdict = if subject.revision <= self.last_revision(subject.stream) {
+        let verdict = if subject.revision <= self.history.last_revision(subject.stream) {
             Verdict::Duplicate
-        } else if subject.version < self.version(subject.stream) {
+        } else if subject.version < self.history.version(subject.stream) {
             Verdict::Stale
         } else {
             Verdict::Apply
         };
-        if verdict != Verdict::Duplicate && (from_start || self.has_seen(subject.stream)) {
+        if verdict != Verdict::Duplicate && (from_start || self.history.has_seen(subject.stream)) {
             self.lose(subject.stream, subject.revision);
         }
         self.count(verdict, Some(subject));
@@ -245,11 +235,13 @@ impl Reference {
             return;
         }
         match self.fetching.take() {
-            Some(Missing::Log { after }) => self.is_misfit |= after.sequence == self.cursor() && self.is_missing(),
+            Some(Missing::Log { after }) => {
+                self.is_misfit |= after.sequence == self.history.cursor() && self.is_missing()
+            }
             Some(Missing::Stream { stream, from }) => {
                 let first = self.waiting.values().next().and_then(|waiting| waiting.arrived.subject);
                 if let Some(first) = first.filter(|first| *first.stream.as_bytes() == *stream)
-                    && self.next_revision(first.stream) == from
+                    && self.history.next_revision(first.stream) == from
                 {
                     self.lose(first.stream, first.revision);
                 }
@@ -273,7 +265,8 @@ impl Reference {
         let epoch = self.epoch.filter(|_| !self.is_waiting)?;
         let first =
             self.waiting.values().next().map(|first| (first.arrived.clone(), first.prevs.iter().min().copied()));
-        let mut missing = self.is_missing().then(|| Missing::Log { after: Position::new(epoch, self.cursor()) });
+        let mut missing =
+            self.is_missing().then(|| Missing::Log { after: Position::new(epoch, self.history.cursor()) });
         if let Some((arrived, Some(prev))) = first {
             let verdict = self.verdict(arrived.position.sequence, prev, arrived.subject());
             if verdict != Verdict::Gap {
@@ -282,8 +275,8 @@ impl Reference {
                 let Arrived { position, envelope, .. } = arrived;
                 return Some(Output::Released { verdict, position: Position { epoch, ..position }, envelope });
             }
-            if let Some(subject) = arrived.subject().filter(|_| prev <= self.cursor()) {
-                let from = self.next_revision(subject.stream);
+            if let Some(subject) = arrived.subject().filter(|_| prev <= self.history.cursor()) {
+                let from = self.history.next_revision(subject.stream);
                 missing = Some(Missing::Stream { stream: subject.stream.as_bytes().into(), from });
             }
         }
@@ -293,76 +286,29 @@ impl Reference {
         self.fetching = missing.clone();
         missing.map(Output::Fetch)
     }
-
-    /// Where a stream stands, if anything of it is known.
-    pub(crate) fn mark(&self, stream: &str) -> Option<HighWater> {
-        self.has_seen(stream).then(|| HighWater {
-            revision: self.last_revision(stream),
-            version: self.version(stream),
-            sequence: self.of(stream).map(|(_, sequence)| sequence.sequence).max().unwrap_or_default(),
-        })
-    }
 }
 
 impl Reference {
     /// The table, from `duplicate` on.
     fn verdict(&self, sequence: Sequence, prev: Sequence, subject: Option<Subject>) -> Verdict {
-        let known = subject.filter(|subject| self.is_whole || self.has_seen(subject.stream));
+        let known = subject.filter(|subject| self.is_whole || self.history.has_seen(subject.stream));
         let was_judged = match known {
-            Some(subject) => subject.revision <= self.last_revision(subject.stream),
-            None => sequence <= self.cursor(),
+            Some(subject) => subject.revision <= self.history.last_revision(subject.stream),
+            None => sequence <= self.history.cursor(),
         };
-        let is_ahead = |subject: Subject| subject.revision > self.next_revision(subject.stream);
+        let is_ahead = |subject: Subject| subject.revision > self.history.next_revision(subject.stream);
         match subject {
             _ if was_judged => Verdict::Duplicate,
-            _ if prev > self.cursor() || known.is_some_and(is_ahead) => Verdict::Gap,
+            _ if prev > self.history.cursor() || known.is_some_and(is_ahead) => Verdict::Gap,
             None => Verdict::Unreadable,
-            Some(subject) if subject.version < self.version(subject.stream) => Verdict::Stale,
+            Some(subject) if subject.version < self.history.version(subject.stream) => Verdict::Stale,
             Some(_) => Verdict::Apply,
         }
     }
 
-    fn cursor(&self) -> Sequence {
-        let reached = |fact: &Fact| if let Fact::Reached(sequence) = fact { Some(*sequence) } else { None };
-        self.history.iter().filter_map(reached).max().unwrap_or_default()
-    }
-
-    fn has_seen(&self, stream: &str) -> bool {
-        self.of(stream).next().is_some()
-    }
-
-    fn last_revision(&self, stream: &str) -> Revision {
-        self.of(stream).map(|(_, mark)| mark.revision).max().unwrap_or_default()
-    }
-
-    fn next_revision(&self, stream: &str) -> Revision {
-        self.last_revision(stream).next().unwrap_or(Revision::MAX)
-    }
-
-    fn version(&self, stream: &str) -> Version {
-        self.of(stream).map(|(_, mark)| mark.version).max().unwrap_or_default()
-    }
-
-    /// All that is known of a stream. What is stale moves its revision alone.
-    fn of(&self, stream: &str) -> impl Iterator<Item = (&Fact, HighWater)> {
-        self.history.iter().filter_map(move |fact| {
-            let (of, mark) = match *fact {
-                Fact::Reached(_) => return None,
-                Fact::Judged(Verdict::Apply, Subject { stream, sequence, revision, version }) => {
-                    (stream, HighWater { revision, version, sequence })
-                }
-                Fact::Judged(_, Subject { stream, revision, .. }) | Fact::Lost(stream, revision) => {
-                    (stream, HighWater { revision, ..HighWater::default() })
-                }
-                Fact::Loaded(stream, state) => (stream, state),
-            };
-            (of == stream).then_some((fact, mark))
-        })
-    }
-
     /// Whether there is an event beyond the cursor that does not wait for another.
     fn is_missing(&self) -> bool {
-        self.said.iter().any(|said| *said > self.cursor())
+        self.said.iter().any(|said| *said > self.history.cursor())
     }
 
     fn is_ours(&mut self, attempt: usize, epoch: Epoch) -> bool {
@@ -376,7 +322,7 @@ impl Reference {
 
     fn judged(&mut self, verdict: Verdict, arrived: &Arrived, prev: Sequence) {
         self.count(verdict, arrived.subject());
-        if prev <= self.cursor() {
+        if prev <= self.history.cursor() {
             self.history.push(Fact::Reached(arrived.position.sequence));
         }
     }
@@ -412,7 +358,7 @@ impl Reference {
 
     /// Goes on before a revision without those that are not known.
     fn lose(&mut self, stream: &'static str, before: Revision) {
-        let from = self.next_revision(stream);
+        let from = self.history.next_revision(stream);
         if let Some(to) = before.previous().filter(|to| from <= *to) {
             self.lost = Some(Output::Lost { stream: stream.as_bytes().into(), from, to });
             self.history.push(Fact::Lost(stream, to));
@@ -424,7 +370,7 @@ impl Reference {
         self.epoch = Some(position.epoch);
         self.is_waiting = false;
         self.is_whole = position.sequence == Sequence::ZERO;
-        self.history = vec![Fact::Reached(position.sequence)];
+        self.history = History::from(position.sequence);
         self.drop_waiting();
         self.said.clear();
         self.fetching = None;
