@@ -15,7 +15,7 @@ import { Follower } from './follower.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
 import { Life } from './life.js';
-import { type Asked, type Message, type Said, told } from './messages.js';
+import { type Asked, type Message, type Said, statusOf, told } from './messages.js';
 import { Saver, topicsKey } from './saver.js';
 import { type Kept, Storage } from './storage.js';
 
@@ -146,7 +146,7 @@ class Tab implements Device {
 
   statusChanged(): void {
     if (this.#leader) {
-      this.#say({ kind: 'status', status: told(this.#host.status) });
+      this.#say({ kind: 'status' });
     }
   }
 
@@ -284,7 +284,7 @@ class Tab implements Device {
       case 'rebase':
         return void outbox.rebased(message.rebase);
       default:
-        this.#follower.hear(message, message.term);
+        this.#follower.hear(message, message.term, statusOf(message.status));
     }
   }
 
@@ -360,7 +360,7 @@ class Tab implements Device {
   }
 
   #say(said: Said): void {
-    this.#post({ ...said, term: this.#ownTerm });
+    this.#post({ ...said, term: this.#ownTerm, status: told(this.#host.status) });
   }
 
   #ask(asked: Asked): void {

@@ -1,0 +1,111 @@
+/**
+ * One device, several tabs, and a seed that says what happens when: the modules of `js/device` and all that they stand on, in fakes of
+ * what a browser has (`test/device/`).
+ *
+ * Under control is everything outside of JavaScript's own order: when a message comes from one tab to another, and whether it does at
+ * all; when a lock is granted; when a request is answered and a chunk comes; when a transaction goes on; timers, which only the test
+ * moves; and in between any two of these, tabs that come, close, die, hang and go on. Not under control is the order of promises within
+ * a tab: they run to their end, as they do in a browser, before anything else happens.
+ *
+ * `SEED=7 node --test test/handover.test.js` repeats the run of one seed; `SEEDS=5000` does so many.
+ */
+
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+
+import { connect } from 'highwater';
+import { Device, install, STREAMS } from './device/tabs.js';
+
+const TABS_MAX = 4;
+/** Without faults, everybody is told everything within so many actions. */
+const ACTIONS_MAX = 5_000;
+
+const first = Number(process.env.SEED ?? 1);
+const seeds = process.env.SEED === undefined ? Number(process.env.SEEDS ?? 300) : 1;
+
+let uninstall;
+before(() => {
+  uninstall = install();
+});
+after(() => uninstall());
+
+/** One thing that is not asked for: a fault, a user, somebody else's event. Answers whether it was one. */
+async function disturb(device, world) {
+  const { tabs, server } = device;
+  const frozen = tabs.filter(({ isFrozen }) => isFrozen);
+  const awake = tabs.filter(({ isFrozen }) => !isFrozen);
+  const at = world.random(1_000);
+  if (at < 70) {
+    server.append(world.pick(STREAMS));
+  } else if (at < 80 && tabs.length > 0) {
+    device.kill(world.pick(tabs));
+  } else if (at < 85 && awake.length > 0) {
+    await device.close(world.pick(awake));
+  } else if (at < 95 && awake.length > 0) {
+    world.pick(awake).isFrozen = true;
+  } else if (at < 120 && frozen.length > 0) {
+    world.pick(frozen).isFrozen = false;
+  } else if (at < 130) {
+    server.cut();
+  } else if (at < 145) {
+    const channels = world.ready('message');
+    if (channels.length > 0) {
+      world.unqueue(world.pick(channels), 0, 1);
+    }
+  } else if (at < 170 && tabs.length < TABS_MAX) {
+    await device.open();
+  } else if (at < 250) {
+    await world.tick();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/** Does what waits to be done; where nothing does, time goes on. */
+async function goOn(world) {
+  const ready = world.ready();
+  await (ready.length > 0 ? world.act(world.pick(ready)) : world.tick());
+}
+
+async function run(seed) {
+  const device = new Device(connect, seed);
+  const { world, server } = device;
+  try {
+    await device.open();
+    for (let actions = 200 + world.random(400); actions > 0; actions -= 1) {
+      if (!(await disturb(device, world))) {
+        await goOn(world);
+      }
+      device.check();
+    }
+    // Now nothing more happens to them.
+    server.isFaulty = false;
+    device.tabs.forEach((tab) => {
+      tab.isFrozen = false;
+    });
+    if (device.tabs.length === 0) {
+      await device.open();
+    }
+    STREAMS.forEach((stream) => server.append(stream));
+    for (let actions = 0; !device.isDone; actions += 1) {
+      const left = () => device.tabs.map((tab) => `tab ${tab.number} (${tab.client.role}, ${tab.client.status}) has yet to tell ${device.owed(tab).map(({ sequence }) => sequence)}`);
+      assert.ok(actions < ACTIONS_MAX, `after ${ACTIONS_MAX} actions ${left()}`);
+      await goOn(world);
+      device.check();
+    }
+    return world.trace;
+  } catch (thrown) {
+    throw new Error(`seed ${seed}: ${thrown.message}\n${world.trace.slice(process.env.DBG ? 0 : -60).join('\n')}`, { cause: thrown });
+  }
+}
+
+test('whichever tab dies and whoever leads when, each tells every event once, in order, and is fed by one connection at a time', async () => {
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    await run(seed);
+  }
+});
+
+test('a seed is one run', async () => {
+  assert.deepEqual(await run(first), await run(first));
+});
