@@ -225,7 +225,7 @@ class Tab implements Device {
     if (reigning.signal.aborted) {
       return;
     }
-    this.#term = Math.max(term, this.#term + 1);
+    this.#term = term > this.#term ? term : this.#term + 1;
     this.#ownTerm = this.#term;
     const leader = new Leader(
       this.#host,
@@ -352,9 +352,8 @@ class Tab implements Device {
   /** The database has begun anew. */
   #storeAll(): void {
     this.#saver.forget();
-    void this.#storage.keep(this.actor);
+    void this.#storage.keep(this.actor, this.#leader && this.#term);
     if (this.#leader) {
-      void this.#storage.reign(this.#term - 1);
       this.#host.outbox.records().forEach((record) => void this.#storage.putIntent(record));
     }
   }

@@ -5,6 +5,8 @@ export class Channels {
   #open = new Set();
   /** What frames, or pages in their place, a tab is being given just now. */
   given;
+  /** Who has spoken under each term. */
+  speakers = new Map();
 
   constructor(world) {
     this.#world = world;
@@ -27,17 +29,20 @@ export class Channels {
   }
 
   #post(from, message) {
+    if (message.term !== undefined) {
+      this.speakers.set(message.term, (this.speakers.get(message.term) ?? new Set()).add(from.tab));
+    }
     for (const to of this.#open) {
       if (to !== from && to.name === from.name) {
         const data = structuredClone(message);
-        this.#world.queue(`message ${from.tab.number} ${to.tab.number}`, to.tab, () => {
+        const hear = () => {
           if (this.#open.has(to)) {
             this.given = data.kind === 'frames' || data.kind === 'page' ? data : undefined;
-            if (process.env.DBG) this.#world.trace.push('      ' + from.tab.number + '>' + to.tab.number + ' ' + JSON.stringify(data, (k, v) => v instanceof Uint8Array ? new TextDecoder().decode(v).replace(/data: {"specversion.*/g, 'data') : v));
             to.onmessage?.({ data });
             this.given = undefined;
           }
-        });
+        };
+        this.#world.queue(`message ${from.tab.number} ${to.tab.number}`, to.tab, hear, data.kind);
       }
     }
   }

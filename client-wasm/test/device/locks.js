@@ -20,13 +20,13 @@ export class Locks {
       const request = { name, tab, mode, callback, resolve, reject };
       const lock = this.#locks.get(name) ?? { held: [], waiting: [] };
       this.#locks.set(name, lock);
-      signal?.addEventListener('abort', () => {
-        if (lock.waiting.includes(request)) {
-          lock.waiting = lock.waiting.filter((other) => other !== request);
-          reject(signal.reason);
-          this.#grant(lock);
-        }
-      });
+      const forget = () => {
+        lock.waiting = lock.waiting.filter((other) => other !== request);
+        reject(signal.reason);
+        this.#grant(lock);
+      };
+      signal?.addEventListener('abort', forget);
+      request.granted = () => signal?.removeEventListener('abort', forget);
       if (steal) {
         lock.held.splice(0).forEach((held) => this.#tell(held, () => held.reject(new DOMException('the lock was stolen', 'AbortError'))));
         lock.waiting.unshift(request);
@@ -63,6 +63,7 @@ export class Locks {
     }
     lock.waiting.shift();
     lock.held.push(first);
+    first.granted();
     this.#tell(first, async () => {
       try {
         const result = await first.callback({ name: first.name, mode: first.mode });

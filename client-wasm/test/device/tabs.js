@@ -72,7 +72,7 @@ class Tab {
   }
 }
 
-/** Each tab tells all that its topics match, once and in order; and whoever feeds it, nobody does from before that. */
+/** Each tab tells all that its topics match, once and in order; and whoever feeds it, nobody does from before that. A term is one tab's. */
 export class Device {
   /** The tabs that are there. */
   tabs = [];
@@ -90,9 +90,9 @@ export class Device {
     this.server = new Server(this.world);
   }
 
-  async open() {
+  async open(topics = this.world.pick(TOPICS), after = this.world.pick(AFTER)) {
     this.#opened += 1;
-    const tab = new Tab(this.#opened, this.world.pick(TOPICS), this.world.pick(AFTER));
+    const tab = new Tab(this.#opened, topics, after);
     this.tabs.push(tab);
     await this.world.run(tab, 'open', () => {
       const options = { url: 'http://server', name: 'device', topics: tab.topics, fetch: this.server.fetch, backoffMaxMs: 2_000 };
@@ -147,6 +147,11 @@ export class Device {
   }
 
   check() {
+    for (const [term, { size }] of this.channels.speakers) {
+      if (size > 1) {
+        this.#fail(`${size} tabs speak under term ${term}`);
+      }
+    }
     if (this.#failure) {
       throw this.#failure;
     }

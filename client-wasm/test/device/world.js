@@ -34,13 +34,13 @@ export class World {
     return choices[this.random(choices.length)];
   }
 
-  /** `run` is to be done in a tab, after what is in this queue already. Without a tab it is the world's. */
-  queue(key, tab, run) {
+  /** `run` is to be done in a tab, after what is in this queue already. `what` says in the trace what it is. */
+  queue(key, tab, run, what = '') {
     const queue = this.#queues.get(key);
     if (queue) {
-      queue.push({ tab, run });
+      queue.push({ tab, run, what });
     } else {
-      this.#queues.set(key, [{ tab, run }]);
+      this.#queues.set(key, [{ tab, run, what }]);
     }
   }
 
@@ -56,6 +56,11 @@ export class World {
   /** The queues of which the first action could be done now. */
   ready(prefix = '') {
     return [...this.#queues].filter(([key, [first]]) => key.startsWith(prefix) && canRun(first)).map(([key]) => key);
+  }
+
+  /** What this queue has first. */
+  next(key) {
+    return this.#queues.get(key)[0].what;
   }
 
   length(key) {
@@ -75,19 +80,16 @@ export class World {
 
   /** Does what this queue has first. */
   async act(key) {
-    const [{ tab, run }] = this.#queues.get(key);
+    const [{ tab, run, what }] = this.#queues.get(key);
     this.unqueue(key, 0, 1);
-    await this.run(tab, key, run);
+    await this.run(tab, `${key} ${what}`, run);
   }
 
-  /** Goes on to the next timer. */
+  /** Goes on to the next timer; there always is one, if only the server's. */
   async tick() {
     const timers = this.#timers.filter(canRun);
     const at = Math.min(...timers.map(({ at }) => at));
     const timer = this.pick(timers.filter((timer) => timer.at === at));
-    if (!timer) {
-      return;
-    }
     this.now = Math.max(this.now, timer.at);
     if (timer.everyMs === undefined) {
       this.clearTimer(timer.id);
