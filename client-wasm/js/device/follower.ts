@@ -6,7 +6,7 @@ import { readLogPage } from '../requests.js';
 import { backoffMs, sleep, whileHeard } from '../timing.js';
 import type { StatusChange } from '../types.js';
 import type { Host } from './device.js';
-import { type Asked, type Said, statusOf } from './messages.js';
+import type { Asked, Said } from './messages.js';
 
 /** With less room it would take no more again soon. */
 const MUCH_ROOM = 0.5;
@@ -28,8 +28,8 @@ export class Follower {
   #isAdrift = false;
   /** Whether it takes no more for now. */
   #isCrowded = false;
-  /** Where what it is given begins; until it has come as far, it is not live. */
-  #begins = '';
+  /** Where what it is given begins, or nothing where the frames say so; until it has come as far, it is not live. */
+  #begins: string | undefined;
   #status: StatusChange = { status: 'connecting' };
   /** In a row. */
   #failures = 0;
@@ -57,7 +57,7 @@ export class Follower {
     this.#attached = undefined;
     this.#isFit = false;
     this.#isAdrift = false;
-    this.#begins = '';
+    this.#begins = undefined;
   }
 
   /** Asks the leader to be given what is of its topics. */
@@ -84,33 +84,20 @@ export class Follower {
     }
   }
 
-  hear(said: Said, term: number): void {
-    if (!this.#following) {
-      return;
-    }
-    const { connection } = this.#host;
-    switch (said.kind) {
-      case 'began': {
-        const isCovered = connection.topics.every((topic) => said.topics.includes(topic));
-        return isCovered && this.#isFit ? this.#attach(`${term} ${said.connection}`, said.after, this.#status) : this.hello();
+  /** `status` is how the leader's connection stands. */
+  hear(said: Said, term: number, status: StatusChange): void {
+    if (this.#following) {
+      this.#take(said, term, status);
+      if (status.status !== this.#status.status) {
+        this.#show(status);
       }
-      case 'welcome':
-        return said.to === this.#tab ? this.#attach(`${term} ${said.connection}`, said.after, statusOf(said.status)) : undefined;
-      case 'full':
-        return said.to === this.#tab ? this.#leave() : undefined;
-      case 'frames':
-        return this.#isGiven(`${term} ${said.connection}`) ? connection.chunk(said.frames) : undefined;
-      case 'page':
-        return this.#isGiven(`${term} ${said.connection}`) ? connection.page(said.page, PageKind.Poll) : undefined;
-      case 'status':
-        return this.#show(statusOf(said.status));
     }
   }
 
   /** Its cursor may have moved. */
   moved(): void {
-    if (this.#begins !== '' && this.#hasBegun) {
-      this.#begins = '';
+    if (this.#begins !== undefined && this.#hasBegun) {
+      this.#begins = undefined;
       this.#failures = 0;
       this.#show(this.#status);
     }
@@ -120,6 +107,24 @@ export class Follower {
     if (this.#isCrowded && this.#host.hasRoom(MUCH_ROOM)) {
       this.#isCrowded = false;
       this.hello();
+    }
+  }
+
+  #take(said: Said, term: number, status: StatusChange): void {
+    const { connection } = this.#host;
+    switch (said.kind) {
+      case 'began': {
+        const isCovered = connection.topics.every((topic) => said.topics.includes(topic));
+        return isCovered && this.#isFit ? this.#attach(`${term} ${said.connection}`, said.after, status) : this.hello();
+      }
+      case 'welcome':
+        return said.to === this.#tab ? this.#attach(`${term} ${said.connection}`, said.after, status) : undefined;
+      case 'full':
+        return said.to === this.#tab ? this.#leave() : undefined;
+      case 'frames':
+        return this.#given(`${term} ${said.connection}`, status, () => connection.chunk(said.frames));
+      case 'page':
+        return this.#given(`${term} ${said.connection}`, status, () => connection.page(said.page, PageKind.Poll));
     }
   }
 
@@ -152,6 +157,16 @@ export class Follower {
     this.#show(status);
   }
 
+  /** A connection brings something. */
+  #given(connection: string, status: StatusChange, take: () => void): void {
+    if (this.#isGiven(connection)) {
+      take();
+      if (this.#attached !== undefined && this.#begins === '' && status.status === 'live') {
+        this.hello(); // What said where that begins was lost.
+      }
+    }
+  }
+
   /** Whether it takes what a connection brings. What it can't take is fetched later. */
   #isGiven(connection: string): boolean {
     if (this.#attached !== connection && !this.#isAsking && !this.#isCrowded && !this.#isAdrift) {
@@ -178,8 +193,12 @@ export class Follower {
   }
 
   get #hasBegun(): boolean {
+    const { cursor } = this.#host.judge;
+    if (!this.#begins) {
+      return this.#begins === undefined || cursor !== undefined;
+    }
     const [epoch, sequence] = this.#begins.split('-');
-    const [ours, reached] = (this.#host.judge.cursor ?? '').split('-');
+    const [ours, reached] = (cursor ?? '').split('-');
     return epoch === ours && Number(sequence) <= Number(reached);
   }
 
@@ -187,7 +206,7 @@ export class Follower {
     if (this.#attached === undefined && !this.#isCrowded) {
       return { status: 'connecting' }; // It is given nothing.
     }
-    return { status: this.#begins !== '' && !this.#hasBegun ? 'replaying' : 'live' };
+    return { status: this.#hasBegun ? 'live' : 'replaying' };
   }
 
   /** Shows how the leader's connection stands. */

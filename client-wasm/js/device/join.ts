@@ -15,7 +15,7 @@ import { Follower } from './follower.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
 import { Life } from './life.js';
-import { type Asked, type Message, type Said, told } from './messages.js';
+import { type Asked, type Message, type Said, statusOf, told } from './messages.js';
 import { Saver, topicsKey } from './saver.js';
 import { type Kept, Storage } from './storage.js';
 
@@ -146,7 +146,7 @@ class Tab implements Device {
 
   statusChanged(): void {
     if (this.#leader) {
-      this.#say({ kind: 'status', status: told(this.#host.status) });
+      this.#say({ kind: 'status' });
     }
   }
 
@@ -225,7 +225,7 @@ class Tab implements Device {
     if (reigning.signal.aborted) {
       return;
     }
-    this.#term = Math.max(term, this.#term + 1);
+    this.#term = term > this.#term ? term : this.#term + 1;
     this.#ownTerm = this.#term;
     const leader = new Leader(
       this.#host,
@@ -284,7 +284,7 @@ class Tab implements Device {
       case 'rebase':
         return void outbox.rebased(message.rebase);
       default:
-        this.#follower.hear(message, message.term);
+        this.#follower.hear(message, message.term, statusOf(message.status));
     }
   }
 
@@ -352,15 +352,14 @@ class Tab implements Device {
   /** The database has begun anew. */
   #storeAll(): void {
     this.#saver.forget();
-    void this.#storage.keep(this.actor);
+    void this.#storage.keep(this.actor, this.#leader && this.#term);
     if (this.#leader) {
-      void this.#storage.reign(this.#term - 1);
       this.#host.outbox.records().forEach((record) => void this.#storage.putIntent(record));
     }
   }
 
   #say(said: Said): void {
-    this.#post({ ...said, term: this.#ownTerm });
+    this.#post({ ...said, term: this.#ownTerm, status: told(this.#host.status) });
   }
 
   #ask(asked: Asked): void {

@@ -4,7 +4,7 @@ import type { Followers } from '../connection.js';
 import { sleep } from '../timing.js';
 import type { Host } from './device.js';
 import { whenGone } from './life.js';
-import { type Said, told } from './messages.js';
+import type { Said } from './messages.js';
 
 /** As many as a request may name. */
 const TOPICS_MAX = 64;
@@ -108,7 +108,7 @@ export class Leader implements Followers {
     if (topics.every((topic) => covered.includes(topic))) {
       // Where there is no cursor yet, what tells it is still to come, to that tab too.
       const after = this.#host.judge.cursor ?? this.#after;
-      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, after, status: told(this.#host.status) });
+      this.#say({ kind: 'welcome', to: tab, connection: this.#connection, after });
     } else if (!topics.every((topic) => this.#asked.includes(topic))) {
       this.restart();
     }

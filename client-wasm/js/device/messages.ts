@@ -6,21 +6,25 @@ import type { Rebase } from '../outbox.js';
 import type { Answer } from '../sender.js';
 import type { Problem, StatusChange } from '../types.js';
 
-/** The leader's words. They are of its term: those of a lower one are not heeded. */
+/**
+ * The leader's words. They are of its term: those of a lower one are not heeded. All of them say how its connection stands, as one that
+ * is lost must not leave a tab with what was so before.
+ */
 export type Said =
   /** It is there. */
   | { readonly kind: 'pong' }
   /** A connection of these topics brings what comes after a place. */
   | { readonly kind: 'began'; readonly connection: number; readonly topics: readonly string[]; readonly after: string }
   /** The connection that is there brings to a tab what comes after a place. */
-  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly after: string; readonly status: ToldStatus }
+  | { readonly kind: 'welcome'; readonly to: string; readonly connection: number; readonly after: string }
   /** There are too many topics for those of this tab. */
   | { readonly kind: 'full'; readonly to: string }
   /** Whole frames. */
   | { readonly kind: 'frames'; readonly connection: number; readonly frames: Uint8Array }
   /** A page in place of frames. */
   | { readonly kind: 'page'; readonly connection: number; readonly page: string }
-  | { readonly kind: 'status'; readonly status: ToldStatus }
+  /** Its connection stands otherwise. */
+  | { readonly kind: 'status' }
   | { readonly kind: 'intents'; readonly records: readonly IntentRecord[] }
   | { readonly kind: 'answered'; readonly answer: Answer }
   | { readonly kind: 'rebase'; readonly rebase: Rebase };
@@ -39,7 +43,7 @@ export type Asked =
   /** What its state makes of a conflict. */
   | { readonly kind: 'rebased'; readonly rebase: Rebase };
 
-export type Message = (Said & { readonly term: number }) | Asked;
+export type Message = (Said & { readonly term: number; readonly status: ToldStatus }) | Asked;
 
 /** A status whose cause is plain: clones of errors lose what they are. */
 export interface ToldStatus {

@@ -56,19 +56,27 @@ export class Storage {
     });
   }
 
-  /** Stores the actor anew. */
-  async keep(actor: string): Promise<void> {
-    await this.#database.run('readwrite', ['meta'], async (store) => void store('meta').put(actor, 'actor'));
+  /** Stores the actor anew, and the term of who leads. */
+  async keep(actor: string, term: number | undefined): Promise<void> {
+    await this.#database.run('readwrite', ['meta'], async (store) => {
+      store('meta').put(actor, 'actor');
+      if (term !== undefined) {
+        store('meta').put(term, 'term');
+      }
+    });
   }
 
-  /** Begins a new reign, above all before it, and above `known`; answers its term. */
+  /**
+   * Begins a new reign, above all before it, and above `known`; answers its term. One that can't be stored, and of which others may never
+   * hear, is nobody else's all the same: it lies between `known` and the next that is stored.
+   */
   async reign(known: number): Promise<number> {
     const term = await this.#database.run('readwrite', ['meta'], async (store) => {
-      const term = Math.max(((await done(store('meta').get('term'))) as number | undefined) ?? 0, known) + 1;
+      const term = after(Math.max(((await done(store('meta').get('term'))) as number | undefined) ?? 0, known));
       store('meta').put(term, 'term');
       return term;
     });
-    return term ?? known + 1;
+    return term ?? known + (after(known) - known) * Math.random();
   }
 
   async stateOf(key: string): Promise<StoredState | undefined> {
@@ -128,6 +136,11 @@ export class Storage {
       }
     }
   }
+}
+
+/** The first term above another that can be stored. */
+function after(term: number): number {
+  return Math.floor(term) + 1;
 }
 
 function cursorKey(topics: string): string {

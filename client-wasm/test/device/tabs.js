@@ -1,0 +1,182 @@
+/** Tabs of one device in one process: what they take for their browser is of the world that is there. */
+
+import { Channels } from './channels.js';
+import { Databases } from './database.js';
+import { Locks } from './locks.js';
+import { Server } from './server.js';
+import { World } from './world.js';
+
+export const STREAMS = ['test:a', 'test:b', 'test:c'];
+const TOPICS = [['test:a'], ['test:b'], ['test:a', 'test:c'], ['test:**']];
+const BEGINNING = 'k3x9q7ma-0';
+/** From the beginning, from now on, or from where the device is. */
+const AFTER = [BEGINNING, 'latest', undefined];
+
+/** Whose code runs finds what is of this one. */
+let device;
+
+/** Puts fakes in the places of what a browser has; the function that it returns takes them away. */
+export function install() {
+  const { setTimeout, setInterval, clearTimeout, clearInterval, BroadcastChannel } = globalThis;
+  const [{ now }, { random }, { Instance }] = [Date, Math, WebAssembly];
+  const clearTimer = (id) => device.world.clearTimer(id);
+  Object.assign(globalThis, {
+    setTimeout: (run, delayMs) => device.world.setTimer(delayMs, run),
+    setInterval: (run, everyMs) => device.world.setTimer(everyMs, run, device.world.current, everyMs),
+    clearTimeout: clearTimer,
+    clearInterval: clearTimer,
+    indexedDB: { open: (name) => device.databases.open(name) },
+    IDBKeyRange: { bound: (lower, upper) => ({ lower, upper }) },
+    BroadcastChannel: function open(name) {
+      return device.channels.open(name);
+    },
+  });
+  const locks = { request: (...all) => device.locks.request(...all), query: () => device.locks.query() };
+  const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { locks } });
+  Date.now = () => device.world.now;
+  Math.random = () => device.world.random(2 ** 31) / 2 ** 31;
+  WebAssembly.Instance = function start(module) {
+    const { exports } = new Instance(module);
+    const watched = (name) => (...all) => {
+      device.isFed();
+      return exports[name](...all);
+    };
+    return { exports: { ...exports, received: watched('received'), fetched: watched('fetched') } };
+  };
+  return () => {
+    Object.assign(globalThis, { setTimeout, setInterval, clearTimeout, clearInterval, BroadcastChannel });
+    Object.assign(Date, { now });
+    Object.assign(Math, { random });
+    WebAssembly.Instance = Instance;
+    delete globalThis.indexedDB;
+    delete globalThis.IDBKeyRange;
+    delete globalThis.navigator;
+    if (navigator) {
+      Object.defineProperty(globalThis, 'navigator', navigator);
+    }
+  };
+}
+
+/** A tab, and what its client has told. */
+class Tab {
+  isFrozen = false;
+  told = [];
+  /** How far the log was when it was live for the first time. */
+  liveAt;
+  /** The term and the connection that it was fed by last. */
+  fedBy = [0, 0];
+
+  constructor(number, topics, after) {
+    Object.assign(this, { number, topics, after });
+  }
+}
+
+/** Each tab tells all that its topics match, once and in order; and whoever feeds it, nobody does from before that. A term is one tab's. */
+export class Device {
+  /** The tabs that are there. */
+  tabs = [];
+  #connect;
+  #opened = 0;
+  #failure;
+
+  constructor(connect, seed) {
+    device = this;
+    this.#connect = connect;
+    this.world = new World(seed);
+    this.locks = new Locks(this.world);
+    this.channels = new Channels(this.world);
+    this.databases = new Databases(this.world);
+    this.server = new Server(this.world);
+  }
+
+  async open(topics = this.world.pick(TOPICS), after = this.world.pick(AFTER)) {
+    this.#opened += 1;
+    const tab = new Tab(this.#opened, topics, after);
+    this.tabs.push(tab);
+    await this.world.run(tab, 'open', () => {
+      const options = { url: 'http://server', name: 'device', topics: tab.topics, fetch: this.server.fetch, backoffMaxMs: 2_000 };
+      tab.client = this.#connect(tab.after === undefined ? options : { ...options, after: tab.after });
+      tab.client.on('event', ({ event }) => this.#told(tab, Number(event.sequence)));
+      for (const kind of ['reset', 'lost', 'unreadable']) {
+        tab.client.on(kind, (told) => this.#fail(`tab ${tab.number} told ${kind}: ${JSON.stringify(told)}`));
+      }
+      tab.client.on('status', ({ status, error }) => this.#status(tab, status, error));
+    });
+  }
+
+  /** A tab is gone, in the middle of whatever it did. */
+  kill(tab) {
+    this.world.trace.push(`- ${tab.number} kill`);
+    this.tabs = this.tabs.filter((other) => other !== tab);
+    for (const part of [this.channels, this.server, this.databases, this.locks, this.world]) {
+      part.forget(tab);
+    }
+  }
+
+  /** A user closes a tab's client. */
+  async close(tab) {
+    this.tabs = this.tabs.filter((other) => other !== tab);
+    await this.world.run(tab, 'close', () => tab.client.close());
+  }
+
+  /** What a tab was given, its client takes. */
+  isFed() {
+    const { given } = this.channels;
+    const tab = this.world.current;
+    if (!given) {
+      return;
+    }
+    const [term, connection] = tab.fedBy;
+    if (given.term < term || (given.term === term && given.connection < connection)) {
+      this.#fail(`tab ${tab.number} is fed by ${given.term} ${given.connection} after ${term} ${connection}`);
+    }
+    if (this.server.isRead(tab)) {
+      this.#fail(`tab ${tab.number} has a connection, and is fed by that of another`);
+    }
+    tab.fedBy = [given.term, given.connection];
+  }
+
+  /** What a tab has yet to tell. */
+  owed({ topics, told, after, liveAt }) {
+    return this.server.of(topics, told.at(-1) ?? (after === BEGINNING ? 0 : (liveAt ?? this.server.log.length)));
+  }
+
+  get isDone() {
+    return this.tabs.every((tab) => tab.client.status === 'live' && this.owed(tab).length === 0);
+  }
+
+  check() {
+    for (const [term, { size }] of this.channels.speakers) {
+      if (size > 1) {
+        this.#fail(`${size} tabs speak under term ${term}`);
+      }
+    }
+    if (this.#failure) {
+      throw this.#failure;
+    }
+  }
+
+  #told(tab, sequence) {
+    const isFirst = tab.told.length === 0 && tab.after !== BEGINNING;
+    const [next] = isFirst ? this.server.of(tab.topics, sequence - 1) : this.owed(tab);
+    const isLate = isFirst && tab.liveAt !== undefined && this.server.of(tab.topics, tab.liveAt)[0]?.sequence < sequence;
+    if (next?.sequence !== sequence || isLate) {
+      this.#fail(`tab ${tab.number} (${tab.topics} after ${tab.after}) told ${sequence} after ${tab.told}, live at ${tab.liveAt}`);
+    }
+    tab.told.push(sequence);
+  }
+
+  #status(tab, status, error) {
+    if (status === 'failed') {
+      this.#fail(`tab ${tab.number} failed: ${error}`);
+    }
+    if (status === 'live') {
+      tab.liveAt ??= this.server.log.length;
+    }
+  }
+
+  #fail(reason) {
+    this.#failure ??= new Error(reason);
+  }
+}

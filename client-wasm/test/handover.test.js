@@ -1,0 +1,172 @@
+/**
+ * One device, several tabs, and a seed that says what happens when: the modules of `js/device` and all that they stand on, in fakes of
+ * what a browser has (`test/device/`).
+ *
+ * Under control is everything outside of JavaScript's own order: when a message comes from one tab to another, and whether it does at
+ * all; when a lock is granted; when a request is answered and a chunk comes; when a transaction goes on; timers, which only the test
+ * moves; and in between any two of these, tabs that come, close, die, hang and go on. Not under control is the order of promises within
+ * a tab: they run to their end, as they do in a browser, before anything else happens.
+ *
+ * `SEED=7 node --test test/handover.test.js` repeats the run of one seed, with `SEEDS=500` those of so many from there on.
+ */
+
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+
+import { connect } from 'highwater';
+import { Device, install, STREAMS } from './device/tabs.js';
+
+const TABS_MAX = 4;
+/** Without faults, everybody is told everything within so many actions. */
+const ACTIONS_MAX = 5_000;
+
+const first = Number(process.env.SEED ?? 1);
+const seeds = Number(process.env.SEEDS ?? (process.env.SEED === undefined ? 150 : 1));
+
+let uninstall;
+before(async () => {
+  uninstall = install();
+  // What a device needs is loaded when the first client asks for it, by Node.js and in its own time.
+  const device = new Device(connect, 0);
+  const { world, tabs } = device;
+  await device.open();
+  while (world.ready('database').length === 0) {
+    await world.run(tabs[0], 'load', () => {});
+  }
+});
+after(() => uninstall());
+
+/** One thing that is not asked for: a fault, a user, somebody else's event. Answers whether it was one. */
+async function disturb(device, world) {
+  const { tabs, server } = device;
+  const frozen = tabs.filter(({ isFrozen }) => isFrozen);
+  const awake = tabs.filter(({ isFrozen }) => !isFrozen);
+  const at = world.random(1_000);
+  if (at < 70) {
+    server.append(world.pick(STREAMS));
+  } else if (at < 80 && tabs.length > 0) {
+    device.kill(world.pick(tabs));
+  } else if (at < 85 && awake.length > 0) {
+    await device.close(world.pick(awake));
+  } else if (at < 95 && awake.length > 0) {
+    world.pick(awake).isFrozen = true;
+  } else if (at < 105 && frozen.length > 0) {
+    world.pick(frozen).isFrozen = false;
+  } else if (at < 115) {
+    server.cut();
+  } else if (at < 130) {
+    const channels = world.ready('message');
+    if (channels.length > 0) {
+      world.unqueue(world.pick(channels), 0, 1);
+    }
+  } else if (at < 150 && tabs.length < TABS_MAX) {
+    await device.open();
+  } else if (at < 170) {
+    await world.tick();
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/** Does what waits to be done; where nothing does, time goes on. */
+async function goOn(world) {
+  const ready = world.ready();
+  if (ready.length === 0) {
+    return world.tick();
+  }
+  const key = world.pick(ready);
+  await world.act(key);
+  // Databases are seldom slow, and take many actions for little.
+  while (key.startsWith('database') && world.length(key) > 0 && !world.once(8)) {
+    await world.act(key);
+  }
+}
+
+/** Goes on until each tab is live and has told everything. */
+async function finish(device, goOnce = goOn) {
+  for (let actions = 0; !device.isDone; actions += 1) {
+    const left = () => device.tabs.map((tab) => `tab ${tab.number} (${tab.client.role}, ${tab.client.status}) has yet to tell ${device.owed(tab).map(({ sequence }) => sequence)}`);
+    assert.ok(actions < ACTIONS_MAX, `after ${ACTIONS_MAX} actions ${left()}`);
+    await goOnce(device.world);
+    device.check();
+  }
+}
+
+/** Does something to the device of a seed; answers what has happened. Where that fails, it says by which seed, and what was last. */
+async function run(seed, work) {
+  const device = new Device(connect, seed);
+  const { world } = device;
+  try {
+    await work(device);
+    return world.trace;
+  } catch (thrown) {
+    throw new Error(`seed ${seed}: ${thrown.message}\n${world.trace.slice(-60).join('\n')}`, { cause: thrown });
+  }
+}
+
+/** Two tabs that come at once, of which one leads. `isLost` says which of its words are. */
+async function twoTabs(device, isLost) {
+  const { world, server } = device;
+  server.isFaulty = false;
+  await device.open(['test:a'], 'latest');
+  await device.open(['test:a'], 'latest');
+  const goOnce = async () => {
+    world
+      .ready('message')
+      .filter((key) => isLost(world.next(key)))
+      .forEach((key) => world.unqueue(key, 0, 1));
+    await goOn(world);
+  };
+  await finish(device, goOnce);
+  server.append('test:a');
+  await finish(device, goOnce);
+}
+
+/** Anything may happen; then nothing more does. */
+async function anything(device) {
+  const { world, server } = device;
+  await device.open();
+  for (let actions = 200 + world.random(400); actions > 0; actions -= 1) {
+    if (!(await disturb(device, world))) {
+      await goOn(world);
+    }
+    device.check();
+  }
+  server.isFaulty = false;
+  device.tabs.forEach((tab) => {
+    tab.isFrozen = false;
+  });
+  if (device.tabs.length === 0) {
+    await device.open();
+  }
+  STREAMS.forEach((stream) => server.append(stream));
+  await finish(device);
+}
+
+test('whichever tab dies and whoever leads when, each tells every event once, in order, and is fed by one connection at a time', async () => {
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    await run(seed, anything);
+  }
+});
+
+test('a seed is one run', async () => {
+  assert.deepEqual(await run(first, anything), await run(first, anything));
+});
+
+test('how the connection stands is known also where the word of it is lost', async () => {
+  for (let seed = 0; seed < 20; seed += 1) {
+    await run(seed, (device) => twoTabs(device, (what) => what === 'status'));
+  }
+});
+
+test('where what tells a tab its beginning is lost, it asks, and is not live before', async () => {
+  for (let seed = 0; seed < 20; seed += 1) {
+    let frames = 0;
+    const isFirst = (what) => {
+      frames += what === 'frames' ? 1 : 0;
+      return what === 'frames' && frames === 1;
+    };
+    await run(seed, (device) => twoTabs(device, isFirst));
+  }
+});
