@@ -37,7 +37,7 @@ enum Step {
     Docs,
     /// Unit, property, HTTP and process tests in Rust
     Rust,
-    /// A thousand seeds of the simulation, and every mutation
+    /// A thousand new seeds of the simulation, and every mutation
     Sim,
     /// Any bytes, for all that reads what others write
     Fuzz,
