@@ -114,7 +114,7 @@ impl Figure {
         !matches!(self.verdict(), Verdict::Missed | Verdict::NotMeasured)
     }
 
-    /// Reads what [`print`] has written.
+    /// Reads what [`print()`] has written.
     ///
     /// # Errors
     /// If a line is no figure.
