@@ -108,8 +108,8 @@ impl Domain {
 
     fn run(&mut self, number: usize, request: &Request) -> Result<String, Rejection> {
         let mut streams = Streams::default();
-        self.load(&request.stream, number, &mut streams);
         request.loaded.iter().for_each(|(stream, number)| self.load(stream, *number, &mut streams));
+        self.load(&request.stream, number, &mut streams);
         let context = Context { stream: &request.stream, origin: &request.origin, now: request.now, streams: &streams };
         let events = self.entities.decide(&request.entity, &request.command, &context)?;
         let answer = json::to_string(&Decided::Events(&events));

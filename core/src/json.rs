@@ -58,7 +58,7 @@ impl<T: FromJson + ToJson> Json for T {}
 /// What is read from JSON. It is read in place, and any value is asked in the same way: so a type costs little more code than the names of its
 /// members.
 pub trait FromJson {
-    /// A value that is cheap to make, to read another into. Nobody sees it.
+    /// A value that is cheap to make, to read another into. It need not be a valid one: nobody may look at it before.
     fn placeholder() -> Self
     where
         Self: Sized;
@@ -74,7 +74,7 @@ pub trait FromJson {
     where
         Self: Sized;
 
-    /// Whether a member may be absent, and the placeholder then stays.
+    /// Whether a member may be absent, which is as if it were `null`.
     fn may_be_absent(&self) -> bool {
         false
     }

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that the core may depend on. Each was looked at: as it is used here, it does no I/O and asks for no time.
-const DEPENDENCIES: &[&str] =
-    &["base64", "fluent-uri", "highwater-derive", "memchr", "serde", "serde_json", "thiserror", "time"];
+const DEPENDENCIES: &[&str] = &["base64", "highwater-derive", "memchr", "serde", "serde_json", "thiserror"];
 
 /// Modules of `std` that reach outside the process or the thread. `std::time` and `std::io`, whose traits also serve
 /// values and buffers, are told apart by their names below.

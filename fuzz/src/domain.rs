@@ -34,6 +34,12 @@ pub fn check(input: &[u8]) {
 fn check_events(domain: &mut Domain, number: usize, events: &str, entity: &Entity) {
     let before = domain.snapshot(number);
     let one_by_one = domain.copy(number).expect("it is open");
+    // What no page hands in.
+    let told = domain.apply(one_by_one, events);
+    assert!(serde_json::from_str::<Value>(&told).is_ok(), "{told}");
+    domain.close(one_by_one);
+
+    let one_by_one = domain.copy(number).expect("it is open");
     let items = json::items(events).unwrap_or_default();
     let lines: Vec<_> = items.iter().map(|item| lines(item)).collect();
     let told = domain.apply(number, &lines.join("\n"));

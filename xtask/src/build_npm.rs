@@ -74,7 +74,7 @@ pub(crate) fn verdicts() -> Result<PathBuf> {
     let wasm = folder.join("verdicts_bg.wasm");
     let step = Step {
         stamp: folder.join(".bound-verdicts"),
-        inputs: &[compiled.clone(), client.join("shrink.js"), project::root().join("xtask/src/build_npm.rs")],
+        inputs: &shrinks(&compiled),
         outputs: std::slice::from_ref(&wasm),
     };
     step.run(|| {
@@ -198,18 +198,20 @@ fn make_glue(compiled: &Path, folder: &Path, name: &str) -> Result<()> {
         .context("cannot make the glue")
 }
 
+/// What optimised wasm is made of.
+fn shrinks(compiled: &Path) -> [PathBuf; 5] {
+    let client = project::client();
+    let scripts = ["package-lock.json", "shrink.js", "order.js"].map(|file| client.join(file));
+    let [lock, shrink, order] = scripts;
+    [compiled.to_owned(), lock, shrink, order, project::root().join("xtask/src/build_npm.rs")]
+}
+
 /// Makes the glue, and optimises the wasm for size.
 fn bind(client: &Path, module: &str, compiled: PathBuf) -> Result<()> {
     let package = client.join("pkg");
     let step = Step {
         stamp: package.join(format!(".bound-{module}")),
-        inputs: &[
-            compiled.clone(),
-            client.join("package-lock.json"),
-            client.join("shrink.js"),
-            client.join("order.js"),
-            project::root().join("xtask/src/build_npm.rs"),
-        ],
+        inputs: &shrinks(&compiled),
         outputs: &[wasm(module), types(module)],
     };
     step.run(|| {

@@ -8,7 +8,7 @@ use crate::{build_npm, process, project};
 
 const PROFILE: &str = "sim";
 /// How many new seeds each test run takes.
-const SEEDS: &str = "1000";
+const SEEDS: u64 = 1_000;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -30,7 +30,8 @@ pub(crate) fn test() -> Result<()> {
     build()?;
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let sim = || process::command(project::binary("highwater-sim", PROFILE), project::root());
-    process::run(sim().args(["--seeds", SEEDS, "--from", &since_1970.as_secs().to_string()]))?;
+    let from = since_1970.as_secs() * SEEDS;
+    process::run(sim().args(["--seeds", &SEEDS.to_string(), "--from", &from.to_string()]))?;
     process::run(sim().arg("--mutations"))
 }
 

@@ -108,7 +108,7 @@ export class Module {
   }
 }
 
-/** Attributes and data, apart: data may be JSON that is no text anywhere else. */
+/** Attributes and data, a line each: wasm keeps data as it is, and reads it only where it is folded. */
 function lines({ data, ...attributes }: CloudEvent): string {
   return `${JSON.stringify(attributes)}\n${JSON.stringify(data) ?? ''}`;
 }

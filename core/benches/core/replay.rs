@@ -41,7 +41,7 @@ fn event(number: u64) -> Event {
 fn replay(mut task: Projection<Task>, stored: &[Vec<u8>]) -> Projection<Task> {
     let stream = STREAM.parse().expect("a stream");
     for envelope in stored {
-        task.apply(&parse_stored(envelope, &stream).expect("what was written can be read"));
+        task.apply(&parse_stored(envelope, Some(&stream)).expect("what was written can be read"));
     }
     task
 }

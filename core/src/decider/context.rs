@@ -97,10 +97,10 @@ impl<'a> Context<'a> {
         folded.of::<D>().ok_or_else(|| wrong_stream(stream, D::ENTITY, D::STREAMS).into())
     }
 
-    /// One event in the command's own stream, and no more: what most commands make.
+    /// The whole decision of most commands: one event in the command's own stream, as [`Self::event`] makes it.
     ///
     /// # Errors
-    /// None: it is what [`Decider::decide`] answers.
+    /// Never: it is what [`Decider::decide`] answers.
     pub fn only<E: EventData>(&self, data: &E) -> Result<Vec<NewEvent>, Rejection> {
         Ok(self.only_event(E::KIND, data))
     }

@@ -128,8 +128,8 @@ impl Entities {
     /// These, and one more.
     ///
     /// # Panics
-    /// Where one of that name is there already, or [`Decider::STREAMS`] is no topic or may match a stream of another: a program's own mistake,
-    /// told when it starts.
+    /// Where one of that name is there already, [`Decider::STREAMS`] is no topic or may match a stream of another, or [`Decider::RAISING`] names
+    /// what is no event of it: a program's own mistake, told when it starts.
     #[must_use]
     pub fn with<D: Decider>(self) -> Self {
         self.and(Entity::of::<D>())
@@ -140,6 +140,8 @@ impl Entities {
         if let Err(error) = Topic::new(streams) {
             panic!("{name}: {streams} {error}");
         }
+        let raises = entity.raising.iter().find(|kind| !entity.types.contains(kind));
+        assert!(raises.is_none(), "{name} has no event {raises:?}, which may raise a version");
         for other in self.iter() {
             assert!(other.name() != name, "there are two entities of the name {name}");
             let overlap = overlap(other.streams(), streams);

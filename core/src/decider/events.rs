@@ -35,7 +35,8 @@ pub trait EventData: ToJson {
     const KIND: &'static str;
 }
 
-/// Writes the enum of an entity's events and how they are read and written. Each type of event has a type of data of its own.
+/// Writes the enum of an entity's events and how they are read and written. Each type of event has a type of data of its own, which
+/// is defined in the same crate.
 ///
 /// ```
 /// use highwater_core::json::Json;

@@ -102,17 +102,21 @@ impl Decider for Lamp {
     }
 }
 
-/// An entity of which only the name and the streams matter.
+/// An entity of which only the name and the streams matter, its state and what raises its version.
 macro_rules! entity {
     ($type:ident, $name:literal, $streams:literal) => {
+        entity!($type, $name, $streams, (), []);
+    };
+    ($type:ident, $name:literal, $streams:literal, $state:ty, [$($raising:literal)*]) => {
         enum $type {}
 
         impl Decider for $type {
             const ENTITY: &'static str = $name;
             const STREAMS: &'static str = $streams;
             const SCHEMA: u32 = 1;
+            const RAISING: &'static [&'static str] = &[$($raising),*];
 
-            type State = ();
+            type State = $state;
             type Command = ();
             type Event = LampEvent;
 
@@ -120,7 +124,9 @@ macro_rules! entity {
                 Ok(Vec::new())
             }
 
-            fn evolve((): (), _: LampEvent, _: &Event) {}
+            fn evolve(state: $state, _: LampEvent, _: &Event) -> $state {
+                state
+            }
         }
     };
 }
@@ -132,6 +138,20 @@ entity!(Kitchen, "kitchen", "house:kitchen:*:top");
 entity!(Street, "street", "street:*:lamps:*");
 entity!(Short, "short", "house:*:lamps");
 entity!(NoTopic, "no_topic", "house");
+entity!(Misspelt, "misspelt", "house:*:lamps:*", (), ["lamp.bulb_change.v1"]);
+entity!(Lit, "lit", "house:*:candles:*", Candle, []);
+
+#[derive(Clone, Debug, PartialEq, Json)]
+struct Candle {
+    #[json(skip_none)]
+    height_mm: Option<u32>,
+}
+
+impl Default for Candle {
+    fn default() -> Self {
+        Self { height_mm: Some(200) }
+    }
+}
 
 const STREAM: &str = "house:1:lamps:a";
 
@@ -173,11 +193,21 @@ fn two_entities_that_may_share_a_stream_are_a_mistake() {
     assert!(panics(|| lamps().with::<Kitchen>()), "house:kitchen:lamps:top is of both");
     assert!(panics(|| Entities::new().with::<Everything>().with::<Lamp>()));
     assert!(panics(|| Entities::new().with::<NoTopic>()));
+    assert!(panics(|| Entities::new().with::<Misspelt>()), "no such event could raise a version");
     let both = lamps().with::<Street>().with::<Short>();
     assert_eq!(both.iter().map(Entity::name).collect::<Vec<_>>(), ["lamp", "short", "street"]);
     assert_eq!(both.of(&stream("street:1:lamps:a")).map(Entity::name), Some("street"));
     assert_eq!(both.of(&stream("house:1:lamps")).map(Entity::name), Some("short"));
     assert!(both.of(&stream("house:1:doors:a")).is_none());
+}
+
+#[test]
+fn a_snapshot_is_gone_on_from_whatever_the_default_is() {
+    let snapshot = Projection::<Lit>::default().snapshot().replace(r#""height_mm":200"#, "");
+    let entities = Entities::new().with::<Lit>();
+    let restored = entities.get("lit").unwrap().restore(&snapshot).unwrap();
+    assert_eq!(restored.of::<Lit>().unwrap().state(), &Candle { height_mm: None });
+    assert_eq!(restored.snapshot(), snapshot);
 }
 
 #[test]

@@ -115,20 +115,19 @@ pub fn proposed_from_text<'a>(
 pub fn parse_event(json: &[u8]) -> Result<Event, InvalidEvent> {
     // What is quicker is more to download.
     #[cfg(not(target_family = "wasm"))]
-    if let Some(event) = read_own(json, None) {
-        return Ok(event);
-    }
+    return parse_stored(json, None);
+    #[cfg(target_family = "wasm")]
     parse_any(json)
 }
 
-/// Reads a recorded event that a log vouches for: it is of that stream, and it is what [`write_event`](super::write_event) has written, as a
-/// checksum tells. So the stream's name and the data need not be looked at again. What was written otherwise is read as any event.
+/// As [`parse_event`], of an event that a log may vouch for: as one of that stream, and as what [`write_event`](super::write_event) has written,
+/// which a checksum tells. Then the stream's name and the data are not looked at again. What was written otherwise is read as any event.
 ///
 /// # Errors
 /// [`InvalidEvent`] where it is none.
 #[cfg(not(target_family = "wasm"))]
-pub fn parse_stored(json: &[u8], stream: &StreamName) -> Result<Event, InvalidEvent> {
-    read_own(json, Some(stream)).map_or_else(|| parse_any(json), Ok)
+pub fn parse_stored(json: &[u8], vouched: Option<&StreamName>) -> Result<Event, InvalidEvent> {
+    read_own(json, vouched).map_or_else(|| parse_any(json), Ok)
 }
 
 /// Reads a recorded event, whoever wrote it.

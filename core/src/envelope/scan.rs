@@ -53,8 +53,8 @@ fn scan_sequence(text: &[u8]) -> Option<Sequence> {
 
 /// The members that make a header, where they stand as [`write_event`](super::write_event) writes them. `None` says nothing of them.
 ///
-/// With its quotes and the colon a name stands only where it is one, for in a string quotes have backslashes; and it is the event's own, as no `{` lies between it
-/// and the event's first.
+/// With its quotes and the colon a name stands only where it is one: in a string quotes have backslashes, and no attribute's name begins with
+/// one. It is the event's own, as no `{` lies between it and the event's first.
 fn members_as_written(envelope: &[u8]) -> Option<[&[u8]; 4]> {
     const NAMES: &[&[u8]; 4] = &[b"\"subject\":", b"\"sequence\":", b"\"revision\":", b"\"version\":"];
     let mut values = [&[][..]; 4];
@@ -66,6 +66,9 @@ fn members_as_written(envelope: &[u8]) -> Option<[&[u8]; 4]> {
             None => rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|end| *end > 0)?,
         };
         (*value, rest) = rest.split_at_checked(end)?;
+        if !matches!(rest.first(), Some(b',' | b'}')) {
+            return None;
+        }
     }
     values[0].ends_with(b"\"").then_some(values)
 }

@@ -151,7 +151,7 @@ impl<'n, 'a> Members<'n, 'a> {
         }
         let read = match self.get(name) {
             Ok(Some(node)) => value.read(node).map_err(|error| error.inside(name)),
-            Ok(None) if may_be_absent => Ok(()),
+            Ok(None) if may_be_absent => value.read(&Node::Null),
             Ok(None) => Err(Error::missing().inside(name)),
             Err(error) => Err(error),
         };

@@ -5,7 +5,7 @@ use crate::version::HighWater;
 /// As many bits say in which bucket a name is.
 const BUCKET_BITS: u32 = 8;
 
-/// Names in buckets, each a sorted list: a tree for whoever chooses names that all fall into one, and quicker for everybody else.
+/// Names in buckets, each a sorted list.
 #[derive(Debug)]
 pub(super) struct Marks {
     /// None, or all.
@@ -27,7 +27,7 @@ impl Marks {
 
     pub(super) fn get(&self, stream: &[u8]) -> Option<HighWater> {
         let end = end(stream);
-        let bucket = self.buckets.get(bucket_of(end))?;
+        let bucket = self.buckets.get(bucket_of(end, stream))?;
         bucket.get(place(bucket, end, stream).ok()?).map(|entry| entry.mark)
     }
 
@@ -36,7 +36,7 @@ impl Marks {
             self.buckets.push(Vec::new());
         }
         let end = end(stream);
-        let bucket = &mut self.buckets[bucket_of(end)];
+        let bucket = &mut self.buckets[bucket_of(end, stream)];
         match place(bucket, end, stream) {
             Ok(at) => bucket[at].mark = mark,
             Err(at) => bucket.insert(at, Entry { end, mark, name: stream.into() }),
@@ -53,10 +53,12 @@ fn end(name: &[u8]) -> u64 {
     name.last_chunk().map_or(0, |end| u64::from_le_bytes(*end))
 }
 
-/// By [Fibonacci hashing](https://en.wikipedia.org/wiki/Hash_function#Fibonacci_hashing).
-fn bucket_of(end: u64) -> usize {
-    let folded = (end ^ end >> u32::BITS) as u32;
-    (folded.wrapping_mul(0x9e37_79b9) >> (u32::BITS - BUCKET_BITS)) as usize
+/// By [Fibonacci hashing](https://en.wikipedia.org/wiki/Hash_function#Fibonacci_hashing) of all of the name, eight bytes at a time.
+fn bucket_of(end: u64, name: &[u8]) -> usize {
+    let (words, _) = name.as_chunks();
+    let folded =
+        words.iter().fold(end, |folded, word| (folded ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BUCKET_BITS)) as usize
 }
 
 fn place(bucket: &[Entry], end: u64, name: &[u8]) -> Result<usize, usize> {
@@ -74,6 +76,15 @@ mod tests {
 
     fn mark(revision: u16) -> HighWater {
         HighWater { revision: Revision::new(revision.into()).unwrap(), ..HighWater::default() }
+    }
+
+    #[test]
+    fn names_that_end_alike_do_not_share_a_bucket() {
+        let mut marks = Marks::new();
+        for space in 0..25_600 {
+            marks.set(format!("space:{space}:analysis_guard:open").as_bytes(), mark(1));
+        }
+        assert!(marks.buckets.iter().all(|bucket| (50..200).contains(&bucket.len())));
     }
 
     proptest! {

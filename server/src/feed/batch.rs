@@ -137,7 +137,11 @@ mod tests {
     use super::*;
 
     fn stored(sequence: u64, envelope: &'static str) -> Stored {
-        Stored { sequence: Sequence::new(sequence).unwrap(), envelope: Bytes::from_static(envelope.as_bytes()) }
+        Stored {
+            sequence: Sequence::new(sequence).unwrap(),
+            envelope: Bytes::from_static(envelope.as_bytes()),
+            is_checked: true,
+        }
     }
 
     #[test]

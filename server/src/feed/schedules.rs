@@ -48,7 +48,7 @@ impl Log {
         let (sequence, stream) = (Sequence::new(number).unwrap(), stream_of(number));
         let envelope =
             format!(r#"{{"subject":"{stream}","sequence":"{number:016}","revision":{number},"version":0}}"#).into();
-        events.push(Stored { sequence, envelope });
+        events.push(Stored { sequence, envelope, is_checked: true });
         self.head.send_replace(sequence);
     }
 

@@ -247,7 +247,9 @@ impl States {
                 let malformed = |error| Unavailable {
                     reason: format!("what is stored at {} is no event: {error}", stored.sequence),
                 };
-                reached.apply(&parse_stored(&stored.envelope, stream).map_err(malformed)?, stored.envelope.len());
+                let vouched = stored.is_checked.then_some(stream);
+                let event = parse_stored(&stored.envelope, vouched).map_err(malformed)?;
+                reached.apply(&event, stored.envelope.len());
                 self.keep(entity, stream, &reached).await;
             }
             reached.head = reached.head.max(page.head);

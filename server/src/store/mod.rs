@@ -185,6 +185,8 @@ pub struct Stored {
     pub sequence: Sequence,
     /// The CloudEvent in JSON, one line.
     pub envelope: Bytes,
+    /// Whether a checksum has told that it is what was written.
+    pub is_checked: bool,
 }
 
 /// A page of the log.

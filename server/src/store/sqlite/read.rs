@@ -260,7 +260,7 @@ impl Page {
         }
         self.bytes += length;
         let envelope = Bytes::copy_from_slice(event.envelope.as_bytes());
-        self.events.push(Stored { sequence: event.sequence, envelope });
+        self.events.push(Stored { sequence: event.sequence, envelope, is_checked: event.is_checked });
         true
     }
 }

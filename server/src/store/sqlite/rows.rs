@@ -47,6 +47,8 @@ pub(super) struct EventRow<'a> {
     pub(super) stream: StreamId,
     pub(super) revision: Revision,
     pub(super) envelope: &'a str,
+    /// Whether a checksum has told that it is what was written.
+    pub(super) is_checked: bool,
 }
 
 /// The disk gives back something else than was written.
@@ -280,13 +282,15 @@ impl KnownCommand {
 pub(super) fn event<'a>(row: &'a Row<'_>) -> Result<EventRow<'a>> {
     let damaged = |_| damage(Damage::Changed(row.get(0).unwrap_or_default()));
     let envelope = row.get_ref(ENVELOPE)?.as_str().map_err(|error| malformed(ENVELOPE, error)).map_err(damaged)?;
+    let written = row.get::<_, Option<u32>>(3).map_err(damaged)?;
     let event = EventRow {
         sequence: sequence(row, 0).map_err(damaged)?,
         stream: StreamId(row.get(1)?),
         revision: revision(row, 2).map_err(damaged)?,
         envelope,
+        is_checked: written.is_some(),
     };
-    match row.get::<_, Option<u32>>(3).map_err(damaged)? {
+    match written {
         Some(written) if written != checksum(event.sequence, event.stream, event.revision, envelope) => {
             Err(damage(Damage::Changed(sql(event.sequence))))
         }
