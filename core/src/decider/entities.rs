@@ -140,8 +140,8 @@ impl Entities {
         if let Err(error) = Topic::new(streams) {
             panic!("{name}: {streams} {error}");
         }
-        let raises = entity.raising.iter().find(|kind| !entity.types.contains(kind));
-        assert!(raises.is_none(), "{name} has no event {raises:?}, which may raise a version");
+        let are_events = entity.raising.iter().all(|kind| entity.types.contains(kind));
+        assert!(are_events, "{name} has no such event, which may raise a version");
         for other in self.iter() {
             assert!(other.name() != name, "there are two entities of the name {name}");
             let overlap = overlap(other.streams(), streams);
