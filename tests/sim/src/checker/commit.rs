@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::{Check, Logs, Recorded, broken, hold};
 use crate::producer::{Answer, Write};
 
+/// What is answered by these may be recorded when it is asked for again.
+const NOT_NOW: [u16; 4] = [401, 408, 425, 429];
+
 /// What is known of commits.
 #[derive(Default)]
 pub struct Commits {
@@ -18,6 +21,8 @@ pub struct Commits {
     commands: BTreeMap<String, Command>,
     /// What a network has repeated may be carried out after it was refused.
     repeated: BTreeSet<String>,
+    /// What was refused, and how often an older log had been put back by then.
+    refused: BTreeMap<String, u64>,
     /// What another log had recorded is sent to the new one once that is heard of, which may be late.
     of_old_logs: BTreeSet<String>,
     /// Up to where the log was looked at.
@@ -55,10 +60,16 @@ impl Commits {
         self.repeated.insert(id.to_owned());
     }
 
-    /// Whether it has repeated one of these.
-    #[must_use]
-    pub fn is_repeated(&self, id: &str) -> bool {
-        self.repeated.contains(id)
+    /// A client rolls a command back. A refusal says nothing of a log that was put back after it: that one may have the command, from
+    /// before it was lost, and whoever was refused can't know.
+    ///
+    /// # Errors
+    /// [`Violation`](super::Violation)
+    pub fn rolled_back(&self, id: &str, logs: &Logs) -> Check {
+        let refused = self.refused.get(id);
+        hold(82, refused.is_some(), || format!("'{id}' is rolled back, which no server has refused"))?;
+        let is_bound = !self.repeated.contains(id) && refused == Some(&logs.put_back());
+        hold(82, !is_bound || !logs.current().1.has_command(id), || format!("'{id}' is rolled back, which is recorded"))
     }
 
     /// The server answers a write. It may be a repetition that nobody waits for.
@@ -96,8 +107,14 @@ impl Commits {
     }
 
     /// After a refusal nothing is stored.
-    fn refused(&self, id: &str, answer: &Answer, logs: &mut Logs) -> Check {
-        if !(400..500).contains(&answer.status) || self.repeated.contains(id) {
+    fn refused(&mut self, id: &str, answer: &Answer, logs: &mut Logs) -> Check {
+        if !(400..500).contains(&answer.status) {
+            return Ok(());
+        }
+        if !NOT_NOW.contains(&answer.status) {
+            self.refused.insert(id.to_owned(), logs.put_back());
+        }
+        if self.repeated.contains(id) {
             return Ok(());
         }
         logs.read()?;

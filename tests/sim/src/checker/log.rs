@@ -48,6 +48,7 @@ pub struct Logs {
     all: BTreeMap<String, Log>,
     current: String,
     database: Option<Connection>,
+    put_back: u64,
 }
 
 impl Logs {
@@ -55,6 +56,12 @@ impl Logs {
     #[must_use]
     pub fn current(&self) -> (&str, &Log) {
         (&self.current, &self.all[&self.current])
+    }
+
+    /// How often somebody put an older one in its place.
+    #[must_use]
+    pub const fn put_back(&self) -> u64 {
+        self.put_back
     }
 
     /// That of an epoch.
@@ -85,6 +92,7 @@ impl Logs {
                 format!("'{id}' at {sequence} was taken from the log, which is still served as {epoch}")
             })?;
         }
+        self.put_back += u64::from(is_restored);
         let is_new = epoch != self.current && !self.current.is_empty();
         hold(22, !is_new || !self.all.contains_key(epoch), || format!("epoch {epoch} comes back"))?;
         // What was told of a log that is the same, and has another name, was told of that one too.

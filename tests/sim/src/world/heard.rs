@@ -63,11 +63,12 @@ impl World {
         hold(43, is_confirmed || intent.is_refused, || {
             format!("client {index} rolls '{}' back, for no reason", intent.id)
         })?;
-        let is_kept =
-            !is_confirmed && !self.commits.is_repeated(&intent.id) && self.logs.current().1.has_command(&intent.id);
-        hold(82, !is_kept, || format!("client {index} rolls '{}' back, which is recorded", intent.id))?;
-        let is_known = !is_confirmed || self.logs.has_command(&intent.id);
-        hold(43, is_known, || format!("client {index} takes '{}' for recorded, which no log has", intent.id))
+        if !is_confirmed {
+            return self.commits.rolled_back(&intent.id, &self.logs);
+        }
+        hold(43, self.logs.has_command(&intent.id), || {
+            format!("client {index} takes '{}' for recorded, which no log has", intent.id)
+        })
     }
 
     fn status(&mut self, index: usize, status: StatusCode, delay_ms: u32) -> Check {
