@@ -166,7 +166,7 @@ export async function tabIn(page, options) {
             page.evaluate((kind) => {
                 const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
                 window.heard = new Promise((resolve) => {
-                    channel.onmessage = ({ data }) => kind === (data.status?.status ?? data.kind) && resolve(undefined);
+                    channel.onmessage = ({ data }) => [data.kind, data.status?.status].includes(kind) && resolve(undefined);
                 });
             }, kind),
         heard: () => page.evaluate(() => window.heard),
@@ -234,7 +234,7 @@ export async function tabIn(page, options) {
             page.evaluate(
                 (text, connection, term) => {
                     const channel = new BroadcastChannel(`highwater ${location.origin}/ ${window.tab.name}`);
-                    channel.postMessage({ kind: 'frames', connection, frames: new TextEncoder().encode(text), term });
+                    channel.postMessage({ kind: 'frames', connection, frames: new TextEncoder().encode(text), term, status: { status: 'live' } });
                     channel.close();
                 },
                 frames,
