@@ -1,6 +1,11 @@
 //! [`Tail`]: reads the end of the log once for everybody, and publishes it in the rings of those who want it.
 
-use std::{collections::HashMap, mem, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{Stream, StreamExt};
 use highwater_core::{
@@ -53,7 +58,8 @@ pub(super) struct Tail {
 }
 
 struct State {
-    rings: HashMap<Topics, Entry>,
+    /// In an order, so that whoever is told is told in the same one each time.
+    rings: BTreeMap<Topics, Entry>,
     index: Index,
     /// Up to here the log has been read. A new ring begins here.
     read: Sequence,
@@ -82,7 +88,7 @@ impl Tail {
         let read = *store.head().borrow();
         Self {
             budget: Arc::new(Budget::new(options.rings_bytes_max, options.ring_bytes_max)),
-            state: Mutex::new(State { rings: HashMap::new(), index: Index::default(), read, next_id: 0 }),
+            state: Mutex::new(State { rings: BTreeMap::new(), index: Index::default(), read, next_id: 0 }),
             reached: watch::Sender::new(read),
             needed: Notify::new(),
             store,

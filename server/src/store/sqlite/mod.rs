@@ -140,7 +140,8 @@ pub struct SqliteStore {
     head: watch::Sender<Sequence>,
     queue: Queue,
     readers: Arc<Readers>,
-    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// The thread that the writer runs in, until it is waited for; `None` where it has none.
+    writer: Option<Arc<Mutex<Option<JoinHandle<()>>>>>,
     lock: Mutex<Option<FolderLock>>,
 }
 
@@ -226,7 +227,7 @@ impl SqliteStore {
             head,
             queue,
             readers: Arc::new(readers),
-            writer: Arc::new(Mutex::new(writer)),
+            writer: writer.map(|thread| Arc::new(Mutex::new(Some(thread)))),
             lock: Mutex::new(Some(lock)),
         }
     }
@@ -285,8 +286,9 @@ impl EventStore for SqliteStore {
 
     async fn close(&self) {
         self.queue.close();
-        let writer = self.writer.clone();
-        if spawn_blocking(move || join(&writer)).await.is_err() {
+        if let Some(writer) = self.writer.clone()
+            && spawn_blocking(move || join(&writer)).await.is_err()
+        {
             tracing::error!("nobody could wait for the writer");
         }
         self.readers.close().await;
@@ -297,7 +299,9 @@ impl EventStore for SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.queue.close();
-        join(&self.writer);
+        if let Some(writer) = &self.writer {
+            join(writer);
+        }
     }
 }
 
