@@ -7,7 +7,11 @@ mod cache;
 mod snapshots;
 
 use std::{
-    collections::hash_map::RandomState, hash::BuildHasher, num::NonZeroU32, ops::RangeInclusive, path::Path, sync::Arc,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    num::NonZeroU32,
+    ops::RangeInclusive,
+    path::Path,
+    sync::Arc,
 };
 
 use highwater_core::{
@@ -45,7 +49,8 @@ struct Shared {
     cache: Cache,
     turns: Semaphore,
     locks: [Mutex<()>; LOCKS],
-    hasher: RandomState,
+    /// The same in every process: which streams share a lock is nobody's secret, and a simulation has to have it as it was.
+    hasher: BuildHasherDefault<DefaultHasher>,
 }
 
 /// A stream's state at a moment.
@@ -99,7 +104,7 @@ impl States {
             cache: Cache::default(),
             turns: Semaphore::new(FOLDS_MAX),
             locks: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
+            hasher: BuildHasherDefault::default(),
         };
         Self { store, entities, shared: Arc::new(shared), snapshots: None }
     }
