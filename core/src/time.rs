@@ -86,9 +86,13 @@ struct Scan<'a>(&'a [u8]);
 impl Scan<'_> {
     /// `date-time` of RFC 3339, in UTC; digits of a fraction beyond the ninth are passed over.
     fn date_time(&mut self) -> Option<Timestamp> {
-        let mut numbers = [0; 6];
-        self.digits(b"0000-00-00T00:00:00", &mut numbers)?;
-        let [year, month, day, hour, minute, second] = numbers;
+        let (text, rest) = self.0.split_first_chunk::<19>()?;
+        self.0 = rest;
+        if !matches!(text, [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', _, _, b':', _, _, b':', _, _]) {
+            return None;
+        }
+        let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
+        let (hour, minute, second) = (number(&text[11..13])?, number(&text[14..16])?, number(&text[17..])?);
         let nanos = self.fraction()?;
         let offset_minutes = self.offset_minutes()?;
         if !self.0.is_empty() || hour > 23 || minute > 59 || second > 60 {
@@ -104,23 +108,6 @@ impl Scan<'_> {
     fn before_leap(seconds: i64) -> Option<Timestamp> {
         let may_be = seconds % SECONDS_PER_DAY == 0 && Date::of(seconds / SECONDS_PER_DAY).day == 1;
         Timestamp::in_range(seconds - 1, NANOS_PER_SECOND - 1).ok().filter(|_| may_be)
-    }
-
-    /// Numbers that are laid out like this, a digit for each zero.
-    fn digits(&mut self, layout: &[u8], numbers: &mut [u32]) -> Option<()> {
-        let mut numbers = numbers.iter_mut();
-        let mut number = numbers.next()?;
-        for expected in layout {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            match (expected, byte) {
-                (b'0', b'0'..=b'9') => *number = *number * 10 + u32::from(byte - b'0'),
-                (b'T', b'T' | b't' | b' ') => number = numbers.next()?,
-                (b'-' | b':', _) if byte == expected => number = numbers.next()?,
-                _ => return None,
-            }
-        }
-        Some(())
     }
 
     /// The next byte, if it is one of these.
@@ -149,9 +136,9 @@ impl Scan<'_> {
             b'-' => -1,
             _ => return Some(0),
         };
-        let mut numbers = [0; 2];
-        self.digits(b"00:00", &mut numbers)?;
-        let [hours, minutes] = numbers;
+        let (text, rest) = self.0.split_first_chunk::<5>()?;
+        self.0 = rest;
+        let (hours, minutes) = (number(&text[..2])?, number(&text[3..]).filter(|_| text[2] == b':')?);
         (hours < 24 && minutes < 60).then_some(sign * i64::from(hours * 60 + minutes))
     }
 }
@@ -206,6 +193,15 @@ impl Date {
         let year = days.div_euclid(CYCLE.1) * CYCLE.0 + year_of_cycle + i64::from(month <= 2);
         Self { year, month: month as u32, day: day as u32 }
     }
+}
+
+/// A few digits.
+fn number(digits: &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for digit in digits {
+        number = number * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+    }
+    Some(number)
 }
 
 impl TryFrom<String> for Timestamp {

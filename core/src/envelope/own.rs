@@ -4,23 +4,25 @@
 use std::str::FromStr;
 
 use crate::{
-    event::{Data, Event, ExtensionName, ExtensionValue, TEXT_BYTES_MAX},
+    event::{Actor, Data, Event, EventId, EventType, ExtensionName, ExtensionValue, TEXT_BYTES_MAX},
     find::find_either,
     json::Raw,
     sorted::SortedMap,
     stream::StreamName,
 };
 
-/// Reads an event that was written here. `None` says nothing of it. What `vouched` names is the stream that it is of, and vouches for its data.
+/// Reads an event that was written here. `None` says nothing of it. What `vouched` names is the stream that it is of, and whoever names it vouches
+/// for all that is checked when an event is made.
 pub(super) fn read_own(json: &[u8], vouched: Option<&StreamName>) -> Option<Event> {
     // All bytes are looked at, as that is quicker than to stop at the first: no JSON of one line has a bare control character.
-    let is_one_line = json.iter().fold(true, |is_one_line, byte| is_one_line & (*byte >= b' '));
+    let is_one_line = vouched.is_some() || json.iter().fold(true, |is_one_line, byte| is_one_line & (*byte >= b' '));
     let text = str::from_utf8(json).ok().filter(|_| is_one_line)?;
+    let is_vouched = vouched.is_some();
     let mut members = Members { rest: text.strip_prefix(r#"{"specversion":"1.0""#)? };
     Some(Event {
-        id: members.parsed(r#","id":"#)?,
-        source: members.parsed(r#","source":"#)?,
-        kind: members.parsed(r#","type":"#)?,
+        id: members.checked(r#","id":"#, is_vouched, EventId::vouched)?,
+        source: members.checked(r#","source":"#, is_vouched, Actor::vouched)?,
+        kind: members.checked(r#","type":"#, is_vouched, EventType::vouched)?,
         stream: match vouched {
             Some(stream) => {
                 members.text(r#","subject":"#).filter(|text| *text == stream.as_str()).map(|_| stream.clone())?
@@ -35,11 +37,11 @@ pub(super) fn read_own(json: &[u8], vouched: Option<&StreamName>) -> Option<Even
         revision: members.number(r#","revision":"#)?,
         version: members.number(r#","version":"#)?,
         clock: members.parsed(r#","clock":"#)?,
-        causation_id: members.optional(r#","causationid":"#)?,
-        correlation_id: members.optional(r#","correlationid":"#)?,
-        command_id: members.optional(r#","commandid":"#)?,
-        extensions: members.extensions()?,
-        data: members.data(vouched.is_some())?,
+        causation_id: members.optional_id(r#","causationid":"#, is_vouched)?,
+        correlation_id: members.optional_id(r#","correlationid":"#, is_vouched)?,
+        command_id: members.optional_id(r#","commandid":"#, is_vouched)?,
+        extensions: members.extensions(is_vouched)?,
+        data: members.data(is_vouched)?,
     })
 }
 
@@ -73,9 +75,15 @@ impl<'a> Members<'a> {
         self.text(name)?.parse().ok()
     }
 
-    /// As [`Self::parsed`], where it is there.
-    fn optional<T: FromStr>(&mut self, name: &str) -> Option<Option<T>> {
-        if self.behind(name).is_some() { self.parsed(name).map(Some) } else { Some(None) }
+    /// As [`Self::parsed`], unless it was checked before.
+    fn checked<T: FromStr>(&mut self, name: &str, is_vouched: bool, vouched: fn(&str) -> T) -> Option<T> {
+        if is_vouched { self.text(name).map(vouched) } else { self.parsed(name) }
+    }
+
+    /// As [`Self::checked`], where it is there.
+    fn optional_id(&mut self, name: &str, is_vouched: bool) -> Option<Option<EventId>> {
+        let is_there = self.behind(name).is_some();
+        if is_there { self.checked(name, is_vouched, EventId::vouched).map(Some) } else { Some(None) }
     }
 
     fn short_text(&mut self, name: &str) -> Option<Option<Box<str>>> {
@@ -95,14 +103,15 @@ impl<'a> Members<'a> {
     }
 
     /// All that stands before the data, as long as it is text.
-    fn extensions(&mut self) -> Option<SortedMap<ExtensionName, ExtensionValue>> {
+    fn extensions(&mut self, is_vouched: bool) -> Option<SortedMap<ExtensionName, ExtensionValue>> {
         let mut extensions = SortedMap::new();
         while self.rest != "}" && self.behind(DATA).is_none() {
             let (name, rest) = self.rest.strip_prefix(",\"")?.split_once("\":")?;
             self.rest = rest;
             let text = self.string()?;
             let value = ExtensionValue::String((text.len() <= TEXT_BYTES_MAX).then_some(text)?.into());
-            if extensions.insert(ExtensionName::new(name).ok()?, value).is_some() {
+            let name = if is_vouched { ExtensionName::vouched(name) } else { ExtensionName::new(name).ok()? };
+            if extensions.insert(name, value).is_some() {
                 return None;
             }
         }

@@ -121,7 +121,7 @@ pub fn parse_event(json: &[u8]) -> Result<Event, InvalidEvent> {
 }
 
 /// As [`parse_event`], of an event that a log may vouch for: as one of that stream, and as what [`write_event`](super::write_event) has written,
-/// which a checksum tells. Then the stream's name and the data are not looked at again. What was written otherwise is read as any event.
+/// which a checksum tells. Then what was checked when it was made is not checked again. What was written otherwise is read as any event.
 ///
 /// # Errors
 /// [`InvalidEvent`] where it is none.
