@@ -186,6 +186,20 @@ async fn what_the_log_does_not_tell_is_said() {
 }
 
 #[tokio::test]
+async fn what_no_checksum_vouches_for_is_read_in_full() {
+    let (world, stream) = (World::new(), tally_stream());
+    world.append([added(5), added(6)]).await;
+    {
+        // As a row is from before there were checksums, and harmed since.
+        let log = rusqlite::Connection::open(world.folder.path().join("log.db")).unwrap();
+        let harm = "UPDATE events SET checksum = NULL, envelope = replace(envelope, '\"number\"', 'number') WHERE sequence = 2";
+        assert_eq!(log.execute(harm, []).unwrap(), 1);
+    }
+    let refused = world.tallies(100).current(&stream).await.err().unwrap();
+    assert!(refused.reason.contains("what is stored at 2 is no event"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_snapshot_of_another_schema_or_another_log_is_not_used() {
     let (world, stream) = (World::new(), tally_stream());
     world.tally(250).await;
