@@ -4,12 +4,24 @@
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use memchr::memchr2 as find_either;
 #[cfg(target_family = "wasm")]
-pub(crate) use words::find_either;
-pub(crate) use words::find_special;
+pub(crate) use words::{find_either, is_free_of};
+pub(crate) use words::{find_soon, find_special};
+
+/// As much as is looked at in one.
+pub(crate) type Block = [u8; 16];
+
+/// Whether none of the bytes is this one. It looks at all of them, as that is quicker than to stop where they are few.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn is_free_of(wanted: u8, blocks: &[Block]) -> bool {
+    blocks.as_flattened().iter().fold(true, |is_free, byte| is_free & (*byte != wanted))
+}
 
 /// Eight bytes at a time in one number: the browser gets no vectors, and for short texts to begin with vectors is more work than to search. For wasm
 /// memchr takes four, in more code.
 mod words {
+    #[cfg(any(test, target_family = "wasm"))]
+    use super::Block;
+
     const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
 
     /// The place of the first byte that may not stand in a JSON string as it is: a quote, a backslash, a control character.
@@ -26,6 +38,26 @@ mod words {
             }
         }
         rest.iter().position(is_special).map(|found| words.len() * size_of::<u64>() + found)
+    }
+
+    /// Whether none of the bytes is this one. It looks at all of them, as that is quicker than to stop where they are few.
+    #[cfg(any(test, target_family = "wasm"))]
+    pub(crate) fn is_free_of(wanted: u8, blocks: &[Block]) -> bool {
+        let (words, _) = blocks.as_flattened().as_chunks();
+        let wanted = u64::from(wanted) * LOWEST_BITS;
+        words.iter().fold(0, |found, word| found | zeros(u64::from_le_bytes(*word) ^ wanted)) == 0
+    }
+
+    /// The place of the first byte that is this one, which is expected soon: vectors would take longer to begin with.
+    pub(crate) fn find_soon(wanted: u8, bytes: &[u8]) -> Option<usize> {
+        let (words, rest) = bytes.as_chunks();
+        for (at, word) in words.iter().enumerate() {
+            let found = zeros(u64::from_le_bytes(*word) ^ (u64::from(wanted) * LOWEST_BITS));
+            if found != 0 {
+                return Some(at * size_of::<u64>() + found.trailing_zeros() as usize / 8);
+            }
+        }
+        rest.iter().position(|byte| *byte == wanted).map(|found| words.len() * size_of::<u64>() + found)
     }
 
     #[cfg(any(test, target_family = "wasm"))]
@@ -63,6 +95,15 @@ mod tests {
                 prop_assert_eq!(find_either(one, other, &bytes), first);
                 prop_assert_eq!(words::find_either(one, other, &bytes), first);
             }
+        }
+
+        #[test]
+        fn one_byte_is_found_or_is_nowhere(bytes in prop::collection::vec(120_u8..130, 0..40), wanted in 120_u8..130) {
+            prop_assert_eq!(find_soon(wanted, &bytes), bytes.iter().position(|byte| *byte == wanted));
+            let (blocks, _) = bytes.as_chunks();
+            let is_free = !blocks.as_flattened().contains(&wanted);
+            prop_assert_eq!(is_free_of(wanted, blocks), is_free);
+            prop_assert_eq!(words::is_free_of(wanted, blocks), is_free);
         }
 
         #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Event,
     json::{Error, FromJson, Json, Node, ToJson, Writer, from_node},
+    number::whole_number,
 };
 
 /// A number is larger than its kind allows.
@@ -42,7 +43,7 @@ macro_rules! bounded_number {
             /// Reads decimal digits and nothing else.
             #[must_use]
             pub fn read(text: &[u8]) -> Option<Self> {
-                digits(text).and_then(|number| Self::new(number).ok())
+                whole_number(text).and_then(|number| Self::new(number).ok())
             }
 
             /// The number itself.
@@ -126,18 +127,6 @@ bounded_number! {
 bounded_number! {
     /// The entity's own version, which only moves forward. 0 where the entity has none.
     Version: u32, max 2_147_483_647
-}
-
-/// Reads decimal digits and nothing else. `None` also where a u64 can't hold the number.
-pub(crate) fn digits(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0_u64, |number, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        // `checked_mul` would multiply 128 bits where a browser runs it.
-        if number > u64::MAX / 10 { None } else { (number * 10).checked_add(digit) }
-    })
 }
 
 /// The digits and lower-case letters of [Crockford's base 32](https://www.crockford.com/base32.html).

@@ -129,5 +129,5 @@ fn hex_digit(digit: u8) -> Result<u8, &'static str> {
 
 fn read_counter(text: &str) -> Result<u64, &'static str> {
     const REASON: &str = "a counter is a whole number from 1 to 9007199254740991 without sign or leading zero";
-    whole_number(text).filter(|counter| !text.starts_with('0') && *counter <= COUNTER_MAX).ok_or(REASON)
+    whole_number(text.as_bytes()).filter(|counter| !text.starts_with('0') && *counter <= COUNTER_MAX).ok_or(REASON)
 }

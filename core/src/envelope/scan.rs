@@ -3,8 +3,9 @@
 pub use super::scanner::JsonText;
 use super::scanner::{elements, members};
 use crate::{
-    find::find_either,
-    version::{Position, Revision, Sequence, Version, digits},
+    find::{Block, find_either, find_soon, is_free_of},
+    number::{leading_number, sixteen_digits, whole_number},
+    version::{Position, Revision, Sequence, Version},
 };
 
 /// What an event is judged by.
@@ -31,14 +32,83 @@ pub struct InvalidHeader;
 ///
 /// # Errors
 /// [`InvalidHeader`] where a part of it is missing or not what it must be.
+#[inline(never)] // There are more of its values than registers: it is quicker alone.
 pub fn scan(envelope: &[u8]) -> Result<Header<'_>, InvalidHeader> {
-    scan_header(envelope).ok_or(InvalidHeader)
+    if let Some(header) = header_as_written(envelope) {
+        Ok(header)
+    } else {
+        header_of_members(envelope).ok_or(InvalidHeader)
+    }
 }
 
-fn scan_header(envelope: &[u8]) -> Option<Header<'_>> {
-    let names = ["subject", "sequence", "revision", "version"];
-    let [stream, sequence, revision, version] =
-        members_as_written(envelope).unwrap_or_else(|| members(envelope, names));
+const SEQUENCE: &[u8; 12] = b"\"sequence\":\"";
+/// At least as much as stands before an event's subject.
+const BEFORE_SUBJECT_LEAST: usize = r#""specversion":"1.0","id":"1","source":"a","type":"a","#.len();
+/// As much as stands between most events' subject and sequence.
+const BEFORE_SEQUENCE_MOSTLY: usize = r#"","time":"2026-11-20T12:23:40.199775Z","recordedtime":"2026-11-20T12:23:40.201112Z","datacontenttype":"application/json","#.len();
+
+/// The header where it stands as [`write_event`](super::write_event) writes it. `None` says nothing of it.
+///
+/// With its quotes and the colon a name stands only where it is one: in a string quotes have backslashes, and no attribute's name begins with
+/// one. It is the event's own, as no `{` lies between it and the event's first.
+fn header_as_written(envelope: &[u8]) -> Option<Header<'_>> {
+    let rest = behind(behind_free(envelope.strip_prefix(b"{")?, BEFORE_SUBJECT_LEAST)?, b"\"subject\":\"")?;
+    let (stream, rest) = rest.split_at_checked(find_soon(b'"', rest)?)?;
+    let rest = match behind_free(rest, BEFORE_SEQUENCE_MOSTLY).and_then(|rest| strip(rest, SEQUENCE)) {
+        None => behind(rest, SEQUENCE)?,
+        Some(rest) => rest,
+    };
+    let (&sequence, rest) = rest.split_first_chunk()?;
+    let (revision, rest) = leading_number(strip(rest, b"\",\"revision\":")?)?;
+    let (version, rest) = leading_number(strip(rest, b",\"version\":")?)?;
+    if stream.ends_with(b"\\") || !matches!(rest.first(), Some(b',' | b'}')) {
+        return None;
+    }
+    Some(Header {
+        stream: JsonText::from_bytes(stream),
+        sequence: Sequence::new(sixteen_digits(sequence)?).ok()?,
+        revision: Revision::new(revision).ok()?,
+        version: Version::new(version).ok()?,
+    })
+}
+
+/// What stands behind this, unless a `{` stands before it. It is found by its fifth character, which is rare where it is looked for.
+fn behind<'a, const N: usize>(json: &'a [u8], wanted: &[u8; N]) -> Option<&'a [u8]> {
+    const RARE: usize = 4;
+    let mut at = 0;
+    loop {
+        at += find_either(wanted[RARE], b'{', json.get(at..)?)?;
+        if json[at] == b'{' {
+            return None;
+        }
+        let rest = json.get(at.wrapping_sub(RARE)..).and_then(|json| strip(json, wanted));
+        if rest.is_some() {
+            return rest;
+        }
+        at += 1;
+    }
+}
+
+/// What stands behind so many bytes, if all blocks up to there are free of `{`.
+fn behind_free(json: &[u8], len: usize) -> Option<&[u8]> {
+    let (blocks, _) = json.as_chunks();
+    is_free_of(b'{', blocks.get(..len.div_ceil(size_of::<Block>()))?).then(|| json.get(len..)).flatten()
+}
+
+/// What stands behind a text that begins with this. Its first eight bytes and its last are compared: browsers compare slices byte by byte.
+fn strip<'a, const N: usize>(text: &'a [u8], wanted: &[u8; N]) -> Option<&'a [u8]> {
+    let (first, rest) = text.split_first_chunk::<N>()?;
+    let word = |word: Option<&[u8; 8]>| word.map(|word| u64::from_le_bytes(*word));
+    let is_wanted = word(first.first_chunk()) == word(wanted.first_chunk())
+        && word(first.last_chunk()) == word(wanted.last_chunk());
+    is_wanted.then_some(rest)
+}
+
+/// Any event's header.
+#[cold]
+#[inline(never)]
+fn header_of_members(envelope: &[u8]) -> Option<Header<'_>> {
+    let [stream, sequence, revision, version] = members(envelope, ["subject", "sequence", "revision", "version"]);
     Some(Header {
         stream: JsonText::new(stream)?,
         sequence: scan_sequence(JsonText::new(sequence)?.as_bytes())?,
@@ -49,45 +119,6 @@ fn scan_header(envelope: &[u8]) -> Option<Header<'_>> {
 
 fn scan_sequence(text: &[u8]) -> Option<Sequence> {
     if text.len() == 16 { Sequence::read(text) } else { None }
-}
-
-/// The members that make a header, where they stand as [`write_event`](super::write_event) writes them. `None` says nothing of them.
-///
-/// With its quotes and the colon a name stands only where it is one: in a string quotes have backslashes, and no attribute's name begins with
-/// one. It is the event's own, as no `{` lies between it and the event's first.
-fn members_as_written(envelope: &[u8]) -> Option<[&[u8]; 4]> {
-    const NAMES: &[&[u8]; 4] = &[b"\"subject\":", b"\"sequence\":", b"\"revision\":", b"\"version\":"];
-    let mut values = [&[][..]; 4];
-    let mut rest = envelope.strip_prefix(b"{")?;
-    for (name, value) in NAMES.iter().zip(&mut values) {
-        rest = behind(rest, name)?;
-        let end = match rest.strip_prefix(b"\"") {
-            Some(text) => find_either(b'"', b'\\', text)? + 2,
-            None => rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|end| *end > 0)?,
-        };
-        (*value, rest) = rest.split_at_checked(end)?;
-        if !matches!(rest.first(), Some(b',' | b'}')) {
-            return None;
-        }
-    }
-    values[0].ends_with(b"\"").then_some(values)
-}
-
-/// What stands behind a member's name, unless a `{` stands before it. Names are found by their fifth character, which is rare where they are looked for.
-fn behind<'a>(json: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    const RARE: usize = 4;
-    let mut at = 0;
-    loop {
-        at += find_either(name[RARE], b'{', json.get(at..)?)?;
-        if json[at] == b'{' {
-            return None;
-        }
-        let rest = json.get(at.wrapping_sub(RARE)..).and_then(|json| json.strip_prefix(name));
-        if rest.is_some() {
-            return rest;
-        }
-        at += 1;
-    }
 }
 
 /// A page of events as the server answers it, its events untouched.
@@ -130,5 +161,5 @@ pub fn text_member<'a>(json: &'a [u8], name: &str) -> Option<JsonText<'a>> {
 #[must_use]
 pub fn number_member(json: &[u8], name: &str) -> Option<u32> {
     let [value] = members(json, [name]);
-    u32::try_from(digits(value)?).ok()
+    u32::try_from(whole_number(value)?).ok()
 }

@@ -321,8 +321,16 @@ proptest! {
             Some(byte) => line.insert(at, byte),
             None => drop(line.remove(at)),
         }
+        let text = String::from_utf8_lossy(&line);
+        let parsed = parse_any(&line);
         if let Some(event) = read_own(&line, None) {
-            prop_assert_eq!(parse_any(&line), Ok(event), "{}", String::from_utf8_lossy(&line));
+            prop_assert_eq!(&parsed, &Ok(event), "{}", text);
+        }
+        if let Ok(event) = parsed {
+            let header = scan(&line).expect("a good event has a header");
+            prop_assert_eq!(&*header.stream.decode().unwrap(), event.stream.as_str(), "{}", text);
+            let found = (header.sequence, header.revision, header.version);
+            prop_assert_eq!(found, (event.sequence, event.revision, event.version), "{}", text);
         }
     }
 

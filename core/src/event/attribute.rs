@@ -160,7 +160,7 @@ fn schema_version(kind: &str) -> Option<u32> {
     let (name, number) = kind.split_at(kind.len() - digits);
     let name = name.strip_suffix(".v")?;
     let visible = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    if visible && !number.starts_with('0') { whole_number(number)?.try_into().ok() } else { None }
+    if visible && !number.starts_with('0') { whole_number(number.as_bytes())?.try_into().ok() } else { None }
 }
 
 /// The value of an extension attribute: CloudEvents knows scalars only.

@@ -58,7 +58,7 @@ macro_rules! numbers {
             }
 
             fn read(&mut self, node: &Node<'_>) -> Result<(), Error> {
-                let number = if let Node::Number(number) = node { $read(number) } else { None };
+                let number = if let Node::Number(number) = node { $read(number.as_bytes()) } else { None };
                 *self = number.and_then(|number| number.try_into().ok()).ok_or_else(|| Error::must_be($what))?;
                 Ok(())
             }
@@ -86,8 +86,8 @@ numbers! {
     i64 as i64, read by signed; "a whole number from -9223372036854775808 to 9223372036854775807";
 }
 
-fn signed(text: &str) -> Option<i64> {
-    match text.strip_prefix('-') {
+fn signed(text: &[u8]) -> Option<i64> {
+    match text.strip_prefix(b"-") {
         Some(below) => 0_i64.checked_sub_unsigned(whole_number(below)?),
         None => whole_number(text)?.try_into().ok(),
     }

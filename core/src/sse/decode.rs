@@ -6,7 +6,7 @@ use super::FRAME_BYTES_MAX;
 use crate::{
     find::find_either,
     mutation::{Mutation, mutated},
-    version::digits,
+    number::whole_number,
 };
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -260,8 +260,8 @@ impl Decoder {
                 self.block.has_id = true;
             }
             b"event" => set(&mut self.block.event, value),
-            b"prev" => self.block.prev = digits(value),
-            b"retry" => self.retry_ms = digits(value).or(self.retry_ms),
+            b"prev" => self.block.prev = whole_number(value),
+            b"retry" => self.retry_ms = whole_number(value).or(self.retry_ms),
             _ => {} // A comment (its name is empty), an id with NUL, or a field unknown: all ignored.
         }
     }
