@@ -17,7 +17,7 @@ pub use message::{Arrival, Message};
 
 use self::{
     hold::{Held, Hold},
-    marks::Marks,
+    marks::{Marks, Place},
 };
 use crate::{
     control::ControlKind,
@@ -66,6 +66,12 @@ struct Subject<'a> {
     sequence: Sequence,
     revision: Revision,
     version: Version,
+}
+
+/// A verdict, and where the mark is by which it was made.
+struct Judgement {
+    verdict: Verdict,
+    place: Place,
 }
 
 impl<'a> Subject<'a> {
@@ -121,9 +127,13 @@ impl Reconciler {
     pub fn connect(&mut self) -> Attempt {
         self.attempt = Attempt(self.attempt.0.wrapping_add(1));
         if self.waiting {
-            // It has not begun: it begins with the next connection.
-            self.epoch = None;
             self.counts.dropped += self.hold.clear();
+            // It begins with this connection. But where streams are known already, it begins where what told of them ended: else nobody would
+            // notice that this is another log.
+            self.waiting = self.streams.is_empty();
+            if self.waiting {
+                self.epoch = None;
+            }
         }
         // The connection starts at the cursor and brings what is missing. Where it does not, what comes again shows it.
         self.wanted = Sequence::ZERO;
@@ -160,8 +170,13 @@ impl Reconciler {
         self.streams.get(stream.as_bytes())
     }
 
-    /// Makes a stream, named as it stands in JSON, known from a state that was loaded beside the connection. Marks only rise.
-    pub fn load(&mut self, stream: &str, state: HighWater) {
+    /// Makes a stream, named as it stands in JSON, known from a state that was loaded beside the connection, whose answer gave this
+    /// position. Marks only rise. `false` means that it is of another log.
+    #[must_use]
+    pub fn load(&mut self, position: Position, stream: &str, state: HighWater) -> bool {
+        if !self.admit_beside(position) {
+            return false;
+        }
         let stream = stream.as_bytes();
         let known = self.known(stream);
         let mark = HighWater {
@@ -170,6 +185,7 @@ impl Reconciler {
             sequence: known.sequence.max(state.sequence),
         };
         self.streams.set(stream, mark);
+        true
     }
 
     /// Takes one message of a connection.
@@ -190,7 +206,7 @@ impl Reconciler {
             self.counts.discarded += 1;
             return None;
         }
-        if self.hold.meets(position.sequence, prev) && !mutated(Mutation::AcceptJudged) {
+        if !self.hold.is_empty() && self.hold.meets(position.sequence, prev) && !mutated(Mutation::AcceptJudged) {
             // It may have been held since an earlier connection, whose fetch is forgotten.
             self.wanted = self.wanted.max(prev);
             self.counts.duplicate += 1;
@@ -200,20 +216,17 @@ impl Reconciler {
         if mutated(Mutation::BeginAtFirst) {
             self.begin(attempt, Position::new(position.epoch, prev));
         }
-        let verdict = match self.waiting {
-            true => Verdict::Gap,
-            false => self.judge(position.sequence, prev, subject.as_ref()),
-        };
-        if verdict == Verdict::Gap {
+        let judgement = self.judge(position.sequence, prev, subject.as_ref());
+        if self.waiting || judgement.verdict == Verdict::Gap {
             if mutated(Mutation::CursorOverHeld) {
                 self.cursor = self.cursor.max(position.sequence);
             }
             self.hold(position.sequence, prev, envelope);
-        } else {
-            self.settle(verdict, subject.as_ref());
-            self.move_cursor(position.sequence, prev);
+            return Some(Verdict::Gap);
         }
-        Some(verdict)
+        self.settle(&judgement, subject.as_ref());
+        self.move_cursor(position.sequence, prev);
+        Some(judgement.verdict)
     }
 
     /// Takes word of where a reader that starts at `latest` begins, from a page; a stream tells it by `ready`.
@@ -238,6 +251,11 @@ impl Reconciler {
 
     /// What is to be told or done next. Drain it after every input.
     pub fn poll(&mut self) -> Option<Output> {
+        let is_settled = self.waiting || self.wanted <= self.cursor && self.hold.is_empty();
+        if is_settled && !self.reconnect && self.lost.is_none() { None } else { self.next() }
+    }
+
+    fn next(&mut self) -> Option<Output> {
         if let Some(lost) = self.lost.take() {
             return Some(lost);
         }
@@ -250,13 +268,15 @@ impl Reconciler {
             (self.wanted > self.cursor).then(|| Missing::Log { after: Position::new(epoch, self.cursor) });
         if let Some((sequence, held)) = self.hold.release() {
             let subject = Subject::scan_at(&held.envelope, sequence);
-            let verdict = self.judge(sequence, held.prev, subject.as_ref());
-            if verdict != Verdict::Gap || mutated(Mutation::ReleaseEarly) {
-                let verdict = if verdict == Verdict::Gap { Verdict::Apply } else { verdict };
-                self.settle(verdict, subject.as_ref());
+            let mut judgement = self.judge(sequence, held.prev, subject.as_ref());
+            if judgement.verdict == Verdict::Gap && mutated(Mutation::ReleaseEarly) {
+                judgement.verdict = Verdict::Apply;
+            }
+            if judgement.verdict != Verdict::Gap {
+                self.settle(&judgement, subject.as_ref());
                 self.move_cursor(sequence, held.prev);
                 let position = Position::new(epoch, sequence);
-                return Some(Output::Released { verdict, position, envelope: held.envelope });
+                return Some(Output::Released { verdict: judgement.verdict, position, envelope: held.envelope });
             }
             if held.prev <= self.cursor
                 && let Some(Subject { stream, .. }) = subject
@@ -322,17 +342,26 @@ impl Reconciler {
         ours == epoch
     }
 
+    /// Whether what was fetched beside the connection is of our log. It tells which log that is, as a message would.
+    fn admit_beside(&mut self, end: Position) -> bool {
+        let is_ours = *self.epoch.get_or_insert(end.epoch) == end.epoch;
+        if is_ours && self.waiting {
+            self.cursor = self.cursor.max(end.sequence);
+        }
+        is_ours
+    }
+
     /// The protocol's table, but for what is discarded or held already.
-    fn judge(&self, sequence: Sequence, prev: Sequence, subject: Option<&Subject<'_>>) -> Verdict {
-        let mark = subject.and_then(|subject| match self.streams.get(subject.stream) {
-            None if !self.from_start => None,
-            mark => Some((subject, mark.unwrap_or_default())),
-        });
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    fn judge(&self, sequence: Sequence, prev: Sequence, subject: Option<&Subject<'_>>) -> Judgement {
+        let place = self.streams.place(subject.map_or(&[][..], |subject| subject.stream));
+        let known = self.streams.at(place).or(self.from_start.then_some(HighWater::default()));
+        let mark = subject.zip(known);
         let judged_before = match &mark {
             Some((subject, mark)) => subject.revision <= mark.revision,
             None => sequence <= self.cursor,
         };
-        match mark {
+        let verdict = match mark {
             _ if judged_before && !mutated(Mutation::AcceptJudged) => Verdict::Duplicate,
             _ if prev > self.cursor && !mutated(Mutation::IgnorePrev) => Verdict::Gap,
             Some((subject, mark))
@@ -345,12 +374,14 @@ impl Reconciler {
             }
             _ if subject.is_some() => Verdict::Apply,
             _ => Verdict::Unreadable,
-        }
+        };
+        Judgement { verdict, place }
     }
 
     /// Counts a final verdict and moves the stream's marks.
-    fn settle(&mut self, verdict: Verdict, subject: Option<&Subject<'_>>) {
-        let count = match verdict {
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    fn settle(&mut self, judgement: &Judgement, subject: Option<&Subject<'_>>) {
+        let count = match judgement.verdict {
             Verdict::Apply => &mut self.counts.applied,
             Verdict::Stale => &mut self.counts.stale,
             Verdict::Duplicate => &mut self.counts.duplicate,
@@ -358,13 +389,14 @@ impl Reconciler {
             Verdict::Gap => &mut self.counts.gap,
         };
         *count += 1;
-        let Some(Subject { stream, sequence, revision, version }) = subject else { return };
-        let (sequence, revision, version) = (*sequence, *revision, *version);
-        match verdict {
-            Verdict::Apply => self.streams.set(stream, HighWater { revision, version, sequence }),
-            Verdict::Stale => self.streams.set(stream, HighWater { revision, ..self.known(stream) }),
-            _ => {}
-        }
+        let Some(&Subject { stream, sequence, revision, version }) = subject else { return };
+        let place = judgement.place;
+        let mark = match judgement.verdict {
+            Verdict::Apply => HighWater { revision, version, sequence },
+            Verdict::Stale => HighWater { revision, ..self.streams.at(place).unwrap_or_default() },
+            _ => return,
+        };
+        self.streams.put(place, stream, mark);
     }
 
     fn move_cursor(&mut self, sequence: Sequence, prev: Sequence) {
@@ -373,6 +405,7 @@ impl Reconciler {
         }
     }
 
+    #[cold]
     fn hold(&mut self, sequence: Sequence, prev: Sequence, envelope: &[u8]) {
         self.counts.gap += 1;
         self.wanted = self.wanted.max(prev);

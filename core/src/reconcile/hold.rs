@@ -49,6 +49,10 @@ impl Hold {
         self.waiting().len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.released == self.events.len()
+    }
+
     /// Whether an event waits already that came again. What follows `prev` in fewer topics follows more closely: of what is said
     /// to come before it, the least counts.
     pub(super) fn meets(&mut self, sequence: Sequence, prev: Sequence) -> bool {

@@ -1,7 +1,7 @@
 //! Pages that are fetched beside the connection: of one stream or one topic they move the marks of streams, never the cursor of the set.
 
-use super::{Attempt, Missing, Output, Reconciler, Subject, Verdict};
-use crate::version::{Epoch, HighWater, Revision, Sequence};
+use super::{Attempt, Judgement, Missing, Output, Reconciler, Subject, Verdict};
+use crate::version::{HighWater, Position, Revision, Sequence};
 
 impl Reconciler {
     /// Takes one event of a fetched page of a single stream: it moves the stream's marks, never the cursor. What the
@@ -19,20 +19,20 @@ impl Reconciler {
             self.counts.discarded += 1;
             return None;
         }
-        let mut verdict = self.judge(subject.sequence, Sequence::ZERO, Some(&subject));
-        if verdict == Verdict::Gap {
+        let mut judgement = self.judge(subject.sequence, Sequence::ZERO, Some(&subject));
+        if judgement.verdict == Verdict::Gap {
             self.lose(subject.stream, subject.revision);
-            verdict = self.judge(subject.sequence, Sequence::ZERO, Some(&subject));
+            judgement = self.judge(subject.sequence, Sequence::ZERO, Some(&subject));
         }
-        self.settle(verdict, Some(&subject));
-        Some(verdict)
+        self.settle(&judgement, Some(&subject));
+        Some(judgement.verdict)
     }
 
-    /// Takes one event of a topic that is being added to the set, of a page of that topic alone; `from_start` says whether such
-    /// pages were read from the log's beginning on. It moves the stream's marks, never the cursor: the next connection brings
-    /// what overlaps, as duplicates. `None` means that it is of another log.
-    pub fn added_event(&mut self, epoch: Epoch, from_start: bool, envelope: &[u8]) -> Option<Verdict> {
-        if *self.epoch.get_or_insert(epoch) != epoch {
+    /// Takes one event of a topic that is being added to the set, of a page of that topic alone that ends at this position; `from_start`
+    /// says whether such pages were read from the log's beginning on. It moves the stream's marks, never the cursor: the next connection
+    /// brings what overlaps, as duplicates. `None` means that it is of another log.
+    pub fn added_event(&mut self, end: Position, from_start: bool, envelope: &[u8]) -> Option<Verdict> {
+        if !self.admit_beside(end) {
             self.counts.discarded += 1;
             return None;
         }
@@ -50,7 +50,7 @@ impl Reconciler {
         if verdict != Verdict::Duplicate && (from_start || self.streams.get(subject.stream).is_some()) {
             self.lose(subject.stream, subject.revision);
         }
-        self.settle(verdict, Some(&subject));
+        self.settle(&Judgement { verdict, place: self.streams.place(subject.stream) }, Some(&subject));
         Some(verdict)
     }
 

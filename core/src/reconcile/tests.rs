@@ -36,6 +36,11 @@ fn at(sequence: u64) -> Position {
     Position::new(EPOCH.parse().unwrap(), sequence_of(sequence))
 }
 
+/// In another log.
+fn elsewhere(sequence: u64) -> Position {
+    Position::new("00000000".parse().unwrap(), sequence_of(sequence))
+}
+
 fn sequence_of(sequence: u64) -> Sequence {
     Sequence::new(sequence).unwrap()
 }
@@ -233,7 +238,8 @@ fn a_loaded_state_brings_its_marks() {
     let (mut reconciler, attempt) = started(After::Position(at(30)));
     let state =
         HighWater { revision: Revision::new(5).unwrap(), version: Version::new(2).unwrap(), sequence: sequence_of(31) };
-    reconciler.load("a:1", state);
+    assert!(reconciler.load(at(31), "a:1", state));
+    assert!(!reconciler.load(elsewhere(31), "a:1", state), "of another log");
     assert_eq!(give(&mut reconciler, attempt, 30, &entry(31, "a:1", 5, 2)), Some(Verdict::Duplicate));
     assert_eq!(give(&mut reconciler, attempt, 31, &entry(32, "a:1", 6, 1)), Some(Verdict::Stale));
     assert_eq!(give(&mut reconciler, attempt, 32, &entry(33, "a:1", 7, 2)), Some(Verdict::Apply));
@@ -261,11 +267,10 @@ fn a_revision_missing_below_the_cursor_is_fetched_from_its_stream() {
 fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
     let (mut reconciler, attempt) = started(After::Position(at(10)));
     give(&mut reconciler, attempt, 10, &entry(11, "a:1", 4, 1));
-    let epoch = at(0).epoch;
     let page = [entry(2, "b:1", 1, 1), entry(5, "b:1", 2, 2), entry(6, "b:1", 3, 1), entry(14, "b:1", 4, 2)];
-    let verdicts: Vec<_> = page.iter().map(|entry| reconciler.added_event(epoch, true, &entry.envelope())).collect();
+    let verdicts: Vec<_> = page.iter().map(|entry| reconciler.added_event(at(14), true, &entry.envelope())).collect();
     assert_eq!(verdicts, [Verdict::Apply, Verdict::Apply, Verdict::Stale, Verdict::Apply].map(Some));
-    assert_eq!(reconciler.added_event(epoch, true, b"{}"), Some(Verdict::Unreadable));
+    assert_eq!(reconciler.added_event(at(14), true, b"{}"), Some(Verdict::Unreadable));
     assert_eq!(reconciler.resume(), After::Position(at(11)));
 
     let attempt = reconciler.connect();
@@ -276,22 +281,34 @@ fn a_topic_that_is_added_is_told_once_and_does_not_move_the_cursor() {
 }
 
 #[test]
+fn a_reader_that_has_not_begun_begins_where_an_added_topic_was_read_to() {
+    let (mut reconciler, attempt) = started(After::Latest);
+    assert_eq!(reconciler.added_event(at(14), true, &entry(2, "b:1", 1, 1).envelope()), Some(Verdict::Apply));
+    assert_eq!(reconciler.resume(), After::Latest, "the connection may still tell");
+    assert_eq!(give(&mut reconciler, attempt, 15, &entry(16, "a:1", 4, 1)), Some(Verdict::Gap));
+
+    let attempt = reconciler.connect();
+    assert_eq!(reconciler.resume(), After::Position(at(14)), "a server of another log has it reset");
+    assert_eq!(give(&mut reconciler, attempt, 14, &entry(15, "b:1", 2, 1)), Some(Verdict::Apply));
+    assert_eq!(give(&mut reconciler, attempt, 15, &entry(16, "a:1", 4, 1)), Some(Verdict::Apply));
+}
+
+#[test]
 fn what_an_added_topic_has_lost_is_told() {
     let (mut reconciler, _) = started(After::Earliest);
-    assert_eq!(reconciler.added_event(at(0).epoch, true, &entry(7, "b:1", 3, 1).envelope()), Some(Verdict::Apply));
+    assert_eq!(reconciler.added_event(at(7), true, &entry(7, "b:1", 3, 1).envelope()), Some(Verdict::Apply));
     let lost =
         Output::Lost { stream: b"b:1"[..].into(), from: Revision::new(1).unwrap(), to: Revision::new(2).unwrap() };
     assert_eq!((reconciler.poll(), reconciler.poll()), (Some(lost), None));
-    assert_eq!(reconciler.added_event("00000000".parse().unwrap(), true, &entry(8, "b:1", 4, 1).envelope()), None);
+    assert_eq!(reconciler.added_event(elsewhere(8), true, &entry(8, "b:1", 4, 1).envelope()), None);
 }
 
 #[test]
 fn nothing_is_lost_before_where_an_added_topic_was_begun() {
     let (mut reconciler, _) = started(After::Position(at(10)));
-    let epoch = at(0).epoch;
-    assert_eq!(reconciler.added_event(epoch, false, &entry(12, "b:1", 7, 1).envelope()), Some(Verdict::Apply));
+    assert_eq!(reconciler.added_event(at(12), false, &entry(12, "b:1", 7, 1).envelope()), Some(Verdict::Apply));
     assert_eq!(reconciler.lost(), None);
-    assert_eq!(reconciler.added_event(epoch, false, &entry(14, "b:1", 9, 1).envelope()), Some(Verdict::Apply));
+    assert_eq!(reconciler.added_event(at(14), false, &entry(14, "b:1", 9, 1).envelope()), Some(Verdict::Apply));
     let eight = Revision::new(8).unwrap();
     assert_eq!(reconciler.lost(), Some(Output::Lost { stream: b"b:1".as_slice().into(), from: eight, to: eight }));
 }
@@ -331,7 +348,7 @@ fn a_reset_forgets_and_goes_on_and_is_not_heeded_twice() {
     assert_eq!(reconciler.handle(attempt, &reset("00000000-0")), heeded);
     assert_eq!((reconciler.held(), reconciler.counts().dropped, reconciler.mark("a:1")), (0, 1, None));
     let again = entry(1, "a:1", 1, 1).envelope();
-    let arrival = Arrival { position: "00000000-1".parse().unwrap(), prev: Sequence::ZERO, envelope: &again };
+    let arrival = Arrival { position: elsewhere(1), prev: Sequence::ZERO, envelope: &again };
     assert_eq!(reconciler.event(attempt, &arrival), Some(Verdict::Apply));
     for repeated in ["00000000-0", "11111111-0"] {
         assert_eq!(reconciler.handle(attempt, &reset(repeated)), Handled::Discarded, "{repeated}");
@@ -357,7 +374,7 @@ fn a_reset_that_does_not_say_where_to_asks_for_a_new_connection() {
 fn an_event_of_another_log_is_discarded_and_asks_for_a_new_connection() {
     let (mut reconciler, attempt) = started(After::Position(at(3)));
     let envelope = entry(4, "a:1", 1, 1).envelope();
-    let foreign = Arrival { position: "00000000-4".parse().unwrap(), prev: sequence_of(3), envelope: &envelope };
+    let foreign = Arrival { position: elsewhere(4), prev: sequence_of(3), envelope: &envelope };
     assert_eq!(reconciler.event(attempt, &foreign), None);
     assert_eq!(reconciler.poll(), Some(Output::Reconnect));
     assert_eq!(reconciler.resume(), After::Position(at(3)));

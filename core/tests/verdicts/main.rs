@@ -62,12 +62,10 @@ impl Pair {
                 self.control(by, ControlKind::Reset(ResetReason::EpochChanged), position, Some(Sequence::ZERO));
             }
             Step::Page { is_foreign, events_max } => self.page(is_foreign, events_max),
-            // What is loaded or added before it is known which log it is belongs to none.
-            Step::Added { .. } | Step::Load { .. } if !matches!(self.reference.resume(), After::Position(_)) => {}
             Step::Added { is_foreign, stream, skipped, events_max } => {
                 self.added(Sender::of(is_foreign), STREAMS[stream], skipped, events_max);
             }
-            Step::Load { stream, ahead } => self.load(STREAMS[stream], ahead),
+            Step::Load { is_foreign, stream, ahead } => self.load(is_foreign, STREAMS[stream], ahead),
         }
     }
 
@@ -128,26 +126,28 @@ impl Pair {
     fn added(&mut self, by: Sender, stream: &str, skipped: usize, events_max: usize) {
         let log = self.log(by).to_vec();
         let is_of_stream = |event: &&Arrived| event.subject.is_none_or(|subject| subject.stream == stream);
-        for event in log.iter().filter(is_of_stream).skip(skipped).take(events_max) {
-            let epoch = event.position.epoch;
-            let verdict = self.reconciler.added_event(epoch, skipped == 0, &event.envelope);
-            assert_eq!(verdict, self.reference.added_event(epoch, skipped == 0, event), "{event:?}");
+        let page = log.iter().filter(is_of_stream).skip(skipped).take(events_max);
+        let Some(Arrived { position: end, .. }) = page.clone().last() else { return };
+        for event in page {
+            let verdict = self.reconciler.added_event(*end, skipped == 0, &event.envelope);
+            assert_eq!(verdict, self.reference.added_event(*end, skipped == 0, event), "{event:?}");
             self.agree();
         }
     }
 
     /// Loads what a stream comes to.
-    fn load(&mut self, stream: &'static str, ahead: isize) {
-        let Some(at) = self.ahead(Sender::TRUE, ahead) else { return };
+    fn load(&mut self, is_foreign: bool, stream: &'static str, ahead: isize) {
+        let by = Sender::of(is_foreign);
+        let Some(at) = self.ahead(by, ahead) else { return };
         let until = |event: &&Arrived| event.position.sequence <= at.position.sequence;
-        let subjects = self.log(Sender::TRUE).iter().take_while(until).filter_map(|event| event.subject);
+        let subjects = self.log(by).iter().take_while(until).filter_map(|event| event.subject);
         let state = subjects.filter(|subject| subject.stream == stream).fold(HighWater::default(), |mark, subject| {
             let version = mark.version.max(subject.version);
             HighWater { revision: subject.revision, version, sequence: subject.sequence }
         });
         if state != HighWater::default() {
-            self.reconciler.load(stream, state);
-            self.reference.load(stream, state);
+            let is_ours = self.reconciler.load(at.position, stream, state);
+            assert_eq!(is_ours, self.reference.load(at.position, stream, state), "{stream} at {:?}", at.position);
             self.agree();
         }
     }

@@ -10,7 +10,10 @@ use highwater_core::{
     version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
 };
 
-use crate::history::{Fact, History};
+use crate::{
+    history::{Fact, History},
+    steps::STREAMS,
+};
 
 /// What an envelope says of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub(crate) struct Reference {
     epoch: Option<Epoch>,
     /// Whether nothing has said yet where it begins.
     is_waiting: bool,
+    /// So far went what was fetched beside connections while it waited.
+    told: Sequence,
     /// Whether the history has the log's beginning.
     is_whole: bool,
     pub(crate) history: History,
@@ -78,6 +83,7 @@ impl Reference {
             held_max,
             epoch: start.map(|start| start.epoch),
             is_waiting,
+            told: Sequence::ZERO,
             is_whole: !is_waiting && sequence == Sequence::ZERO,
             history: History::from(sequence),
             waiting: BTreeMap::new(),
@@ -94,8 +100,13 @@ impl Reference {
     pub(crate) fn connect(&mut self) {
         self.attempt += 1;
         if self.is_waiting {
-            self.epoch = None;
             self.drop_waiting();
+            if STREAMS.iter().any(|stream| self.history.has_seen(stream)) {
+                self.is_waiting = false;
+                self.history.push(Fact::Reached(self.told));
+            } else {
+                self.epoch = None;
+            }
         }
         self.said.clear();
         self.fetching = None;
@@ -207,8 +218,8 @@ impl Reference {
     }
 
     /// An event of a page of a topic that is added.
-    pub(crate) fn added_event(&mut self, epoch: Epoch, from_start: bool, arrived: &Arrived) -> Option<Verdict> {
-        if *self.epoch.get_or_insert(epoch) != epoch {
+    pub(crate) fn added_event(&mut self, end: Position, from_start: bool, arrived: &Arrived) -> Option<Verdict> {
+        if !self.is_of_ours(end) {
             self.counts.discarded += 1;
             return None;
         }
@@ -250,8 +261,12 @@ impl Reference {
         }
     }
 
-    pub(crate) fn load(&mut self, stream: &'static str, state: HighWater) {
-        self.history.push(Fact::Loaded(stream, state));
+    pub(crate) fn load(&mut self, position: Position, stream: &'static str, state: HighWater) -> bool {
+        let is_ours = self.is_of_ours(position);
+        if is_ours {
+            self.history.push(Fact::Loaded(stream, state));
+        }
+        is_ours
     }
 
     /// What is told or asked for next.
@@ -317,6 +332,14 @@ impl Reference {
         }
         let is_ours = *self.epoch.get_or_insert(epoch) == epoch;
         self.is_misfit |= !is_ours;
+        is_ours
+    }
+
+    fn is_of_ours(&mut self, end: Position) -> bool {
+        let is_ours = *self.epoch.get_or_insert(end.epoch) == end.epoch;
+        if is_ours && self.is_waiting {
+            self.told = self.told.max(end.sequence);
+        }
         is_ours
     }
 

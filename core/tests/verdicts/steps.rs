@@ -46,6 +46,7 @@ pub(crate) enum Step {
     },
     /// The state of a stream as it is so many events ahead.
     Load {
+        is_foreign: bool,
         stream: usize,
         ahead: isize,
     },
@@ -76,6 +77,11 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let heartbeat = (sender(), -2_isize..4, prev());
     let added = (rarely(), 0..STREAMS.len(), 0_usize..4, 0_usize..5)
         .prop_map(|(is_foreign, stream, skipped, events_max)| Step::Added { is_foreign, stream, skipped, events_max });
+    let load = (rarely(), 0..STREAMS.len(), -2_isize..4).prop_map(|(is_foreign, stream, ahead)| Step::Load {
+        is_foreign,
+        stream,
+        ahead,
+    });
     let step = prop_oneof![
         2 => Just(Step::Connect),
         12 => event,
@@ -85,7 +91,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => heartbeat.prop_map(|(by, ahead, prev)| Step::Heartbeat { by, ahead, prev }),
         1 => (sender(), prop::option::weighted(0.8, 0_usize..3)).prop_map(|(by, to)| Step::Reset { by, to }),
         1 => added,
-        1 => (0..STREAMS.len(), -2_isize..4).prop_map(|(stream, ahead)| Step::Load { stream, ahead }),
+        1 => load,
     ];
     vec(step, 0..80)
 }
