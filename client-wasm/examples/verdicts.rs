@@ -8,20 +8,30 @@ mod events;
 #[path = "../../core/benches/core/traffic.rs"]
 mod traffic;
 
-use std::{hint::black_box, sync::OnceLock};
+use std::{cell::RefCell, hint::black_box};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-static TRAFFIC: OnceLock<Vec<traffic::Sent>> = OnceLock::new();
-
-/// How many events there are. They are made up by the first call.
-#[wasm_bindgen]
-pub fn events() -> usize {
-    TRAFFIC.get_or_init(traffic::traffic).len()
+thread_local! {
+    static TRAFFIC: traffic::Traffic = traffic::traffic();
+    static READER: RefCell<Option<traffic::Reader>> = const { RefCell::new(None) };
 }
 
-/// Judges them all, and says how many moved the state.
+/// Makes a reader that has judged what came before the events, and says how many events there are. They are made up by the first call.
+#[wasm_bindgen]
+pub fn prepare() -> usize {
+    TRAFFIC.with(|traffic| {
+        READER.set(Some(traffic::Reader::of(traffic)));
+        traffic.events.len()
+    })
+}
+
+/// Has the reader judge them all, and says how many moved the state by then.
 #[wasm_bindgen]
 pub fn judge() -> f64 {
-    traffic::judge(black_box(TRAFFIC.get_or_init(traffic::traffic))).applied as f64
+    TRAFFIC.with(|traffic| {
+        READER.with_borrow_mut(|reader| {
+            reader.as_mut().map_or(0.0, |reader| reader.judge(black_box(&traffic.events)).applied as f64)
+        })
+    })
 }

@@ -9,11 +9,11 @@ use crate::{build_npm, process, project};
 
 const KIB: usize = 1024;
 /// Wasm and glue together may not be larger than this, gzipped. They should come down to 12 KiB.
-const WASM_AND_GLUE_BYTES_MAX: usize = 13 * KIB + KIB / 2;
+const WASM_AND_GLUE_BYTES_MAX: usize = 14 * KIB + KIB * 3 / 4;
 /// All that `highwater/url` loads, gzipped. It should come down to 16 KiB.
-const URL_BYTES_MAX: usize = 28 * KIB;
+const URL_BYTES_MAX: usize = 29 * KIB;
 /// All that `highwater` loads, gzipped. It should come down to 21 KiB.
-const INLINE_BYTES_MAX: usize = 28 * KIB;
+const INLINE_BYTES_MAX: usize = 29 * KIB;
 /// What `highwater/react` loads beyond `highwater`, gzipped. React itself is the page's own.
 const REACT_BYTES_MAX: usize = 2 * KIB;
 

@@ -31,7 +31,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
 /// The connection's bytes.
 fn stream() -> Vec<u8> {
     let mut bytes = Vec::new();
-    for sent in traffic() {
+    for sent in traffic().events {
         encode_event(&mut bytes, sent.position, sent.prev.get(), &sent.envelope);
     }
     bytes

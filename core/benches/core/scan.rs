@@ -24,7 +24,7 @@ struct Header<'a> {
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scan");
     group.throughput(Throughput::Elements(EVENTS as u64));
-    let traffic = traffic();
+    let traffic = traffic().events;
     group.bench_function("header", |bencher| {
         bencher.iter(|| each(&traffic, |envelope| _ = black_box(scan(envelope).expect("a header"))));
     });

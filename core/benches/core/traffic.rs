@@ -1,14 +1,16 @@
 //! What a busy connection brings: events of many streams, some of which came before or are stale; and what a reader makes of them.
 
 use highwater_core::{
-    reconcile::{Arrival, Counts, HoldLimits, Reconciler},
+    reconcile::{Arrival, Attempt, Counts, HoldLimits, Reconciler},
     version::{After, Epoch, Position, Sequence},
 };
 
 use crate::events::{Place, envelope, task_event};
 
-/// How many events a connection brings.
-pub(crate) const EVENTS: usize = 4_096;
+/// How many events are judged. They fit into a core's cache: what a decoder hands on is there, as it has just read it.
+pub(crate) const EVENTS: usize = 2_048;
+/// As many came before them, so that the streams are known.
+const EVENTS_BEFORE: usize = 1_024;
 const STREAMS: u64 = 256;
 /// Of a hundred events, as many do not move the state. One half came before, the other is of an old version.
 const DROPPED_PERCENT: u64 = 30;
@@ -29,13 +31,19 @@ impl Sent {
     }
 }
 
-/// Everything that the connection brings, the same each time.
-pub(crate) fn traffic() -> Vec<Sent> {
+/// What a connection brings.
+pub(crate) struct Traffic {
+    before: Vec<Sent>,
+    pub(crate) events: Vec<Sent>,
+}
+
+/// The same each time.
+pub(crate) fn traffic() -> Traffic {
     let mut random = Random(1);
     let mut streams = [(0, 0); STREAMS as usize];
     let mut recorded = 0;
-    let mut sent: Vec<Sent> = Vec::with_capacity(EVENTS);
-    while sent.len() < EVENTS {
+    let mut sent: Vec<Sent> = Vec::with_capacity(EVENTS_BEFORE + EVENTS);
+    while sent.len() < EVENTS_BEFORE + EVENTS {
         let at = random.below(STREAMS);
         let (revision, version) = &mut streams[at as usize];
         let is_dropped = *revision > 0 && random.below(100) < DROPPED_PERCENT;
@@ -57,18 +65,33 @@ pub(crate) fn traffic() -> Vec<Sent> {
             envelope: envelope(&event),
         });
     }
-    sent
+    let events = sent.split_off(EVENTS_BEFORE);
+    Traffic { before: sent, events }
 }
 
-/// Has a reader that knows nothing yet judge it all, drained after every event.
-pub(crate) fn judge(traffic: &[Sent]) -> Counts {
-    let mut reader = Reconciler::new(After::Earliest, HoldLimits::DEFAULT);
-    let attempt = reader.connect();
-    for sent in traffic {
-        reader.event(attempt, &sent.arrival());
-        while reader.poll().is_some() {}
+/// Who judges.
+pub(crate) struct Reader {
+    reconciler: Reconciler,
+    attempt: Attempt,
+}
+
+impl Reader {
+    /// One that has judged what came before.
+    pub(crate) fn of(traffic: &Traffic) -> Self {
+        let mut reconciler = Reconciler::new(After::Earliest, HoldLimits::DEFAULT);
+        let mut reader = Self { attempt: reconciler.connect(), reconciler };
+        reader.judge(&traffic.before);
+        reader
     }
-    reader.counts()
+
+    /// Judges events, and is drained after each.
+    pub(crate) fn judge(&mut self, events: &[Sent]) -> Counts {
+        for sent in events {
+            self.reconciler.event(self.attempt, &sent.arrival());
+            while self.reconciler.poll().is_some() {}
+        }
+        self.reconciler.counts()
+    }
 }
 
 /// [SplitMix64](https://prng.di.unimi.it/splitmix64.c).

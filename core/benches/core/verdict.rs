@@ -2,19 +2,22 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput};
+use criterion::{BatchSize, Criterion, Throughput};
 
-use crate::traffic::{EVENTS, judge, traffic};
+use crate::traffic::{EVENTS, Reader, traffic};
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("verdict");
     group.throughput(Throughput::Elements(EVENTS as u64));
     group.bench_function("event", |bencher| {
         let traffic = traffic();
-        let counts = judge(&traffic);
-        assert!(counts.applied > 2_000 && counts.stale > 400 && counts.duplicate > 400, "a mix: {counts:?}");
-        assert_eq!((counts.applied + counts.stale + counts.duplicate) as usize, EVENTS, "{counts:?}");
-        bencher.iter(|| judge(black_box(&traffic)));
+        let reader = || Reader::of(&traffic);
+        let (before, after) = (reader().judge(&[]), reader().judge(&traffic.events));
+        let (applied, stale) = (after.applied - before.applied, after.stale - before.stale);
+        let duplicate = after.duplicate - before.duplicate;
+        assert!(applied > 1_000 && stale > 200 && duplicate > 200, "a mix: {before:?}, {after:?}");
+        assert_eq!((applied + stale + duplicate) as usize, EVENTS, "{before:?}, {after:?}");
+        bencher.iter_batched_ref(reader, |reader| reader.judge(black_box(&traffic.events)), BatchSize::PerIteration);
     });
     group.finish();
 }

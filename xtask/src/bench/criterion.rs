@@ -28,7 +28,7 @@ pub(super) const CORE: [Benchmark; 11] = [
     Benchmark {
         name: "a verdict: an event of 256 streams in, its header scanned, judged, the marks moved",
         of: Of::Time("verdict/event"),
-        goal: Some(Bound::AtMost(60.0)),
+        goal: None, // It is for the least: a mean is of whatever else the machine does, too.
     },
     Benchmark {
         name: "decoding an event stream in chunks of 64 KiB",
