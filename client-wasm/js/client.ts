@@ -134,6 +134,9 @@ class TopicsClient<Data> implements Client<Data> {
     // One that the server refuses would end the others: under `latest`, too, it is asked about alone first.
     const position = await read(after, after === 'earliest' ? take(PageKind.Added) : () => {});
     this.#follow([...this.topics.filter((one) => one !== topic), topic]);
+    if (this.cursor === 'latest') {
+      await this.caughtUp(position); // Until it has begun, nobody knows what it begins after.
+    }
     // The cursor that they go on from may be behind that already.
     await read(position, take(PageKind.AddedSince));
   }

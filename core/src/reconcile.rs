@@ -127,13 +127,9 @@ impl Reconciler {
     pub fn connect(&mut self) -> Attempt {
         self.attempt = Attempt(self.attempt.0.wrapping_add(1));
         if self.waiting {
+            // It has not begun: it begins with this connection, in whichever log, unless streams are known already.
             self.counts.dropped += self.hold.clear();
-            // It begins with this connection. But where streams are known already, it begins where what told of them ended: else nobody would
-            // notice that this is another log.
-            self.waiting = self.streams.is_empty();
-            if self.waiting {
-                self.epoch = None;
-            }
+            self.epoch = self.epoch.filter(|_| !self.streams.is_empty());
         }
         // The connection starts at the cursor and brings what is missing. Where it does not, what comes again shows it.
         self.wanted = Sequence::ZERO;
@@ -171,10 +167,10 @@ impl Reconciler {
     }
 
     /// Makes a stream, named as it stands in JSON, known from a state that was loaded beside the connection, whose answer gave this
-    /// position. Marks only rise. `false` means that it is of another log.
+    /// epoch. Marks only rise. `false` means that it is of another log.
     #[must_use]
-    pub fn load(&mut self, position: Position, stream: &str, state: HighWater) -> bool {
-        if !self.admit_beside(position) {
+    pub fn load(&mut self, epoch: Epoch, stream: &str, state: HighWater) -> bool {
+        if *self.epoch.get_or_insert(epoch) != epoch {
             return false;
         }
         let stream = stream.as_bytes();
@@ -303,6 +299,7 @@ impl Reconciler {
                 self.reconnect = true;
                 return Handled::Discarded;
             }
+            (_, Some(position)) if !self.admit(self.attempt, position.epoch) => return Handled::Discarded,
             (ControlKind::Ready, Some(position)) if self.waiting => self.begin(self.attempt, position),
             (_, Some(position)) => {
                 if let Some(prev) = prev {
@@ -338,17 +335,15 @@ impl Reconciler {
         if mutated(Mutation::ForgetEpoch) {
             return true;
         }
-        self.reconnect |= ours != epoch;
-        ours == epoch
-    }
-
-    /// Whether what was fetched beside the connection is of our log. It tells which log that is, as a message would.
-    fn admit_beside(&mut self, end: Position) -> bool {
-        let is_ours = *self.epoch.get_or_insert(end.epoch) == end.epoch;
-        if is_ours && self.waiting {
-            self.cursor = self.cursor.max(end.sequence);
+        if ours != epoch {
+            self.reconnect = true;
+            if self.waiting && !self.streams.is_empty() {
+                // What is known is of our log. A server of another one resets only whoever comes with a place in ours.
+                self.waiting = false;
+                self.counts.dropped += self.hold.clear();
+            }
         }
-        is_ours
+        ours == epoch
     }
 
     /// The protocol's table, but for what is discarded or held already.

@@ -72,7 +72,7 @@ impl Judge {
 
     /// An event of a topic that is being added, of a page that ends there. `None` where that is of another log.
     pub(super) fn added_event(&mut self, end: Position, from_start: bool, envelope: &[u8]) -> Option<()> {
-        let verdict = self.reconciler.added_event(end, from_start, envelope)?;
+        let verdict = self.reconciler.added_event(end.epoch, from_start, envelope)?;
         self.tell_lost();
         let sequence = scan(envelope).map_or(end.sequence, |header| header.sequence);
         self.tell(verdict, Position::new(end.epoch, sequence), envelope);

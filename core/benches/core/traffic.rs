@@ -9,7 +9,7 @@ use crate::events::{Place, envelope, task_event};
 
 /// How many events are judged. They fit into a core's cache: what a decoder hands on is there, as it has just read it.
 pub(crate) const EVENTS: usize = 2_048;
-/// As many came before them, so that the streams are known.
+/// How many came before them, one of each stream first, so that all are known.
 const EVENTS_BEFORE: usize = 1_024;
 const STREAMS: u64 = 256;
 /// Of a hundred events, as many do not move the state. One half came before, the other is of an old version.
@@ -44,7 +44,7 @@ pub(crate) fn traffic() -> Traffic {
     let mut recorded = 0;
     let mut sent: Vec<Sent> = Vec::with_capacity(EVENTS_BEFORE + EVENTS);
     while sent.len() < EVENTS_BEFORE + EVENTS {
-        let at = random.below(STREAMS);
+        let at = if recorded < STREAMS { recorded } else { random.below(STREAMS) };
         let (revision, version) = &mut streams[at as usize];
         let is_dropped = *revision > 0 && random.below(100) < DROPPED_PERCENT;
         if is_dropped && random.below(2) == 0 {

@@ -26,7 +26,7 @@ pub struct Header<'a> {
 #[error("is no recorded event: subject, sequence, revision and version must be there")]
 pub struct InvalidHeader;
 
-/// Reads the header of a recorded event. Of an event that [`parse_event`](super::parse_event) takes it says the same.
+/// Reads the header of a recorded event. Of an event that [`parse_event`](super::parse_event) takes it says the same, as long as no name has an escape.
 ///
 /// It stops once it has all it needs: as the server writes `data` last, that is never looked at.
 ///
@@ -51,7 +51,7 @@ const BEFORE_SEQUENCE_MOSTLY: usize = r#"","time":"2026-11-20T12:23:40.199775Z",
 ///
 /// With its quotes and the colon a name stands only where it is one: in a string quotes have backslashes, and no attribute's name begins with
 /// one. It is the event's own, as no `{` lies between it and the event's first.
-fn header_as_written(envelope: &[u8]) -> Option<Header<'_>> {
+pub(super) fn header_as_written(envelope: &[u8]) -> Option<Header<'_>> {
     let rest = behind(behind_free(envelope.strip_prefix(b"{")?, BEFORE_SUBJECT_LEAST)?, b"\"subject\":\"")?;
     let (stream, rest) = rest.split_at_checked(find_soon(b'"', rest)?)?;
     let rest = match behind_free(rest, BEFORE_SEQUENCE_MOSTLY).and_then(|rest| strip(rest, SEQUENCE)) {
@@ -97,6 +97,7 @@ fn behind_free(json: &[u8], len: usize) -> Option<&[u8]> {
 
 /// What stands behind a text that begins with this. Its first eight bytes and its last are compared: browsers compare slices byte by byte.
 fn strip<'a, const N: usize>(text: &'a [u8], wanted: &[u8; N]) -> Option<&'a [u8]> {
+    const { assert!(N >= 8 && N <= 16) };
     let (first, rest) = text.split_first_chunk::<N>()?;
     let word = |word: Option<&[u8; 8]>| word.map(|word| u64::from_le_bytes(*word));
     let is_wanted = word(first.first_chunk()) == word(wanted.first_chunk())
@@ -107,7 +108,7 @@ fn strip<'a, const N: usize>(text: &'a [u8], wanted: &[u8; N]) -> Option<&'a [u8
 /// Any event's header.
 #[cold]
 #[inline(never)]
-fn header_of_members(envelope: &[u8]) -> Option<Header<'_>> {
+pub(super) fn header_of_members(envelope: &[u8]) -> Option<Header<'_>> {
     let [stream, sequence, revision, version] = members(envelope, ["subject", "sequence", "revision", "version"]);
     Some(Header {
         stream: JsonText::new(stream)?,

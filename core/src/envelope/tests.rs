@@ -3,7 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{own::read_own, parse::parse_any, *};
+use super::{
+    own::read_own,
+    parse::parse_any,
+    scan::{header_as_written, header_of_members},
+    *,
+};
 use crate::{
     event::{DATA_DEPTH_MAX, Data, Event, ExtensionValue, InvalidEvent, Limits},
     stream::StreamName,
@@ -233,6 +238,20 @@ fn the_scan_finds_what_the_full_parse_finds_wherever_something_is_put_in() {
 }
 
 #[test]
+fn a_header_is_found_where_it_is_written() {
+    assert!(header_as_written(EXAMPLE.as_bytes()).is_some());
+    let plain = parse_event(EXAMPLE.as_bytes()).unwrap();
+    let source: Event = Event { source: "a".parse().unwrap(), kind: "a.b.v1".parse().unwrap(), ..plain.clone() };
+    let times = Event { time: "2026-11-20T12:23:40Z".parse().unwrap(), data_content_type: None, ..plain.clone() };
+    let revision = Event { revision: "99999999".parse().unwrap(), version: "0".parse().unwrap(), ..plain };
+    for event in [source, times, revision] {
+        let line = written(&event);
+        assert_eq!(header_as_written(line.as_bytes()), header_of_members(line.as_bytes()), "{line}");
+        assert!(header_as_written(line.as_bytes()).is_some(), "{line}");
+    }
+}
+
+#[test]
 fn the_scan_takes_no_number_that_goes_on() {
     let line = written(&parse_event(EXAMPLE.as_bytes()).unwrap());
     for name in ["revision", "version"] {
@@ -250,6 +269,7 @@ proptest! {
     #[test]
     fn the_scan_agrees_with_the_full_parse(
         numbers in (1_u64..1 << 53, 1_u32..1 << 31, 0_u32..1 << 31),
+        shifted_by in 0_u32..31,
         id in "[a-z\"\\\\ é😀]{1,20}",
         stream in "[a-zé\"\\\\😀]{1,9}:[a-z{}\\[\\],]{1,9}",
         extension in any::<String>().prop_filter("has a limit", |text| text.len() < 1000),
@@ -258,7 +278,7 @@ proptest! {
         order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle(),
         space in "[ \n\t\r]{0,3}",
     ) {
-        let (sequence, revision, version) = numbers;
+        let (sequence, revision, version) = (numbers.0, u32::max(numbers.1 >> shifted_by, 1), numbers.2 >> shifted_by);
         let members = [
             ("specversion", "\"1.0\"".to_owned()),
             ("id", escaped(&id, every)),
@@ -291,6 +311,9 @@ proptest! {
                 let line = written(&event);
                 prop_assert!(!line.contains('\n') && !line.contains('\r'));
                 prop_assert_eq!(&written(&parse_event(line.as_bytes()).unwrap()), &line);
+                if let Some(header) = header_as_written(line.as_bytes()) {
+                    prop_assert_eq!(Some(header), header_of_members(line.as_bytes()));
+                }
             }
         }
     }

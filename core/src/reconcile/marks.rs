@@ -106,16 +106,14 @@ fn compare(name: &[u8], other: &[u8]) -> Ordering {
     if are_same { Ordering::Equal } else { name.cmp(other) }
 }
 
-/// By [Fibonacci hashing](https://en.wikipedia.org/wiki/Hash_function#Fibonacci_hashing) of each word of the name by another factor, added up: none
-/// waits for the one before.
+/// By [Fibonacci hashing](https://en.wikipedia.org/wiki/Hash_function#Fibonacci_hashing) of each word of the name, turned by as many bits as it has
+/// place, added up: no word waits for the one before.
 fn bucket_of(end: u64, name: &[u8]) -> usize {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, _) = name.as_chunks();
-    let mut factor = FACTOR;
     let mut sum = end.wrapping_mul(FACTOR);
-    for word in words {
-        factor = factor.wrapping_add(FACTOR << 1);
-        sum = sum.wrapping_add(u64::from_le_bytes(*word).wrapping_mul(factor));
+    for (place, word) in (1..).zip(words) {
+        sum = sum.wrapping_add(u64::from_le_bytes(*word).wrapping_mul(FACTOR).rotate_left(7 * place));
     }
     (sum >> (u64::BITS - BUCKET_BITS)) as usize
 }
@@ -140,6 +138,15 @@ mod tests {
             marks.set(format!("space:{space}:analysis_guard:open").as_bytes(), mark(1));
         }
         assert!(marks.buckets.iter().all(|bucket| (5..60).contains(&bucket.len())));
+    }
+
+    #[test]
+    fn numbers_of_two_words_do_not_share_a_bucket() {
+        let mut marks = Marks::new();
+        for (space, task) in (0..100).flat_map(|space| (0..100).map(move |task| (space, task))) {
+            marks.set(format!("sp:{space:05}:task:{task:03}").as_bytes(), mark(1));
+        }
+        assert!(marks.buckets.iter().all(|bucket| bucket.len() < 30));
     }
 
     proptest! {

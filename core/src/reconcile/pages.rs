@@ -1,7 +1,7 @@
 //! Pages that are fetched beside the connection: of one stream or one topic they move the marks of streams, never the cursor of the set.
 
 use super::{Attempt, Judgement, Missing, Output, Reconciler, Subject, Verdict};
-use crate::version::{HighWater, Position, Revision, Sequence};
+use crate::version::{Epoch, HighWater, Revision, Sequence};
 
 impl Reconciler {
     /// Takes one event of a fetched page of a single stream: it moves the stream's marks, never the cursor. What the
@@ -28,11 +28,11 @@ impl Reconciler {
         Some(judgement.verdict)
     }
 
-    /// Takes one event of a topic that is being added to the set, of a page of that topic alone that ends at this position; `from_start`
-    /// says whether such pages were read from the log's beginning on. It moves the stream's marks, never the cursor: the next connection
-    /// brings what overlaps, as duplicates. `None` means that it is of another log.
-    pub fn added_event(&mut self, end: Position, from_start: bool, envelope: &[u8]) -> Option<Verdict> {
-        if !self.admit_beside(end) {
+    /// Takes one event of a topic that is being added to the set, of a page of that topic alone; `from_start` says whether such
+    /// pages were read from the log's beginning on. It moves the stream's marks, never the cursor: the next connection brings
+    /// what overlaps, as duplicates. `None` means that it is of another log.
+    pub fn added_event(&mut self, epoch: Epoch, from_start: bool, envelope: &[u8]) -> Option<Verdict> {
+        if *self.epoch.get_or_insert(epoch) != epoch {
             self.counts.discarded += 1;
             return None;
         }

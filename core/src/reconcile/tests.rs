@@ -25,7 +25,7 @@ impl Entry {
     fn envelope(&self) -> Vec<u8> {
         let Self { sequence, stream, revision, version } = self;
         format!(
-            r#"{{"subject":"{stream}","sequence":"{sequence:016}","revision":{revision},"version":{version},"data":1}}"#
+            r#"{{"specversion":"1.0","id":"event-{sequence}","source":"tester","type":"test.happened.v1","subject":"{stream}","time":"2026-11-20T12:23:40.199775Z","recordedtime":"2026-11-20T12:23:40.201112Z","datacontenttype":"application/json","sequence":"{sequence:016}","revision":{revision},"version":{version},"data":1}}"#
         )
         .into_bytes()
     }

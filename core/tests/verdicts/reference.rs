@@ -53,8 +53,6 @@ pub(crate) struct Reference {
     epoch: Option<Epoch>,
     /// Whether nothing has said yet where it begins.
     is_waiting: bool,
-    /// So far went what was fetched beside connections while it waited.
-    told: Sequence,
     /// Whether the history has the log's beginning.
     is_whole: bool,
     pub(crate) history: History,
@@ -83,7 +81,6 @@ impl Reference {
             held_max,
             epoch: start.map(|start| start.epoch),
             is_waiting,
-            told: Sequence::ZERO,
             is_whole: !is_waiting && sequence == Sequence::ZERO,
             history: History::from(sequence),
             waiting: BTreeMap::new(),
@@ -101,12 +98,7 @@ impl Reference {
         self.attempt += 1;
         if self.is_waiting {
             self.drop_waiting();
-            if STREAMS.iter().any(|stream| self.history.has_seen(stream)) {
-                self.is_waiting = false;
-                self.history.push(Fact::Reached(self.told));
-            } else {
-                self.epoch = None;
-            }
+            self.epoch = self.epoch.filter(|_| self.has_seen_any());
         }
         self.said.clear();
         self.fetching = None;
@@ -173,11 +165,10 @@ impl Reference {
                 return Handled::Discarded;
             }
             (ControlKind::Reset(_), Some(position)) => self.reset(position),
+            (_, Some(position)) if !self.is_ours(attempt, position.epoch) => return Handled::Discarded,
             (ControlKind::Ready, Some(position)) if self.is_waiting => {
-                if self.is_ours(attempt, position.epoch) {
-                    self.is_waiting = false;
-                    self.history.push(Fact::Reached(position.sequence));
-                }
+                self.is_waiting = false;
+                self.history.push(Fact::Reached(position.sequence));
             }
             (_, Some(position)) => {
                 if let Some(prev) = prev {
@@ -218,8 +209,8 @@ impl Reference {
     }
 
     /// An event of a page of a topic that is added.
-    pub(crate) fn added_event(&mut self, end: Position, from_start: bool, arrived: &Arrived) -> Option<Verdict> {
-        if !self.is_of_ours(end) {
+    pub(crate) fn added_event(&mut self, epoch: Epoch, from_start: bool, arrived: &Arrived) -> Option<Verdict> {
+        if *self.epoch.get_or_insert(epoch) != epoch {
             self.counts.discarded += 1;
             return None;
         }
@@ -261,8 +252,8 @@ impl Reference {
         }
     }
 
-    pub(crate) fn load(&mut self, position: Position, stream: &'static str, state: HighWater) -> bool {
-        let is_ours = self.is_of_ours(position);
+    pub(crate) fn load(&mut self, epoch: Epoch, stream: &'static str, state: HighWater) -> bool {
+        let is_ours = *self.epoch.get_or_insert(epoch) == epoch;
         if is_ours {
             self.history.push(Fact::Loaded(stream, state));
         }
@@ -326,19 +317,21 @@ impl Reference {
         self.said.iter().any(|said| *said > self.history.cursor())
     }
 
+    fn has_seen_any(&self) -> bool {
+        STREAMS.iter().any(|stream| self.history.has_seen(stream))
+    }
+
     fn is_ours(&mut self, attempt: usize, epoch: Epoch) -> bool {
         if attempt != self.attempt {
             return false;
         }
         let is_ours = *self.epoch.get_or_insert(epoch) == epoch;
-        self.is_misfit |= !is_ours;
-        is_ours
-    }
-
-    fn is_of_ours(&mut self, end: Position) -> bool {
-        let is_ours = *self.epoch.get_or_insert(end.epoch) == end.epoch;
-        if is_ours && self.is_waiting {
-            self.told = self.told.max(end.sequence);
+        if !is_ours {
+            self.is_misfit = true;
+            if self.is_waiting && self.has_seen_any() {
+                self.is_waiting = false;
+                self.drop_waiting();
+            }
         }
         is_ours
     }

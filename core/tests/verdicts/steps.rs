@@ -155,7 +155,7 @@ fn log(epoch: Epoch) -> impl Strategy<Value = Vec<Arrived>> {
 fn arrived(epoch: Epoch, sequence: u64, prev: u64, subject: Option<Subject>) -> Arrived {
     let envelope = match subject {
         Some(Subject { stream, sequence, revision, version }) => format!(
-            r#"{{"subject":"{stream}","sequence":"{sequence:016}","revision":{revision},"version":{version},"data":1}}"#
+            r#"{{"specversion":"1.0","id":"event-{sequence}","source":"tester","type":"test.happened.v1","subject":"{stream}","time":"2026-11-20T12:23:40.199775Z","recordedtime":"2026-11-20T12:23:40.201112Z","datacontenttype":"application/json","sequence":"{sequence:016}","revision":{revision},"version":{version},"data":1}}"#
         ),
         None => r#"{"subject":"#.to_owned(),
     };
