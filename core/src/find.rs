@@ -43,9 +43,9 @@ mod words {
     /// Whether none of the bytes is this one. It looks at all of them, as that is quicker than to stop where they are few.
     #[cfg(any(test, target_family = "wasm"))]
     pub(crate) fn is_free_of(wanted: u8, blocks: &[Block]) -> bool {
-        let (words, _) = blocks.as_flattened().as_chunks();
         let wanted = u64::from(wanted) * LOWEST_BITS;
-        words.iter().fold(0, |found, word| found | zeros(u64::from_le_bytes(*word) ^ wanted)) == 0
+        let of_word = |found, word: &[u8; 8]| found | zeros(u64::from_le_bytes(*word) ^ wanted);
+        blocks.iter().fold(0, |found, block| block.as_chunks().0.iter().fold(found, of_word)) == 0
     }
 
     /// The place of the first byte that is this one, which is expected soon: vectors would take longer to begin with.
