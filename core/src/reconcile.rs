@@ -7,6 +7,7 @@
 
 mod answer;
 mod hold;
+mod judge;
 mod marks;
 mod message;
 mod pages;
@@ -17,13 +18,13 @@ pub use message::{Arrival, Message};
 
 use self::{
     hold::{Held, Hold},
-    marks::{Marks, Place},
+    judge::Subject,
+    marks::Marks,
 };
 use crate::{
     control::ControlKind,
-    envelope::{Header, scan},
     mutation::{Mutation, mutated},
-    version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
+    version::{After, Epoch, HighWater, Position, Revision, Sequence},
 };
 
 /// One connection, or one fetch that belongs to it. What an earlier attempt still delivers is discarded.
@@ -58,33 +59,6 @@ pub struct Reconciler {
     /// Whether the present connection has reset the reader: it does so once, if at all.
     was_reset: bool,
     counts: Counts,
-}
-
-/// What an event is judged by, taken from its envelope.
-struct Subject<'a> {
-    stream: &'a [u8],
-    sequence: Sequence,
-    revision: Revision,
-    version: Version,
-}
-
-/// A verdict, and where the mark is by which it was made.
-struct Judgement {
-    verdict: Verdict,
-    place: Place,
-}
-
-impl<'a> Subject<'a> {
-    /// `None` where the header can't be read.
-    fn scan(envelope: &'a [u8]) -> Option<Self> {
-        let Header { stream, sequence, revision, version } = scan(envelope).ok()?;
-        Some(Self { stream: stream.as_bytes(), sequence, revision, version })
-    }
-
-    /// `None` also where it says another place than the frame.
-    fn scan_at(envelope: &'a [u8], sequence: Sequence) -> Option<Self> {
-        Self::scan(envelope).filter(|subject| subject.sequence == sequence)
-    }
 }
 
 impl Reconciler {
@@ -344,54 +318,6 @@ impl Reconciler {
             }
         }
         ours == epoch
-    }
-
-    /// The protocol's table, but for what is discarded or held already.
-    #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    fn judge(&self, sequence: Sequence, prev: Sequence, subject: Option<&Subject<'_>>) -> Judgement {
-        let place = self.streams.place(subject.map_or(&[][..], |subject| subject.stream));
-        let known = self.streams.at(place).or(self.from_start.then_some(HighWater::default()));
-        let mark = subject.zip(known);
-        let judged_before = match &mark {
-            Some((subject, mark)) => subject.revision <= mark.revision,
-            None => sequence <= self.cursor,
-        };
-        let verdict = match mark {
-            _ if judged_before && !mutated(Mutation::AcceptJudged) => Verdict::Duplicate,
-            _ if prev > self.cursor && !mutated(Mutation::IgnorePrev) => Verdict::Gap,
-            Some((subject, mark))
-                if Some(subject.revision) > mark.revision.next() && !mutated(Mutation::IgnorePrev) =>
-            {
-                Verdict::Gap
-            }
-            Some((subject, mark)) if subject.version < mark.version && !mutated(Mutation::IgnoreVersion) => {
-                Verdict::Stale
-            }
-            _ if subject.is_some() => Verdict::Apply,
-            _ => Verdict::Unreadable,
-        };
-        Judgement { verdict, place }
-    }
-
-    /// Counts a final verdict and moves the stream's marks.
-    #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    fn settle(&mut self, judgement: &Judgement, subject: Option<&Subject<'_>>) {
-        let count = match judgement.verdict {
-            Verdict::Apply => &mut self.counts.applied,
-            Verdict::Stale => &mut self.counts.stale,
-            Verdict::Duplicate => &mut self.counts.duplicate,
-            Verdict::Unreadable => &mut self.counts.unreadable,
-            Verdict::Gap => &mut self.counts.gap,
-        };
-        *count += 1;
-        let Some(&Subject { stream, sequence, revision, version }) = subject else { return };
-        let place = judgement.place;
-        let mark = match judgement.verdict {
-            Verdict::Apply => HighWater { revision, version, sequence },
-            Verdict::Stale => HighWater { revision, ..self.streams.at(place).unwrap_or_default() },
-            _ => return,
-        };
-        self.streams.put(place, stream, mark);
     }
 
     fn move_cursor(&mut self, sequence: Sequence, prev: Sequence) {

@@ -1,6 +1,9 @@
 //! Pages that are fetched beside the connection: of one stream or one topic they move the marks of streams, never the cursor of the set.
 
-use super::{Attempt, Judgement, Missing, Output, Reconciler, Subject, Verdict};
+use super::{
+    Attempt, Missing, Output, Reconciler, Verdict,
+    judge::{Judgement, Subject},
+};
 use crate::version::{Epoch, HighWater, Revision, Sequence};
 
 impl Reconciler {

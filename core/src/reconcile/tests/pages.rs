@@ -1,6 +1,7 @@
 //! What is fetched beside the connection.
 
 use super::*;
+use crate::version::Version;
 
 #[test]
 fn a_loaded_state_brings_its_marks() {
