@@ -22,7 +22,7 @@ mod witness;
 mod writer;
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -164,6 +164,7 @@ impl SqliteStore {
         let lock = FolderLock::acquire(folder)?;
         let path = schema::path(folder);
         let database = schema::open_or_create(&path, new_epoch)?;
+        sync_write_ahead_log(folder)?;
         let tail = tail(&database, &path)?;
         let epoch = settle_epoch(folder, &database, tail.sequence, new_epoch)?;
         let witness = Witness::establish(folder, Testimony { epoch, served: tail.sequence })?;
@@ -355,6 +356,15 @@ fn distrust(folder: &Path, epoch: Epoch, head: Sequence) -> Result<Option<&'stat
         Some(_) => None,
         None => Some("there is no witness that can be read"),
     })
+}
+
+/// Brings to disk what a process wrote that was killed before it had synced that: from now on it is served.
+fn sync_write_ahead_log(folder: &Path) -> Result<(), OpenError> {
+    let path = schema::write_ahead_log(folder);
+    match OpenOptions::new().write(true).open(&path).and_then(|file| file.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Brings the names of the files in a folder to disk, where the system knows of such a thing.

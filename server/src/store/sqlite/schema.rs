@@ -84,6 +84,11 @@ pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join(FILE_NAME)
 }
 
+/// Where its write-ahead log lies, while there is one.
+pub(super) fn write_ahead_log(folder: &Path) -> PathBuf {
+    folder.join(format!("{FILE_NAME}-wal"))
+}
+
 /// Opens the database for writing, and makes it where there is none.
 ///
 /// # Errors
