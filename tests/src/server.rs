@@ -281,7 +281,7 @@ fn command_of(program: &Path) -> process::Command {
     command
 }
 
-/// The binary to test: the one that `HIGHWATER_BIN` names, or else this workspace's, built if need be.
+/// The binary to test, with the disk beside it: the one that `HIGHWATER_BIN` names, or else this workspace's, built if need be.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -289,16 +289,8 @@ pub fn binary() -> &'static Path {
             return path.into();
         }
         let built = process::Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "highwater-server",
-                "--bin",
-                "highwater",
-                "--features",
-                "failpoints",
-            ])
+            .args(["build", "--quiet", "--package", "highwater-server", "--package", "highwater-disk"])
+            .args(["--bin", "highwater", "--lib", "--features", "highwater-server/failpoints"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status();
         assert!(built.expect("cargo starts").success(), "the binary does not build");

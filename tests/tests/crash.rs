@@ -1,8 +1,10 @@
-//! `kill -9` under load, again and again: what was acknowledged is there after the restart, in its place; what was seen
-//! stays; no request is stored in part; and what was not acknowledged is stored once when it is sent again.
+//! `kill -9` under load, again and again, with and without the power: what was acknowledged is there after the restart, in its
+//! place; what was seen stays; no request is stored in part; and what was not acknowledged is stored once when it is sent again.
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path,
+    process,
     time::Duration,
 };
 
@@ -13,7 +15,8 @@ use highwater_core::{
 };
 use highwater_tests::{
     http::{BATCH, client},
-    server::{PATIENCE, Process},
+    seed,
+    server::{PATIENCE, Process, command},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::{Client, StatusCode};
@@ -25,7 +28,6 @@ use tokio::{
     time::timeout,
 };
 
-const ROUNDS: usize = 20;
 const PRODUCERS: usize = 64;
 /// Few, so that producers meet on each.
 const STREAMS: usize = 12;
@@ -35,15 +37,25 @@ const ACKNOWLEDGED: std::ops::RangeInclusive<usize> = 1..=400;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_events_survive_kills_under_load() {
-    let seed = rand::random();
-    println!("seed {seed}");
-    let mut rng = StdRng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
+    survive(20, folder.path(), command, |_| {}).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_events_survive_power_cuts_under_load() {
+    let disk = highwater_tests::disk::Disk::new();
+    survive(10, &disk.folder(), || disk.command(), |rng| disk.cut_power(rng)).await;
+}
+
+/// Starts so many servers on a folder and kills them; after each, something may be done to the folder.
+async fn survive(rounds: usize, folder: &Path, command: impl Fn() -> process::Command, after_kill: impl Fn(&mut StdRng)) {
+    let mut rng = seed::random();
     let mut producers: Vec<_> = (0..PRODUCERS).map(|number| Producer::new(number, rng.random())).collect();
     let mut checker = Checker::default();
 
-    for _ in 0..ROUNDS {
-        let server = Process::start(folder.path(), &[]).await;
+    for _ in 0..rounds {
+        let server = Process::spawn(command(), folder, &[]).await;
         let client = client();
         checker.check_new(read_log(&client, &server, &checker.after()).await);
 
@@ -59,6 +71,7 @@ async fn acknowledged_events_survive_kills_under_load() {
             checker.acknowledge(next.expect("producers go on until the server dies"));
         }
         server.kill().await;
+        after_kill(&mut rng);
 
         producers = timeout(PATIENCE, running.join_all()).await.expect("producers notice that the server is dead");
         while let Some(late) = acknowledged.recv().await {
@@ -67,7 +80,7 @@ async fn acknowledged_events_survive_kills_under_load() {
         checker.seen = timeout(PATIENCE, watcher).await.expect("so does the watcher").unwrap();
     }
 
-    let server = Process::start(folder.path(), &[]).await;
+    let server = Process::spawn(command(), folder, &[]).await;
     let client = client();
     checker.check_new(read_log(&client, &server, &checker.after()).await);
     for producer in producers {

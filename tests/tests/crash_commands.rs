@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use highwater_tests::{
     http::{client, get},
+    seed,
     server::{PATIENCE, Process},
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::RngExt;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::{
@@ -24,9 +25,7 @@ const ANSWERED: RangeInclusive<usize> = 1..=60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_are_carried_out_once_through_kills() {
-    let seed = rand::random();
-    println!("seed {seed}");
-    let mut rng = StdRng::seed_from_u64(seed);
+    let mut rng = seed::random();
     let folder = tempfile::tempdir().unwrap();
     let mut clients: Vec<_> = (0..CLIENTS).map(|number| Given { number, count: 0 }).collect();
     let mut answers = BTreeMap::new();

@@ -19,9 +19,10 @@ use highwater_server::store::{
 };
 use highwater_tests::{
     http::{client, event, get},
+    seed,
     server::{Process, command},
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::RngExt;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -178,9 +179,7 @@ async fn good_log(folder: &Path) -> (Vec<u8>, Epoch, Vec<Said>) {
 
 #[tokio::test]
 async fn whatever_page_is_damaged_only_what_was_recorded_is_served() {
-    let seed = rand::random();
-    println!("seed {seed}");
-    let mut rng = StdRng::seed_from_u64(seed);
+    let mut rng = seed::random();
     let folder = tempfile::tempdir().unwrap();
     let (good, epoch, expected) = good_log(folder.path()).await;
     let witness = fs::read(folder.path().join("witness")).unwrap();

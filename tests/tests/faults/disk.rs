@@ -1,4 +1,4 @@
-//! A disk that is full, slow, or not to be written.
+//! A disk that is slow, or not to be written.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -18,44 +18,6 @@ use tokio::{
 };
 
 use super::{Account, assert_refused, failing_at, read_page, run_to_its_end, send};
-
-/// The limit is that of a file's size: unlike a small disk, no test needs to be root for it.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_full_disk_refuses_appends_and_serves_on() {
-    use super::{large, lines, logged};
-    use rlimit::{Resource, prlimit};
-
-    let (data, client, mut account) = (tempfile::tempdir().unwrap(), client(), Account::default());
-    // Without the signal, writing fails as it does on a full disk. 2 MiB, in blocks of 512 bytes.
-    let limited = command_after("trap '' XFSZ; ulimit -S -f 4096");
-    let server = Process::spawn(logged(limited, data.path()), data.path(), &[]).await;
-    let mut subscription = Subscription::open(&client, &server.url("/v1/events?topic=fault:*"), None).await;
-    subscription.expect("ready").await;
-    let mut events = large(0.., 100 * 1024);
-    let refused = loop {
-        let event = events.next().expect("there is no end");
-        match account.append(&client, &server, &event).await {
-            Some(StatusCode::CREATED) => assert_eq!(subscription.expect_event().await.data["id"], event["id"]),
-            Some(StatusCode::SERVICE_UNAVAILABLE) => break event,
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(get(&client, &server.url("/readyz")).await.code(), "unavailable");
-    account.check(&client, &server).await;
-    let said = lines(data.path());
-    assert!(said.contains("disk I/O error") && said.contains("log.db"), "{said}");
-
-    let (_, most) = Resource::FSIZE.get().unwrap();
-    prlimit(server.id().cast_signed(), Resource::FSIZE, Some((most, most)), None).unwrap();
-    assert_eq!(get(&client, &server.url("/readyz")).await.status, StatusCode::OK, "it is ready again by itself");
-    account.append_all(&client, &server, [refused.clone()]).await;
-    assert_eq!(subscription.expect_event().await.data["id"], refused["id"]);
-    account.check(&client, &server).await;
-    drop(subscription);
-    assert!(server.terminate().await.success());
-    account.check(&client, &Process::start(data.path(), &[]).await).await;
-}
 
 /// Opens the other end of a pipe at which the disk waits: until what is returned is dropped.
 async fn held(fifo: &Path) -> File {

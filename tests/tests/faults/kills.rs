@@ -8,9 +8,7 @@ use highwater_tests::{
 };
 use reqwest::StatusCode;
 
-use super::{Account, failing_at, run_to_its_end};
-
-const SIGKILL: i32 = 9;
+use super::{Account, SIGKILL, failing_at, run_to_its_end};
 
 /// Appends until the server kills itself in the third append, then starts it again and sends the same once more.
 async fn killed_in_the_third_append(failpoint: &str, sent_again: StatusCode) {
@@ -73,34 +71,5 @@ async fn killed_in_a_migration_the_next_start_does_it_whole() {
     let server = Process::start(data.path(), &[]).await;
     account.check(&client, &server).await;
     account.append_all(&client, &server, [event("3")]).await;
-    account.check(&client, &server).await;
-}
-
-/// The kernel kills who writes a file beyond its limit: here in the midst of bringing the log's pages into the database.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn killed_in_a_checkpoint_the_log_is_whole() {
-    use super::large;
-    use highwater_tests::server::command_after;
-
-    const SIGXFSZ: i32 = 25;
-    let (data, client, mut account) = (tempfile::tempdir().unwrap(), client(), Account::default());
-    let length = |file| std::fs::metadata(data.path().join(file)).map_or(0, |metadata| metadata.len());
-    let server = Process::start(data.path(), &[]).await;
-    account.append_all(&client, &server, large(0..20, 100 * 1024)).await;
-    account.check(&client, &server).await;
-    assert!(server.terminate().await.success());
-
-    let log_bytes = length("log.db");
-    // In blocks of 512 bytes, as POSIX counts them.
-    let limits = format!("ulimit -c 0; ulimit -f {}", (log_bytes + 256 * 1024) / 512);
-    let server = Process::spawn(command_after(&limits), data.path(), &[]).await;
-    account.append_all(&client, &server, large(20..30, 100 * 1024)).await;
-    assert_eq!(server.terminate().await.signal(), Some(SIGXFSZ));
-    assert!(length("log.db") > log_bytes && length("log.db-wal") > 0, "it was in the midst of it");
-
-    let server = Process::start(data.path(), &[]).await;
-    account.check(&client, &server).await;
-    account.append_all(&client, &server, [event("30")]).await;
     account.check(&client, &server).await;
 }

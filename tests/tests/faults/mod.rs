@@ -4,6 +4,8 @@ mod damage;
 mod disk;
 mod kills;
 mod limits;
+#[cfg(target_os = "linux")]
+mod power;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +27,7 @@ use tokio::time::timeout;
 const STREAM: &str = "/v1/streams/fault:a";
 /// The file in the test's folder that has what the server said.
 const LINES_FILE: &str = "lines";
+const SIGKILL: i32 = 9;
 
 /// What was answered, to be held against the log.
 #[derive(Default)]
