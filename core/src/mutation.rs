@@ -95,8 +95,34 @@ mutations! {
     TimeGoesBack,
     /// A derived clock knows nothing of its cause.
     ForgetCause,
-    /// The log takes a command again that it has carried out.
+    /// A command that was carried out is carried out again.
     ForgetCommands,
+    /// Another command under a key that is taken is answered as the first one.
+    TakeAnyCommand,
+    /// An event that is in the log is stored again.
+    ForgetEvents,
+    /// A stream's revisions count what is in the log.
+    CountTheLog,
+    /// The head is raised before the disk has what was written.
+    ShowUnsynced,
+    /// Event streams end without a word.
+    LeaveInSilence,
+    /// Who has lost a connection waits for nothing.
+    NeverAgain,
+    /// Who has lost a connection asks again at once, whatever it was told.
+    AskAtOnce,
+    /// A judged event is missed before it is known.
+    MissTheKnown,
+    /// A state at a moment is the one of now.
+    PastIsPresent,
+    /// A state in memory is taken for a later one.
+    StateGoesBack,
+    /// New code has the version of the code before.
+    RaiseNothing,
+    /// A report of other code is pending like any other.
+    TakeStaleReports,
+    /// A correction answers all reports.
+    ClearAllReports,
 }
 
 #[cfg(feature = "mutations")]

@@ -339,12 +339,17 @@ impl Subscription {
             self.silences = 0;
         }
         let ceiling_ms = self.options.backoff_base_ms.saturating_mul(1 << self.failures.min(30));
-        let delay_ms = wait_ms.saturating_add(self.jitter.below(ceiling_ms.min(self.options.backoff_max_ms)));
+        let delay_ms = match mutated(Mutation::AskAtOnce) {
+            true => 0,
+            false => wait_ms.saturating_add(self.jitter.below(ceiling_ms.min(self.options.backoff_max_ms))),
+        };
         self.failures = self.failures.saturating_add(1);
         for timer in [Timer::Silence, Timer::Fetch, Timer::Settle] {
             self.timers.clear(timer);
         }
-        self.timers.set(Timer::Connect, now + u64::from(delay_ms));
+        if !mutated(Mutation::NeverAgain) {
+            self.timers.set(Timer::Connect, now + u64::from(delay_ms));
+        }
         self.disconnect(silent_ms);
         // What the server asks for holds also where the network comes back.
         self.at_will = wait_ms == 0;

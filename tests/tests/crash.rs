@@ -49,7 +49,12 @@ async fn acknowledged_events_survive_power_cuts_under_load() {
 }
 
 /// Starts so many servers on a folder and kills them; after each, something may be done to the folder.
-async fn survive(rounds: usize, folder: &Path, command: impl Fn() -> process::Command, after_kill: impl Fn(&mut StdRng)) {
+async fn survive(
+    rounds: usize,
+    folder: &Path,
+    command: impl Fn() -> process::Command,
+    after_kill: impl Fn(&mut StdRng),
+) {
     let mut rng = seed::random();
     let mut producers: Vec<_> = (0..PRODUCERS).map(|number| Producer::new(number, rng.random())).collect();
     let mut checker = Checker::default();

@@ -13,6 +13,7 @@ use crate::{
     decider::{Context, Decider, Refusal, Rejection},
     event::{Event, EventId, NewEvent},
     json::Json,
+    mutation::{Mutation, mutated},
     version::Version,
 };
 
@@ -271,7 +272,8 @@ impl Decider for Task {
                 state.phase = Phase::InCorrection;
             }
             TaskEvent::CorrectionCompleted(data) => {
-                state.pending_bugs.retain(|pending| !data.addresses.contains(&pending.report));
+                let is_answered = |id: &EventId| data.addresses.contains(id) || mutated(Mutation::ClearAllReports);
+                state.pending_bugs.retain(|pending| !is_answered(&pending.report));
                 state.show(data.code, data.hash, recorded);
             }
             TaskEvent::BugFixUrgent(data) => {
@@ -306,7 +308,9 @@ impl TaskState {
         let current = causality::Code { version: code.version, clock: &code.clock, hash: code.hash.as_deref() };
         let report = causality::Code { version: recorded.version, clock: &recorded.clock, hash: data.hash.as_deref() };
         let causality = causality(report, current);
-        if !matches!(causality.about, About::Current | About::Concurrent) {
+        let counts =
+            matches!(causality.about, About::Current | About::Concurrent) || mutated(Mutation::TakeStaleReports);
+        if !counts {
             self.reports_stale = self.reports_stale.saturating_add(1);
         } else if self.pending_bugs.len() >= PENDING_BUGS_MAX {
             self.reports_dropped = self.reports_dropped.saturating_add(1);
@@ -373,7 +377,8 @@ fn is_current(state: &TaskState, about: Option<Version>) -> Result<(), Refusal> 
 fn raised(mut event: NewEvent, context: &Context<'_>) -> Result<NewEvent, Rejection> {
     let current = context.own::<Task>()?.mark().version;
     let full = || Refusal::conflict("version_spent", "there is no number left for another version");
-    event.version = Some(current.next().ok_or_else(full)?);
+    event.version =
+        if mutated(Mutation::RaiseNothing) { Some(current) } else { Some(current.next().ok_or_else(full)?) };
     Ok(event)
 }
 

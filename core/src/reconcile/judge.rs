@@ -46,6 +46,7 @@ impl Reconciler {
             None => sequence <= self.cursor,
         };
         let verdict = match mark {
+            _ if judged_before && mutated(Mutation::MissTheKnown) => Verdict::Gap,
             _ if judged_before && !mutated(Mutation::AcceptJudged) => Verdict::Duplicate,
             _ if prev > self.cursor && !mutated(Mutation::IgnorePrev) => Verdict::Gap,
             Some((subject, mark))

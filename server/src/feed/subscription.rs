@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use highwater_core::{
     control::Control,
+    mutation::{Mutation, mutated},
     sse::{encode_control, encode_retry},
     version::Sequence,
 };
@@ -195,6 +196,7 @@ impl Subscription {
                 match step {
                     Ok(Next::Live(next)) => live = Some(next),
                     Ok(Next::Frames(frames)) => return Some((frames, Some((subscription, None, due)))),
+                    Err(_) if mutated(Mutation::LeaveInSilence) => return None,
                     Err(ending) => return Some((subscription.last_words(ending), None)),
                 }
             }

@@ -9,6 +9,7 @@ use std::{
 use highwater_core::{
     decider::{Entity, Folded},
     event::Event,
+    mutation::{Mutation, mutated},
     stream::StreamName,
     version::{Revision, Sequence},
 };
@@ -166,10 +167,10 @@ impl Kept {
     /// Whether a state is past the one of its stream that is here. One that is the same may show that this is current for longer.
     fn moves(&mut self, stream: &StreamName, reached: &Reached) -> bool {
         let Some(entry) = self.by_stream.get_mut(stream) else { return true };
-        if reached.revision() == entry.reached.revision() {
+        if reached.revision() == entry.reached.revision() || mutated(Mutation::StateGoesBack) {
             entry.head = entry.head.max(reached.head);
         }
-        reached.revision() > entry.reached.revision()
+        reached.revision() > entry.reached.revision() && !mutated(Mutation::StateGoesBack)
     }
 
     fn insert(&mut self, stream: &StreamName, reached: Reached, bytes: usize) {

@@ -17,6 +17,7 @@ use std::{
 use highwater_core::{
     decider::{Entities, Entity, Folded},
     envelope::parse_stored,
+    mutation::{Mutation, mutated},
     stream::StreamName,
     version::{Revision, Sequence},
 };
@@ -212,7 +213,8 @@ impl States {
             Some(known) => known.copy(),
             None => self.begin(entity, stream, to).await,
         };
-        self.fold(entity, stream, begun, Some(to)).await
+        let to = if mutated(Mutation::PastIsPresent) { None } else { Some(to) };
+        self.fold(entity, stream, begun, to).await
     }
 
     /// The nearest state before or at a revision that is stored, or the initial one.

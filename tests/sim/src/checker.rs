@@ -1,10 +1,11 @@
-//! What must be so, by SPEC.md's numbers, held against a plain model of the log. It shares no rule with core and server:
-//! it reads the database as any program could, the bytes as they leave the server, and what clients say.
+//! What must be so, by SPEC.md's numbers, held against a plain model of the log. It shares no rule with core and server: it reads the
+//! database as any program could, the bytes as they leave the server, and what clients say. What events come to it works out by itself.
 
 mod client;
 mod commit;
 mod fold;
 mod log;
+mod states;
 mod wire;
 
 use std::fmt;
@@ -16,13 +17,17 @@ pub use self::{
     commit::Commits,
     fold::fold,
     log::{Log, Logs, Recorded},
+    states::{Moment, States},
     wire::Outlet,
 };
+
+/// What breaks no invariant of SPEC.md, but the run: a panic, or something that goes on without an end.
+pub const NO_INVARIANT: u32 = 0;
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Its number in SPEC.md.
+    /// Its number in SPEC.md, or [`NO_INVARIANT`].
     pub invariant: u32,
     /// What is wrong.
     pub what: String,
@@ -33,7 +38,10 @@ pub type Check<T = ()> = Result<T, Violation>;
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "I-{}: {}", self.invariant, self.what)
+        match self.invariant {
+            NO_INVARIANT => f.write_str(&self.what),
+            number => write!(f, "I-{number}: {}", self.what),
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! that takes over), and what a disk does: SQLite works in files, and is believed that a commit has synced them ([disk]).
 //!
 //! `cargo xtask sim` runs seeds, `--seed N` repeats one and prints all of it, `--mutations` breaks one thing after the other in core and
-//! server, each of which a bounded number of seeds has to notice.
+//! server: a bounded number of seeds has to show each as one of the invariants that [mutants] says it breaks.
 
 pub mod app;
 pub mod chance;
@@ -22,7 +22,6 @@ pub mod host;
 pub mod intents;
 pub mod invariants;
 mod liveness;
-#[cfg(feature = "mutations")]
 pub mod mutants;
 pub mod network;
 pub mod plan;
@@ -36,7 +35,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::runtime;
 
-use self::{checker::Violation, plan::Plan, world::World};
+use self::{
+    checker::{NO_INVARIANT, Violation},
+    plan::Plan,
+    world::World,
+};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub fn run(plan: &Plan, is_told: bool) -> Outcome {
     ran.unwrap_or_else(|panic| {
         let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
         let what = format!("something panicked: {}", what.unwrap_or("it does not say why"));
-        Outcome { hash: 0, violation: Some(Violation { invariant: 0, what }), lasted_ms: 0, events: 0 }
+        Outcome { hash: 0, violation: Some(Violation { invariant: NO_INVARIANT, what }), lasted_ms: 0, events: 0 }
     })
 }
 

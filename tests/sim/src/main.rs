@@ -40,19 +40,34 @@ fn main() -> ExitCode {
     if arguments.mutations {
         return mutations();
     }
-    #[cfg(feature = "mutations")]
-    if let Some(name) = &arguments.mutation {
-        use highwater_core::mutation::{Mutation, mutate};
-        let Some(mutation) = Mutation::ALL.iter().find(|mutation| mutation.name() == name) else {
-            eprintln!("there is no mutation {name}");
+    let switch = match switch(&arguments) {
+        Ok(switch) => switch,
+        Err(unknown) => {
+            eprintln!("there is no mutation {unknown}");
             return ExitCode::FAILURE;
-        };
-        mutate(Some(*mutation));
-    }
+        }
+    };
     match arguments.seed {
         Some(seed) => repeat(seed, arguments.keep.as_deref()),
-        None => seeds(arguments.from, arguments.seeds),
+        None => seeds(arguments.from, arguments.seeds, &switch),
     }
+}
+
+/// Turns on what is to be broken, and returns how to say that again.
+#[cfg(feature = "mutations")]
+fn switch(arguments: &Arguments) -> Result<String, &str> {
+    use highwater_core::mutation::{Mutation, mutate};
+
+    let Some(name) = &arguments.mutation else { return Ok(String::new()) };
+    let mutation = Mutation::ALL.iter().find(|mutation| mutation.name() == name).ok_or(name.as_str())?;
+    mutate(Some(*mutation));
+    Ok(format!(" --mutation {name}"))
+}
+
+/// Nothing can be broken here.
+#[cfg(not(feature = "mutations"))]
+fn switch(_: &Arguments) -> Result<String, &str> {
+    Ok(String::new())
 }
 
 fn repeat(seed: u64, keep: Option<&[usize]>) -> ExitCode {
@@ -69,49 +84,55 @@ fn repeat(seed: u64, keep: Option<&[usize]>) -> ExitCode {
     }
 }
 
-fn seeds(from: u64, count: u64) -> ExitCode {
+fn seeds(from: u64, count: u64, switch: &str) -> ExitCode {
     println!("seeds {from} to {}", from + count - 1);
     let began = Instant::now();
     let Some(failure) = first_failure(from..from + count) else {
         println!("all hold, in {:.1} s", began.elapsed().as_secs_f64());
         return ExitCode::SUCCESS;
     };
-    tell(&failure);
+    tell(&failure, switch);
     let all = failure.kept.len();
     let failure = shrink(failure);
     println!("with {} of {all} actions:", failure.kept.len());
-    tell(&failure);
+    tell(&failure, switch);
     failure.plan.actions.iter().for_each(|(at, action)| println!("  {at:>6} ms  {action:?}"));
-    println!("cargo xtask sim --seed {} --keep {}", failure.plan.seed, named(&failure.kept));
+    println!("cargo xtask sim --seed {} --keep {}{switch}", failure.plan.seed, named(&failure.kept));
     ExitCode::FAILURE
 }
 
-fn tell(Failure { plan, outcome, .. }: &Failure) {
+fn tell(Failure { plan, outcome, .. }: &Failure, switch: &str) {
     if let Some(violation) = &outcome.violation {
-        println!("seed {}: {violation}\ncargo xtask sim --seed {}", plan.seed, plan.seed);
+        println!("seed {}: {violation}\ncargo xtask sim --seed {}{switch}", plan.seed, plan.seed);
     }
 }
 
 #[cfg(feature = "mutations")]
 fn mutations() -> ExitCode {
     use highwater_core::mutation::Mutation;
-    use highwater_sim::mutants::{SEEDS_MAX, seen};
+    use highwater_sim::mutants::{SEEDS_MAX, Trial, breaks, try_out};
 
-    let mut missed = 0;
+    let (began, mut missed) = (Instant::now(), 0);
     for mutation in Mutation::ALL {
-        let began = Instant::now();
-        match seen(*mutation) {
+        let (name, began) = (mutation.name(), Instant::now());
+        let Trial { seen, others } = try_out(*mutation);
+        let took = began.elapsed().as_secs_f64();
+        match seen {
             Some(Failure { plan, outcome, .. }) => {
                 let violation = outcome.violation.map(|violation| violation.to_string()).unwrap_or_default();
-                let (name, seed, took) = (mutation.name(), plan.seed, began.elapsed().as_secs_f64());
-                println!("{name:<20} seed {seed:>3}, {took:>4.1} s  {violation:.100}");
+                println!("{name:<18} seed {:>3}, {took:>4.1} s  {violation:.100}", plan.seed);
             }
             None => {
-                println!("{:<20} NOT SEEN in {SEEDS_MAX} seeds", mutation.name());
+                println!("{name:<18} NOT SEEN as one of {:?} in {SEEDS_MAX} seeds, {took:.1} s", breaks(*mutation));
                 missed += 1;
             }
         }
+        if !others.is_empty() {
+            let told: Vec<_> = others.iter().map(|(number, seeds)| format!("I-{number} in {seeds}")).collect();
+            println!("{:<18} before that: {}", "", told.join(", "));
+        }
     }
-    println!("{} of {} mutations were seen", Mutation::ALL.len() - missed, Mutation::ALL.len());
+    let (all, took) = (Mutation::ALL.len(), began.elapsed().as_secs_f64());
+    println!("{} of {all} mutations were seen as what they break, in {took:.0} s", all - missed);
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -9,6 +9,7 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 
 use crate::{
     chance::Chance,
+    checker::Moment,
     process::{ConnId, Sent},
 };
 
@@ -16,6 +17,8 @@ use crate::{
 pub const CREDIT: usize = 6;
 /// So many of a stream's first blocks are remembered, to be replayed.
 const REPLAY_BLOCKS: usize = 8;
+/// What a stream begins with.
+const EARLY_BLOCKS: usize = 2;
 
 /// Who waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,10 @@ pub enum About {
     Other,
     /// An append or a command, by its id.
     Write(String),
+    /// Another command under this key, which is taken.
+    Reuse(String),
+    /// A state that the checker asks for.
+    State(Moment),
 }
 
 /// What comes to the owner of a request.
@@ -266,11 +273,11 @@ impl Conn {
 
     fn mangle_block(&mut self, block: Vec<u8>, out: &mut Vec<u8>) {
         // What a stream begins with is what it can least do without.
-        let is_first = self.replays.is_empty();
+        let is_early = self.replays.len() < EARLY_BLOCKS;
         if self.replays.len() < REPLAY_BLOCKS {
             self.replays.push(block.clone());
         }
-        if is_first && self.chance.percent(30) {
+        if is_early && self.chance.percent(30) {
             return;
         }
         let is_mangled = self.chance.percent(self.faults.mangled_percent);

@@ -182,19 +182,30 @@ fn action(chance: &mut Chance, clients: usize, producers: usize, heals_at: u64) 
 }
 
 fn command(client: usize, chance: &mut Chance) -> Action {
-    let (kind, data) = match chance.below(12) {
+    let (kind, mut data) = match chance.below(16) {
         0 => ("gather_requirement", json!({ "requirement": format!("what {}", chance.below(100)) })),
         1 => ("plan", json!({ "steps": ["one", "two"] })),
-        2..4 => ("generate_code", json!({ "code": format!("code {}", chance.below(100)) })),
-        4..7 => ("refine_code", json!({ "code": format!("refined {}", chance.below(100)) })),
-        7..10 => ("report_bug", json!({ "bug": "it fails" })),
-        10 => ("generate_tests", json!({ "count": 3 })),
+        2..6 => ("generate_code", json!({ "code": format!("code {}", chance.below(100)) })),
+        6..8 => ("refine_code", json!({ "code": format!("refined {}", chance.below(100)) })),
+        8..12 => ("report_bug", json!({ "bug": "it fails" })),
+        12 => ("start_correction", json!({})),
+        13 => ("complete_correction", json!({ "code": "corrected", "addresses": reports(chance) })),
+        14 => ("generate_tests", json!({ "count": 3 })),
         _ => ("intervene", json!({ "note": "I was here" })),
     };
+    if matches!(kind, "generate_code" | "refine_code" | "report_bug") && chance.percent(50) {
+        data["hash"] = (*chance.pick(&["h1", "h2"])).into();
+    }
     let mut body = json!({ "type": kind, "data": data, "source": format!("user-{client}") });
-    if kind == "report_bug" {
+    if kind == "report_bug" && chance.percent(50) {
         body["version"] = chance.below(4).into();
     }
-    let stream = *chance.pick::<&'static str>(&TASKS);
+    // Most are for one, so that it comes to something.
+    let stream = if chance.percent(60) { TASKS[0] } else { *chance.pick::<&'static str>(&TASKS) };
     Action::Command { client, stream, body, is_conditional: chance.percent(25) }
+}
+
+/// Commands that may have been reports: which have, nobody knows before the run.
+fn reports(chance: &mut Chance) -> Vec<String> {
+    (0..12).map(|_| format!("command-{}-{}", chance.below(4), chance.between(1, 20))).collect()
 }

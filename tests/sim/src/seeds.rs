@@ -1,6 +1,7 @@
 //! Many runs: seeds on all cores, and what is made of one that fails.
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     sync::{
         Mutex, PoisonError,
@@ -28,26 +29,37 @@ pub struct Failure {
 /// Runs seeds on all cores, up to the first one that fails: of those the lowest.
 #[must_use]
 pub fn first_failure(seeds: Range<u64>) -> Option<Failure> {
-    let (next, found) = (AtomicU64::new(seeds.start), Mutex::new(None::<Failure>));
+    first_failure_of(seeds, None).0
+}
+
+/// The same, up to the first one that breaks one of these invariants. Of what seeds before it break otherwise, it says which, and how often.
+#[must_use]
+pub fn first_failure_of(seeds: Range<u64>, of: Option<&[u32]>) -> (Option<Failure>, BTreeMap<u32, usize>) {
+    let is_meant = |failure: &Failure| of.is_none_or(|of| failure.broken().is_some_and(|broken| of.contains(&broken)));
+    let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(BTreeMap::<u64, Failure>::new()));
+    let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            let lowest =
-                found.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(seeds.end, |f| f.plan.seed);
+            let lowest = lock().values().find(|failure| is_meant(failure)).map_or(seeds.end, |first| first.plan.seed);
             if seed >= lowest {
                 return;
             }
             if let Some(failure) = fails(Plan::new(seed)) {
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                if found.as_ref().is_none_or(|other| other.plan.seed > seed) {
-                    *found = Some(failure);
-                }
+                lock().insert(seed, failure);
             }
         }
     };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
-    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let (mut others, failed) = (BTreeMap::new(), failed.into_inner().unwrap_or_else(PoisonError::into_inner));
+    for failure in failed.into_values() {
+        if is_meant(&failure) {
+            return (Some(failure), others);
+        }
+        *others.entry(failure.broken().unwrap_or_default()).or_default() += 1;
+    }
+    (None, others)
 }
 
 fn fails(plan: Plan) -> Option<Failure> {
@@ -56,12 +68,19 @@ fn fails(plan: Plan) -> Option<Failure> {
     outcome.violation.is_some().then_some(Failure { plan, kept, outcome })
 }
 
+impl Failure {
+    /// The invariant's number.
+    #[must_use]
+    pub fn broken(&self) -> Option<u32> {
+        self.outcome.violation.as_ref().map(|violation| violation.invariant)
+    }
+}
+
 /// Leaves out what is not needed for the same invariant to break: halves first, then single actions.
 #[must_use]
 pub fn shrink(failure: Failure) -> Failure {
     let whole = Plan::new(failure.plan.seed);
-    let broken = |outcome: &Outcome| outcome.violation.as_ref().map(|violation| violation.invariant);
-    let wanted = broken(&failure.outcome);
+    let wanted = failure.broken();
     let (mut smallest, mut runs) = (failure, 0);
     let mut size = smallest.kept.len().div_ceil(2);
     while size > 0 && runs < SHRINK_RUNS {
@@ -72,8 +91,9 @@ pub fn shrink(failure: Failure) -> Failure {
             let plan = whole.only(&kept);
             let outcome = run(&plan, false);
             runs += 1;
-            if broken(&outcome) == wanted {
-                smallest = Failure { plan, kept, outcome };
+            let failure = Failure { plan, kept, outcome };
+            if failure.broken() == wanted {
+                smallest = failure;
             } else {
                 at += size;
             }

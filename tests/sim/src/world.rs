@@ -1,6 +1,7 @@
 //! [`World`]: one run. Everything happens in one thread, on a clock that goes on when nothing is left to do at a moment: first with
 //! faults, as the plan has it, then without, until every client has what the log has.
 
+mod doubt;
 mod heard;
 mod traffic;
 
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     chance::Chance,
-    checker::{Check, Commits, Logs, Outlet, Violation, Watch, hold},
+    checker::{Check, Commits, Logs, NO_INVARIANT, Outlet, States, Violation, Watch},
     client::Client,
     disk::{Crash, Disk},
     host::SimHost,
@@ -43,8 +44,9 @@ pub struct World {
     pub(crate) conns: BTreeMap<ConnId, Conn>,
     outlets: BTreeMap<ConnId, Outlet>,
     answers: BTreeMap<ConnId, Answer>,
-    /// What the checker has asked and was told.
-    pub(crate) told: Vec<Answer>,
+    pub(crate) states: States,
+    /// Of which comes what the checker itself asks for.
+    pub(crate) doubt: Chance,
     pub(crate) clients: Vec<Client>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) producers: Vec<Producer>,
@@ -115,7 +117,8 @@ impl World {
             conns: BTreeMap::new(),
             outlets: BTreeMap::new(),
             answers: BTreeMap::new(),
-            told: Vec::new(),
+            states: States::default(),
+            doubt: Chance::of(seed, 3),
             clients,
             watches,
             producers,
@@ -203,11 +206,14 @@ impl World {
 
     fn happen(&mut self, due: Due) -> Check {
         self.steps += 1;
-        hold(40, self.steps < STEPS_MAX, || "something goes on without an end".to_owned())?;
+        if self.steps >= STEPS_MAX {
+            return Err(Violation { invariant: NO_INVARIANT, what: "something goes on without an end".to_owned() });
+        }
         match due {
             Due::Action(at) => {
                 let action = self.plan.actions[at].1.clone();
                 self.trace.say(self.now(), || format!("{action:?}"));
+                self.doubt_states();
                 self.act(action)
             }
             Due::Request(id) => self.request(id),
@@ -238,7 +244,7 @@ impl World {
                 if !self.clients[client].is_asleep(now) && !self.clients[client].is_over {
                     self.commands += 1;
                     let id = format!("command-{client}-{}", self.commands);
-                    self.commits.commanded(id.clone(), client, stream);
+                    self.commits.commanded(id.clone(), client, stream, &body);
                     self.with_client(client, |client, desk| {
                         client.mean(id, stream, body, is_conditional, desk);
                     })?;

@@ -99,7 +99,9 @@ pub(super) fn append(
         places.push(placed);
     }
     let end = tail.sequence;
-    if let Some(command) = command {
+    if let Some(command) = command
+        && !mutated(Mutation::ForgetCommands)
+    {
         let first = places.first().map_or(end, |first| first.sequence);
         rows::add_command(database, command, first, places.len())?;
     }
@@ -109,11 +111,8 @@ pub(super) fn append(
 /// The answer to a command that was carried out before.
 fn known_command(database: &Connection, command: Option<CommandKey>) -> Result<Option<Committed>, Failure> {
     let Some(CommandKey { identity, digest }) = command else { return Ok(None) };
-    if mutated(Mutation::ForgetCommands) {
-        return Ok(None);
-    }
     let Some(known) = rows::command(database, identity)? else { return Ok(None) };
-    if known.digest != digest {
+    if known.digest != digest && !mutated(Mutation::TakeAnyCommand) {
         return Err(CommitError::CommandConflict.into());
     }
     let RecordedCommand { events, sequence, .. } = rows::recorded(database, known)?;
@@ -145,7 +144,7 @@ impl Append<'_> {
         let mut all = Vec::with_capacity(events.len());
         for (index, event) in events.iter().enumerate() {
             let conflict = CommitError::IdConflict { index };
-            let found = match (earlier.get(&event.identity), rows::known(self.database, event.identity)?) {
+            let found = match (earlier.get(&event.identity), self.known(event)?) {
                 (Some(&earlier), _) if events[earlier].digest != event.digest => return Err(conflict.into()),
                 (_, Some(known)) if !self.is_same(&known, event)? => return Err(conflict.into()),
                 (_, Some(known)) => Found::InLog(known),
@@ -156,6 +155,15 @@ impl Append<'_> {
             all.push(found);
         }
         Ok(all)
+    }
+
+    /// The event of the same source and id that is in the log.
+    fn known(&self, event: &Prepared) -> Result<Option<Known>, Failure> {
+        let is_of_command = event.event.command_id.is_some();
+        if mutated(Mutation::ForgetEvents) || mutated(Mutation::ForgetCommands) && is_of_command {
+            return Ok(None);
+        }
+        Ok(rows::known(self.database, event.identity)?)
     }
 
     /// Whether what is given is what was given before, or what was recorded then: an export may be imported again.
@@ -202,7 +210,7 @@ impl Append<'_> {
         let actor = rows::actor_id(self.database, &event.source)?;
         let clock = self.clock(index, &event, stream, actor)?;
         let mark = StreamMark {
-            revision: before.revision.next().ok_or_else(|| full("the stream"))?,
+            revision: self.revision_after(before.revision)?,
             sequence: self.tail.sequence.next().ok_or_else(|| full("the log"))?,
             version: version.max(before.version),
         };
@@ -231,6 +239,13 @@ impl Append<'_> {
             Some(id) => (id, rows::last_mark(self.database, id)?.unwrap_or(before_first)),
             None => (rows::add_stream(self.database, name.as_str())?, before_first),
         })
+    }
+
+    fn revision_after(&self, last: Revision) -> Result<Revision, Failure> {
+        if mutated(Mutation::CountTheLog) {
+            return Revision::new(self.tail.sequence.get() + 1).map_err(|_| full("the stream").into());
+        }
+        last.next().ok_or_else(|| full("the stream").into())
     }
 
     fn version(&self, index: usize, event: &NewEvent, current: Version) -> Result<Version, CommitError> {

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use highwater_core::version::Epoch;
+use highwater_core::{
+    mutation::{Mutation, mutated},
+    version::Epoch,
+};
 use rusqlite::{Connection, Error, OpenFlags, Result, config::DbConfig, ffi};
 
 use super::{
@@ -68,6 +71,9 @@ const CHECKSUMS_SINCE: i64 = 4;
 /// Shows a log from before as one whose rows have none.
 const WITHOUT_CHECKSUMS: &str = "CREATE TEMP VIEW events AS SELECT *, NULL AS checksum FROM main.events;";
 
+/// Lets an event be stored twice, for a simulation that has to see it.
+const NO_IDENTITIES: &str = "DROP INDEX IF EXISTS events_by_identity";
+
 /// The journal mode that a log has.
 const WRITE_AHEAD_LOG: &str = "wal";
 /// The most distinct statements that a connection keeps ready: all there are.
@@ -114,6 +120,9 @@ pub(super) fn open_or_create(path: &Path, new_epoch: impl FnOnce() -> Epoch) -> 
             check_streams(&database).and_then(|()| migrate(&mut database, version)).map_err(unusable)?;
         }
         Kind::Unknown { .. } | Kind::Foreign => {}
+    }
+    if mutated(Mutation::ForgetEvents) || mutated(Mutation::ForgetCommands) {
+        database.execute_batch(NO_IDENTITIES).map_err(unusable)?;
     }
     Ok(database)
 }

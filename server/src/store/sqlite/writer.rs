@@ -158,8 +158,11 @@ impl Writer {
 
     /// Lets everyone see what is durable, once the witness has it. A group whose witness failed is seen with the next.
     pub(super) async fn publish(&mut self) -> Result<(), Unavailable> {
-        self.host.passed(Step::Durable).await;
         let shown = *self.head.borrow();
+        if mutated(Mutation::ShowUnsynced) {
+            self.head.send_replace(self.tail.sequence);
+        }
+        self.host.passed(Step::Durable).await;
         if self.tail.sequence > shown {
             let witnessed = match mutated(Mutation::NoWitness) {
                 true => Ok(()),

@@ -1,10 +1,15 @@
 //! [`Watch`]: what a client says, against what it must say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use highwater_client::Kind;
 
 use super::{Check, Logs, broken, hold};
+
+/// So many connections in a row on which nothing comes, begun at random below a ceiling that doubles from 250 ms, take longer than
+/// [`UNHEARD_MS`] in all but one of a hundred million cases.
+const UNHEARD_MAX: usize = 9;
+const UNHEARD_MS: u64 = 1_000;
 
 /// What is known of one client.
 pub struct Watch {
@@ -17,10 +22,14 @@ pub struct Watch {
     /// Revision and version of the streams that it knows.
     marks: BTreeMap<String, (u64, u64)>,
     from_start: bool,
+    /// Whether it has just begun at `latest`: what it misses now, its beginning has cost.
+    has_just_begun: bool,
     held: BTreeSet<u64>,
     has_reset: bool,
     /// How many it holds at most.
     held_max: usize,
+    /// When connections began since something has come.
+    unheard: VecDeque<u64>,
 }
 
 impl Watch {
@@ -34,9 +43,11 @@ impl Watch {
             last: 0,
             marks: BTreeMap::new(),
             from_start: false,
+            has_just_begun: false,
             held: BTreeSet::new(),
             has_reset: false,
             held_max,
+            unheard: VecDeque::new(),
         }
     }
 
@@ -45,6 +56,7 @@ impl Watch {
         (self.marks, self.held, self.beginning) = Default::default();
         self.last = stored.as_ref().map_or(0, |(_, sequence)| *sequence);
         self.from_start = self.last == 0 && (stored.is_some() || !is_latest);
+        self.has_just_begun = false;
         match stored {
             // Before its first word it may not know of which log it is.
             None => self.base = (!is_latest).then(Default::default),
@@ -54,9 +66,26 @@ impl Watch {
         }
     }
 
-    /// A connection begins.
-    pub fn connected(&mut self) {
+    /// A connection begins. Those that come to nothing may not follow each other at once.
+    ///
+    /// # Errors
+    /// [`Violation`](super::Violation)
+    pub fn connected(&mut self, now: u64) -> Check {
         self.has_reset = false;
+        self.unheard.push_back(now);
+        if self.unheard.len() > UNHEARD_MAX {
+            self.unheard.pop_front();
+        }
+        let is_full = self.unheard.len() == UNHEARD_MAX;
+        let since = self.unheard.front().copied().unwrap_or_default();
+        hold(41, !is_full || now >= since + UNHEARD_MS, || {
+            format!("{UNHEARD_MAX} connections in {} ms, and nothing came on any", now - since)
+        })
+    }
+
+    /// Something has come on the connection.
+    pub fn heard(&mut self) {
+        self.unheard.clear();
     }
 
     /// What it reads from now on begins after this place, if it has not begun.
@@ -71,6 +100,7 @@ impl Watch {
             self.last = sequence;
             self.held.retain(|held| *held > sequence);
             self.base = Some((epoch, sequence));
+            self.has_just_begun = true;
         }
     }
 
@@ -84,6 +114,7 @@ impl Watch {
         self.base = Some((epoch.to_owned(), sequence));
         self.last = sequence;
         self.from_start = sequence == 0;
+        self.has_just_begun = false;
         (self.marks, self.held) = Default::default();
         Ok(())
     }
@@ -116,6 +147,8 @@ impl Watch {
         hold(8, recorded.envelope.as_bytes() == envelope, || format!("{sequence} is told with other content"))?;
         hold(8, sequence > self.last, || format!("{sequence} is judged again, or late: {} was before it", self.last))?;
         let next = log.next(&self.topics, self.last).map(|event| event.sequence);
+        let was_begun = !std::mem::take(&mut self.has_just_begun);
+        hold(12, was_begun || next == Some(sequence), || format!("{sequence} is judged first, and {next:?} was next"))?;
         hold(8, next == Some(sequence), || format!("{sequence} is judged after {}, and {next:?} was next", self.last))?;
         let mark = self.marks.get(&recorded.stream).copied();
         let (_, version) = mark.unwrap_or_default();
@@ -150,6 +183,9 @@ impl Watch {
         let Some(log) = logs.get(&epoch) else { return Ok(()) };
         let missed = log.next(&self.topics, self.last).filter(|event| event.sequence <= cursor);
         match missed {
+            Some(missed) if self.has_just_begun => {
+                broken(12, format!("the reader begins at {cursor}, and {} was not judged", missed.sequence))
+            }
             Some(missed) => broken(10, format!("the cursor is {cursor}, and {} was not judged", missed.sequence)),
             None => Ok(()),
         }

@@ -38,6 +38,8 @@ struct Command {
     stream: String,
     /// The how-manieth.
     order: u64,
+    /// What it says.
+    data: Value,
 }
 
 impl Commits {
@@ -50,9 +52,9 @@ impl Commits {
     }
 
     /// Somebody is about to give this command.
-    pub fn commanded(&mut self, id: String, client: usize, stream: &str) {
+    pub fn commanded(&mut self, id: String, client: usize, stream: &str, body: &Value) {
         let order = self.commands.len() as u64;
-        self.commands.insert(id, Command { client, stream: stream.to_owned(), order });
+        self.commands.insert(id, Command { client, stream: stream.to_owned(), order, data: body["data"].clone() });
     }
 
     /// The network repeats a request.
@@ -113,6 +115,7 @@ impl Commits {
         }
         if !NOT_NOW.contains(&answer.status) {
             self.refused.insert(id.to_owned(), logs.put_back());
+            self.was_not_answered(id, answer, logs)?;
         }
         if self.repeated.contains(id) {
             return Ok(());
@@ -121,12 +124,31 @@ impl Commits {
         let is_its = |recorded: &&Recorded| {
             recorded.command.as_deref() == Some(id) || self.events.get(&recorded.id).is_some_and(|write| write == id)
         };
-        match logs.current().1.events().iter().find(is_its) {
-            Some(stored) => {
-                broken(18, format!("'{id}' is refused by {}, and '{}' is stored", answer.status, stored.id))
-            }
-            None => Ok(()),
-        }
+        let stored = logs.current().1.events().iter().find(is_its);
+        let what = || format!("'{id}' is refused by {}, and there is {stored:?}", answer.status);
+        if self.commands.contains_key(id) { hold(61, stored.is_none(), what) } else { hold(18, stored.is_none(), what) }
+    }
+
+    /// What is recorded is known before any precondition is looked at.
+    fn was_not_answered(&self, id: &str, answer: &Answer, logs: &Logs) -> Check {
+        let first = self.answers.get(&(logs.current().0.to_owned(), id.to_owned()));
+        let what = || format!("'{id}' was answered with {first:?}, and is refused by {}", answer.status);
+        if self.commands.contains_key(id) { hold(60, first.is_none(), what) } else { hold(19, first.is_none(), what) }
+    }
+
+    /// Whether a write that was answered is a command, under whose key another one might be given.
+    #[must_use]
+    pub fn is_command(&self, id: &str) -> bool {
+        self.commands.contains_key(id)
+    }
+
+    /// The server answers another command under a key that is taken.
+    ///
+    /// # Errors
+    /// [`Violation`](super::Violation)
+    pub fn reused(&self, id: &str, answer: &Answer) -> Check {
+        let is_refused = answer.status == 422 || answer.status >= 500;
+        hold(61, is_refused, || format!("another command as '{id}' is answered by {}", answer.status))
     }
 
     /// Looks at what is new in the log.
@@ -188,7 +210,9 @@ impl Commits {
         };
         let is_its =
             recorded.id == command || recorded.id.strip_prefix(command).is_some_and(|rest| rest.starts_with('.'));
-        hold(60, is_its && recorded.stream == given.stream, || format!("'{}' is of '{command}'", recorded.id))
+        hold(60, is_its && recorded.stream == given.stream, || format!("'{}' is of '{command}'", recorded.id))?;
+        let is_same = recorded.event["data"] == given.data;
+        hold(61, is_same, || format!("'{command}' says {}, and is recorded as {}", given.data, recorded.envelope))
     }
 
     /// What one user meant for one task is recorded in that order.

@@ -39,6 +39,8 @@ pub struct Log {
     pub served: u64,
     streams: BTreeMap<String, (u64, u64)>,
     counters: BTreeSet<(String, String, u64)>,
+    /// Where each event is, by source and id.
+    places: BTreeMap<(String, String), u64>,
     clocks: BTreeMap<(String, String), BTreeMap<String, u64>>,
 }
 
@@ -201,6 +203,8 @@ impl Log {
         hold(21, before.as_ref().is_none_or(|before| *before <= recorded), || {
             format!("'{id}' was recorded at {recorded}, after one at {before:?}")
         })?;
+        self.take_identity(&event, sequence)?;
+        self.take_version(&event, (&stream, version, highest))?;
         self.take_clock(&event, &stream)?;
         self.streams.insert(stream.clone(), (revision, highest.max(version)));
         let command = event["commandid"].as_str().map(str::to_owned);
@@ -208,14 +212,41 @@ impl Log {
         Ok(())
     }
 
+    /// An event is there once. Those of a command are there once, too, in one commit: each lies right behind the one before it.
+    fn take_identity(&mut self, event: &Value, sequence: u64) -> Check {
+        let text = |member: &str| event[member].as_str().unwrap_or_default().to_owned();
+        let (source, id) = (text("source"), text("id"));
+        let before = self.places.insert((source.clone(), id.clone()), sequence);
+        if let Some(command) = event["commandid"].as_str() {
+            hold(60, before.is_none(), || {
+                format!("'{command}' is carried out at {before:?}, and again at {sequence}")
+            })?;
+            let number = id.strip_prefix(command).and_then(|rest| rest.strip_prefix('.')?.parse::<u64>().ok());
+            let due = match number {
+                None => Some(sequence),
+                Some(1) => self.places.get(&(source, command.to_owned())).map(|first| first + 1),
+                Some(number) => self.places.get(&(source, format!("{command}.{}", number - 1))).map(|last| last + 1),
+            };
+            hold(60, due == Some(sequence), || format!("'{id}' of '{command}' is at {sequence}, and not at {due:?}"))?;
+        }
+        hold(19, before.is_none(), || format!("'{id}' is at {before:?}, and again at {sequence}"))
+    }
+
+    /// A task's version rises by one, by new code and by nothing else.
+    fn take_version(&self, event: &Value, (stream, version, highest): (&str, u64, u64)) -> Check {
+        if !stream.contains(":tasks:") {
+            return Ok(());
+        }
+        let raises = ["task.code_generated.v1", "task.code_refined.v1", "task.correction_completed.v1"]
+            .contains(&event["type"].as_str().unwrap_or_default());
+        let is_right = if raises { version == highest + 1 } else { version <= highest };
+        hold(58, is_right, || format!("{} at version {version} comes after version {highest}", event["type"]))
+    }
+
     /// A counter stands on one event, and a derived clock comes after its cause.
     fn take_clock(&mut self, event: &Value, stream: &str) -> Check {
         let (id, source) = (event["id"].as_str().unwrap_or_default(), event["source"].as_str().unwrap_or_default());
-        let pairs = event["clock"].as_str().unwrap_or_default().split(',');
-        let clock: BTreeMap<String, u64> = pairs
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(actor, counter)| (actor.to_owned(), counter.parse().unwrap_or_default()))
-            .collect();
+        let clock = clock_of(&event["clock"]);
         let own = clock.get(&source.replace('%', "%25")).copied().unwrap_or_default();
         let is_first = self.counters.insert((stream.to_owned(), source.to_owned(), own));
         hold(20, own > 0 && is_first, || format!("counter {own} of {source} in '{stream}' is not one event's alone"))?;
@@ -228,6 +259,12 @@ impl Log {
         self.clocks.insert((stream.to_owned(), id.to_owned()), clock);
         Ok(())
     }
+}
+
+/// A clock by its text: the counters of actors, named as they are written.
+pub(super) fn clock_of(text: &Value) -> BTreeMap<String, u64> {
+    let pairs = text.as_str().unwrap_or_default().split(',').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(actor, counter)| (actor.to_owned(), counter.parse().unwrap_or_default())).collect()
 }
 
 fn unreadable(error: rusqlite::Error) -> Violation {

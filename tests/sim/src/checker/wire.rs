@@ -12,6 +12,8 @@ pub struct Outlet {
     pub began: Option<(String, u64)>,
     is_latest: bool,
     is_first: bool,
+    /// Whether it was said that nothing more comes.
+    has_closed: bool,
     rest: Vec<u8>,
 }
 
@@ -24,7 +26,15 @@ impl Outlet {
             "latest" => None,
             position => position.split_once('-').and_then(|(_, sequence)| sequence.parse().ok()),
         };
-        Self { topics, known, began: None, is_latest: after == "latest", is_first: true, rest: Vec::new() }
+        Self {
+            topics,
+            known,
+            began: None,
+            is_latest: after == "latest",
+            is_first: true,
+            has_closed: false,
+            rest: Vec::new(),
+        }
     }
 
     /// Some bytes leave.
@@ -41,8 +51,18 @@ impl Outlet {
         Ok(())
     }
 
+    /// The server has ended it.
+    ///
+    /// # Errors
+    /// [`Violation`](super::Violation)
+    pub fn ended(&self) -> Check {
+        hold(26, self.is_first || self.has_closed, || "an event stream ends, and its reader is not told".to_owned())
+    }
+
     fn block(&mut self, block: &str, logs: &mut Logs) -> Check {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let is_last = |body: &str| [r#""kind":"goodbye""#, r#""kind":"error""#].iter().any(|kind| body.contains(kind));
+        self.has_closed |= field("event").is_some() && field("data").is_some_and(is_last);
         let Some((epoch, sequence)) = field("id").and_then(|id| id.split_once('-')) else { return Ok(()) };
         let sequence: u64 = sequence.parse().unwrap_or_default();
         let prev: u64 = field("prev").and_then(|prev| prev.parse().ok()).unwrap_or_default();

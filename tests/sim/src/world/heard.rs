@@ -29,7 +29,7 @@ impl World {
                 Tell::Lost(which) => return broken(8, format!("client {index} says that it has lost {which}")),
                 Tell::Settled { number, is_confirmed } => self.settle(index, number, is_confirmed)?,
                 Tell::Status(status, delay_ms) => self.status(index, status, delay_ms)?,
-                Tell::Began(_) => watch.connected(),
+                Tell::Began(_) => watch.connected(now)?,
                 Tell::Page { epoch, prev } => watch.may_begin((epoch, prev)),
             }
         }
@@ -60,10 +60,8 @@ impl World {
         };
         let is_right = !is_confirmed || intent.is_judged || intent.recorded.as_ref().is_some_and(has_come);
         hold(43, is_right, || format!("client {index} shows '{}' no more, which is not confirmed", intent.id))?;
-        hold(43, is_confirmed || intent.is_refused, || {
-            format!("client {index} rolls '{}' back, for no reason", intent.id)
-        })?;
         if !is_confirmed {
+            hold(82, intent.is_refused, || format!("client {index} rolls '{}' back, for no reason", intent.id))?;
             return self.commits.rolled_back(&intent.id, &self.logs);
         }
         hold(43, self.logs.has_command(&intent.id), || {

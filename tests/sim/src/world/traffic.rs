@@ -32,6 +32,12 @@ impl World {
                 faults.kept_back = self.clients[index].nature.is_kept_back;
             }
             self.trace.say(now, || format!("{owner:?} asks #{id} {} {}", ask.method, ask.path));
+            if let About::Write(write) = &ask.about
+                && self.conns.values().any(|other| other.ask.about == ask.about)
+            {
+                // What its owner has given up is still on its way, and may come after this.
+                self.commits.repeated(write);
+            }
             let mut conn = Conn::new(owner, ask, faults, chance);
             let at = conn.arrives_at(now);
             if conn.is_refused() {
@@ -112,6 +118,9 @@ impl World {
             (Sent::End, About::Write(write)) => {
                 if let Some(answer) = self.answers.remove(&id) {
                     self.commits.answered(write, &answer, &mut self.logs)?;
+                    if answer.status < 300 {
+                        self.doubt_key(id);
+                    }
                 }
             }
             (Sent::End, About::Page(topics, after)) => {
@@ -119,9 +128,20 @@ impl World {
                     page(topics, after, &answer.body, &mut self.logs)?;
                 }
             }
-            (Sent::End, About::Other) if conn.owner == Owner::Checker => {
-                let path = conn.ask.path.clone();
-                self.told.extend(self.answers.remove(&id).map(|answer| Answer { id: path, ..answer }));
+            (Sent::End, About::State(moment)) => {
+                if let Some(answer) = self.answers.remove(&id) {
+                    self.states.answered(moment, &answer, &mut self.logs)?;
+                }
+            }
+            (Sent::End, About::Reuse(key)) => {
+                if let Some(answer) = self.answers.remove(&id) {
+                    self.commits.reused(key, &answer)?;
+                }
+            }
+            (Sent::End, About::Stream(..)) => {
+                if let Some(outlet) = self.outlets.get(&id) {
+                    outlet.ended()?;
+                }
             }
             (Sent::End, _) => {}
         }
@@ -139,6 +159,9 @@ impl World {
         }
         match owner {
             Owner::Client(index) => {
+                if matches!(arrival, Arrival::Head(..) | Arrival::Bytes(_)) {
+                    self.watches[index].heard();
+                }
                 if let Some((epoch, sequence)) = self.outlets.get(&id).and_then(|outlet| outlet.began.clone()) {
                     // Where it begins, it says itself by what it does next.
                     self.watches[index].may_begin((epoch, sequence));
