@@ -9,6 +9,7 @@ use std::mem;
 
 use highwater_core::control::ControlKind;
 use highwater_core::envelope::{Page, number_member, scan, scan_page};
+use highwater_core::mutation::{Mutation, mutated};
 use highwater_core::overlay::Overlay;
 use highwater_core::reconcile::{Arrival, Handled, HoldLimits, Missing, Output};
 use highwater_core::sse::Decoder;
@@ -105,7 +106,9 @@ impl Session {
     /// Begins to be fed with what another tab receives, or with what it receives on another connection.
     pub fn feed(&mut self) {
         self.is_fed = true;
-        self.subscription = Subscription::new(self.options, self.seed);
+        if !mutated(Mutation::FedConnects) {
+            self.subscription = Subscription::new(self.options, self.seed);
+        }
         self.begin();
     }
 
@@ -256,7 +259,7 @@ impl Session {
 impl Session {
     /// Hands what has happened to the subscription, and leaves what it asks for.
     fn handle(&mut self, now: f64, input: Input, reason: Reason) {
-        if self.is_fed && matches!(input, Input::Ended(_)) {
+        if self.is_fed && matches!(input, Input::Ended(_)) && !mutated(Mutation::FedIsSilent) {
             self.judge.outputs.push_number(Kind::Disconnect, reason as u32, 0);
         }
         let asked = self.subscription.handle(now as u64, input);

@@ -65,6 +65,14 @@ mutations! {
     UnknownIsRefusal,
     /// After a reset, what the old log had is not sent again.
     KeepAcknowledged,
+    /// What a shared connection brings for other tabs is taken for ours.
+    TakeOthers,
+    /// What it brings for other tabs moves the cursor, whatever was missed before.
+    OthersAreCursor,
+    /// A tab that another one feeds goes on with the connection that it had.
+    FedConnects,
+    /// A tab that is fed does not say that it lacks something.
+    FedIsSilent,
     /// The state moves by what is stale.
     MoveByStale,
     /// A reader is live before its ring has come as far as its history.

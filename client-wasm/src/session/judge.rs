@@ -2,6 +2,7 @@
 
 use highwater_core::control::{ControlKind, ResetReason};
 use highwater_core::envelope::{Header, scan};
+use highwater_core::mutation::{Mutation, mutated};
 use highwater_core::reconcile::{Arrival, Attempt, Handled, HoldLimits, Message, Output, Reconciler, Verdict};
 use highwater_core::sse::Frame;
 use highwater_core::topic::matches;
@@ -53,7 +54,8 @@ impl Judge {
     /// An event of the connection, or of a page of the log.
     pub(super) fn event(&mut self, arrival: &Arrival<'_>) {
         if self.is_of_others(arrival.envelope) {
-            self.caught_up(arrival.position, arrival.prev);
+            let prev = if mutated(Mutation::OthersAreCursor) { Sequence::ZERO } else { arrival.prev };
+            self.caught_up(arrival.position, prev);
         } else if let Some(verdict) = self.reconciler.event(self.attempt, arrival) {
             self.tell(verdict, arrival.position, arrival.envelope);
         }
@@ -105,7 +107,7 @@ impl Judge {
 
     /// Whether an event is of topics that are not ours. Then it only tells how far the connection is.
     fn is_of_others(&self, envelope: &[u8]) -> bool {
-        if self.topics.is_empty() {
+        if self.topics.is_empty() || mutated(Mutation::TakeOthers) {
             return false;
         }
         let Ok(Header { stream, .. }) = scan(envelope) else { return false };

@@ -1,34 +1,36 @@
 //! [`Client`]: a page. Its session is the very one that the npm package runs in WebAssembly; what JavaScript does around it
 //! (`client-wasm/js/connection.ts`) is done here: it tells the session what happens, and does what that asks for.
 
+mod connection;
+pub mod device;
 mod requests;
 mod words;
 
 use std::collections::VecDeque;
 
-use highwater_client::{Event, Kind, PageKind, Session, StatusCode, Transport};
-use http::StatusCode as Http;
+use highwater_client::{Event, Kind, PageKind, Session, StatusCode};
 use serde_json::Value;
 
 pub(crate) use self::requests::json;
 use self::{
-    requests::{Page, beginning, events_path, page_of_log, reset_of, retry_after_ms, text},
+    device::Stands,
+    requests::{Page, page_of_log, text},
     words::{KINDS, STATUSES},
 };
 pub use self::{
+    device::Tab,
     requests::{epoch_of, get},
     words::{Nature, Tell},
 };
 use crate::{
     app::App,
+    chance::Chance,
     host::BEGINNING_MS,
     intents::Intents,
-    network::{About, Arrival, Ask, Desk, Owner},
+    network::{About, Arrival, Desk, Owner},
     process::ConnId,
 };
 
-/// As in `connection.ts`.
-const POLL_WAIT_S: u32 = 25;
 /// The records that are told, all of them.
 const LISTENED: u32 = u32::MAX;
 
@@ -64,11 +66,19 @@ pub struct Client {
     pub intents: Intents,
     /// What it has said and nobody has taken.
     pub tells: Vec<Tell>,
+    /// Since when it sleeps.
+    pub asleep_since: u64,
     /// Until when it sleeps.
     pub asleep_until: u64,
+    /// How its connection stands, or that of the tab that leads.
+    pub(crate) status: Stands,
+    /// Its part in a device that it shares with others.
+    pub(crate) tab: Option<Tab>,
     pub(crate) session: Session,
     /// The log that positions are of.
     pub(crate) epoch: String,
+    /// The topics and the place of the connection that was asked for last.
+    place: (Vec<String>, String),
     stream: Option<ConnId>,
     poll: Option<Page>,
     fetches: Vec<Page>,
@@ -85,6 +95,8 @@ impl Client {
     /// One that has not connected yet.
     #[must_use]
     pub fn new(index: usize, nature: Nature, seed: u64) -> Self {
+        let of_device = |device: device::Shared| Tab::new(index, device.ping_ms, Chance::new(seed));
+        let tab = nature.device.map(of_device);
         let stored = Stored { position: None, app: App::default() };
         let mut client = Self {
             index,
@@ -93,9 +105,13 @@ impl Client {
             stored,
             intents: Intents::default(),
             tells: Vec::new(),
+            asleep_since: 0,
             asleep_until: 0,
+            status: (StatusCode::Connecting, 0),
+            tab,
             session: Session::new(),
             epoch: String::new(),
+            place: (Vec::new(), String::new()),
             stream: None,
             poll: None,
             fetches: Vec::new(),
@@ -131,10 +147,19 @@ impl Client {
         self.is_over = false;
         self.timer_at = None;
         self.inbox.clear();
+        self.status = (StatusCode::Connecting, 0);
+        self.tab = self.tab.as_ref().map(Tab::again);
     }
 
     /// Connects.
     pub fn open(&mut self, desk: &mut Desk<'_>) {
+        if self.tab.is_some() {
+            return self.join(desk);
+        }
+        self.connect_first(desk);
+    }
+
+    fn connect_first(&mut self, desk: &mut Desk<'_>) {
         self.is_open = true;
         self.happened(Event::Open, 0, 0, desk);
         self.send_intents(desk);
@@ -155,12 +180,27 @@ impl Client {
     /// It is back from sleep, or has a network again.
     pub fn wake(&mut self, desk: &mut Desk<'_>) {
         self.asleep_until = 0;
-        self.happened(Event::Awake, 0, 0, desk);
+        if self.is_open {
+            self.happened(Event::Awake, 0, 0, desk);
+        }
         for (id, arrival) in std::mem::take(&mut self.inbox) {
+            self.intent_arrived(id, arrival.clone(), desk);
             self.arrived(id, arrival, desk);
         }
         self.timeout(desk);
+        self.wake_tab(desk);
         self.call_intents(desk.now + 1, desk);
+    }
+
+    /// Keeps what has come for when it wakes.
+    pub(crate) fn keep(&mut self, id: ConnId, arrival: Arrival) {
+        self.inbox.push((id, arrival));
+    }
+
+    /// Whether it has a connection of its own.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.stream.is_some() || self.poll.is_some()
     }
 
     /// What has come while it slept.
@@ -171,7 +211,7 @@ impl Client {
     /// Whether something will go on with it by itself.
     #[must_use]
     pub fn waits_for_something(&self) -> bool {
-        !self.is_open || self.timer_at.is_some() || self.stream.is_some() || self.poll.is_some()
+        !self.is_open || self.timer_at.is_some() || self.is_connected()
     }
 
     /// Time has passed.
@@ -191,23 +231,26 @@ impl Client {
     /// Something of an answer has come.
     pub fn arrived(&mut self, id: ConnId, arrival: Arrival, desk: &mut Desk<'_>) {
         if self.is_asleep(desk.now) {
-            self.inbox.push((id, arrival));
+            self.keep(id, arrival);
         } else if self.stream == Some(id) {
             self.stream_arrived(arrival, desk);
         } else if self.poll.as_ref().is_some_and(|page| page.id == id) {
-            let is_whole = self.poll.as_mut().and_then(|page| page.take(arrival));
+            let is_whole = self.poll.as_mut().and_then(|page| page.take(arrival, desk.now));
             match is_whole {
                 None => self.happened(Event::Heard, 0, 0, desk),
                 Some(is_whole) => self.polled(is_whole, desk),
             }
         } else if let Some(at) = self.fetches.iter().position(|page| page.id == id) {
-            match self.fetches[at].take(arrival) {
+            match self.fetches[at].take(arrival, desk.now) {
                 None => self.happened(Event::Fetching, 0, 0, desk),
                 Some(is_whole) => {
                     let page = self.fetches.remove(at);
                     self.fetched(page, is_whole, desk);
                 }
             }
+        } else if self.fitting().is_some_and(|page| page.id == id) {
+            let is_whole = self.fitting().and_then(|page| page.take(arrival, desk.now));
+            is_whole.into_iter().for_each(|is_whole| self.entered(is_whole, desk));
         }
     }
 
@@ -216,59 +259,6 @@ impl Client {
         desk.dropped.extend(self.stream.take());
         desk.dropped.extend(self.poll.take().map(|page| page.id));
         desk.dropped.extend(self.fetches.drain(..).map(|page| page.id));
-    }
-
-    fn stream_arrived(&mut self, arrival: Arrival, desk: &mut Desk<'_>) {
-        match arrival {
-            Arrival::Head(Http::OK, _) => self.happened(Event::Answered, 0, 0, desk),
-            Arrival::Head(status, headers) => {
-                let retry_after_ms = retry_after_ms(&headers);
-                self.happened(Event::Refused, status.as_u16(), retry_after_ms, desk);
-            }
-            Arrival::Bytes(bytes) => self.heed(desk, |session, now| session.take_chunk(now, &bytes)),
-            Arrival::End | Arrival::Lost => self.happened(Event::Lost, 0, 0, desk),
-        }
-    }
-
-    fn polled(&mut self, is_whole: bool, desk: &mut Desk<'_>) {
-        let Some(page) = self.poll.take() else { return };
-        match page.status {
-            Some(Http::OK) if is_whole => {
-                if let Some((epoch, prev)) = beginning(&page.body) {
-                    self.tells.push(Tell::Page { epoch, prev });
-                }
-                self.page(&page, desk);
-            }
-            Some(status) if is_whole => {
-                if let Some(reset) = reset_of(&page.body) {
-                    self.heed(desk, |session, now| session.take_chunk(now, reset.as_bytes()));
-                    self.happened(Event::Lost, 0, 0, desk);
-                } else {
-                    self.happened(Event::Refused, status.as_u16(), page.retry_after_ms, desk);
-                }
-            }
-            _ => self.happened(Event::Lost, 0, 0, desk),
-        }
-    }
-
-    fn fetched(&mut self, page: Page, is_whole: bool, desk: &mut Desk<'_>) {
-        let is_ours = page.etag.is_empty() || self.epoch.is_empty() || page.etag == self.epoch;
-        match page.status {
-            Some(Http::OK) if is_whole && is_ours => self.page(&page, desk),
-            Some(status)
-                if is_whole && (status.is_server_error() || matches!(status.as_u16(), 401 | 408 | 425 | 429)) =>
-            {
-                self.happened(Event::Refused, status.as_u16(), page.retry_after_ms, desk);
-            }
-            _ => self.happened(Event::Lost, 0, 0, desk),
-        }
-    }
-
-    fn page(&mut self, page: &Page, desk: &mut Desk<'_>) {
-        self.heed(desk, |session, now| {
-            session.take_text(&page.body);
-            session.fetched(now, page.kind as u32);
-        });
     }
 
     fn happened(&mut self, event: Event, status: u16, delay_ms: u32, desk: &mut Desk<'_>) {
@@ -315,6 +305,7 @@ impl Client {
             self.follow(record, desk);
         }
         self.is_heeding = false;
+        self.moved(desk);
         if std::mem::take(&mut self.intents.is_called) {
             self.call_intents(desk.now + 1, desk);
         }
@@ -332,16 +323,14 @@ impl Client {
         let Record { kind, number, element, epoch } = record;
         match kind {
             Kind::Connect => self.connect(number as usize, desk),
-            Kind::Disconnect => self.abort(desk),
+            Kind::Disconnect => {
+                self.abort(desk);
+                self.adrift(desk);
+            }
             Kind::Status => {
                 let status = STATUSES[number as usize];
                 let delay_ms = str::from_utf8(&element).ok().and_then(|text| text.parse().ok()).unwrap_or_default();
-                self.is_over |= status as u32 >= StatusCode::Closed as u32;
-                self.tells.push(Tell::Status(status, delay_ms));
-                if status == StatusCode::Live {
-                    // Now it is known of which log what was acknowledged before is: it may have to be sent again.
-                    self.call_intents(desk.now + 1, desk);
-                }
+                self.change_status(status, delay_ms, desk);
             }
             Kind::Error => {
                 let status = json(&element).pointer("/problem/status").and_then(Value::as_u64).unwrap_or(500);
@@ -367,33 +356,20 @@ impl Client {
         }
     }
 
+    fn change_status(&mut self, status: StatusCode, delay_ms: u32, desk: &mut Desk<'_>) {
+        self.is_over |= status as u32 >= StatusCode::Closed as u32;
+        self.status = (status, delay_ms);
+        self.tells.push(Tell::Status(status, delay_ms));
+        if status == StatusCode::Live {
+            // Now it is known of which log what was acknowledged before is: it may have to be sent again.
+            self.call_intents(desk.now + 1, desk);
+        }
+        self.status_changed(desk);
+    }
+
     fn reset(&mut self, epoch: String, sequence: u64, desk: &mut Desk<'_>) {
         self.app = App::default();
         self.tells.push(Tell::Reset { epoch, sequence });
         self.reset_intents(desk);
-    }
-
-    fn connect(&mut self, transport: usize, desk: &mut Desk<'_>) {
-        self.abort(desk);
-        let position = self.position().map(|(epoch, sequence)| format!("{epoch}-{sequence}"));
-        let after = position.or_else(|| self.stored.position.clone()).unwrap_or_else(|| self.nature.origin.to_owned());
-        let topics = &self.nature.topics;
-        let id = if transport == Transport::Stream as usize {
-            let about = About::Stream(topics.clone(), after.clone());
-            let id = desk.ask(Owner::Client(self.index), get(events_path(topics, &after), "text/event-stream", about));
-            self.stream = Some(id);
-            id
-        } else {
-            let wait_s = if transport == Transport::Poll as usize { POLL_WAIT_S } else { 0 };
-            let id = desk.ask(Owner::Client(self.index), page_of_log(topics, &after, Some(wait_s)));
-            self.poll = Some(Page::new(id, PageKind::Poll));
-            id
-        };
-        self.tells.push(Tell::Began(id));
-    }
-
-    fn fetch(&mut self, kind: PageKind, ask: Ask, desk: &mut Desk<'_>) {
-        let id = desk.ask(Owner::Client(self.index), ask);
-        self.fetches.push(Page::new(id, kind));
     }
 }

@@ -12,7 +12,11 @@ use highwater_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Client, Tell, epoch_of, json as parsed},
+    client::{
+        Client, Tell,
+        device::{Errand, Said},
+        epoch_of, json as parsed,
+    },
     network::{About, Arrival, Ask, Desk, Owner},
     process::ConnId,
 };
@@ -27,6 +31,8 @@ pub struct Intents {
     pub kept: Vec<Intent>,
     lanes: BTreeMap<String, u32>,
     sent: Vec<Sending>,
+    /// Whether another tab sends.
+    pub(crate) is_stopped: bool,
     failures: u32,
     again_at: u64,
     /// Whether it is to be called as soon as may be.
@@ -50,8 +56,9 @@ pub struct Intent {
     pub is_refused: bool,
     /// Whether an event that it made was judged.
     pub is_judged: bool,
+    /// What it expects now.
+    pub(crate) expected: Option<String>,
     body: Value,
-    expected: Option<String>,
     /// Where its stream was found to be, and since when.
     conflict: Option<(u64, u64)>,
 }
@@ -84,6 +91,21 @@ impl Intents {
         }
     }
 
+    /// Takes what was meant in another tab, after what is here.
+    pub(crate) fn take(&mut self, record: &Intent, session: &mut Session) {
+        let lane = self.lane(&record.stream);
+        if let Ok(number) = u32::try_from(session.intend(lane)) {
+            let (recorded, conflict) = (None, None);
+            let intent = Intent { number, recorded, conflict, is_refused: false, is_judged: false, ..record.clone() };
+            self.kept.push(intent);
+        }
+    }
+
+    /// Waits for no answer any more; says for which.
+    pub(crate) fn forget_sent(&mut self) -> Vec<(ConnId, u32)> {
+        self.sent.drain(..).map(|sent| (sent.conn, sent.number)).collect()
+    }
+
     fn find(&mut self, number: u32) -> Option<&mut Intent> {
         self.kept.iter_mut().find(|intent| intent.number == number)
     }
@@ -108,6 +130,7 @@ impl Client {
             expected,
             conflict,
         });
+        self.intents.kept.last().cloned().into_iter().for_each(|record| self.share_intent(record, desk));
         self.send_intents(desk);
         true
     }
@@ -115,6 +138,7 @@ impl Client {
     /// Sends what is to be sent next, if none is on its way.
     pub fn send_intents(&mut self, desk: &mut Desk<'_>) {
         while !self.is_over
+            && !self.intents.is_stopped
             && self.intents.again_at <= desk.now
             && let Ok(number) = u32::try_from(self.session.next_intent())
             && self.intents.sent.iter().all(|sent| sent.number != number)
@@ -147,7 +171,9 @@ impl Client {
             desk.dropped.push(sent.conn);
             self.unknown(sent.number, desk);
         }
-        self.rebase(entities, desk);
+        if !self.intents.is_stopped {
+            self.rebase(entities, desk);
+        }
         self.send_intents(desk);
         self.call_later(desk);
     }
@@ -173,6 +199,9 @@ impl Client {
 
     /// Something of the answer to what was sent has come.
     pub fn intent_arrived(&mut self, conn: ConnId, arrival: Arrival, desk: &mut Desk<'_>) {
+        if self.is_asleep(desk.now) {
+            return self.keep(conn, arrival);
+        }
         let Some(at) = self.intents.sent.iter().position(|sent| sent.conn == conn) else { return };
         let sent = &mut self.intents.sent[at];
         match arrival {
@@ -180,7 +209,13 @@ impl Client {
             Arrival::Bytes(bytes) => sent.body.extend_from_slice(&bytes),
             Arrival::End => {
                 let sent = self.intents.sent.remove(at);
-                self.answered(sent, desk);
+                let (number, status) = (sent.number, sent.status);
+                let id = self.intents.find(number).map(|intent| intent.id.clone());
+                self.answered(number, status, &sent.body, desk);
+                // Where something else came first, it has no answer yet.
+                if let Some(id) = id.filter(|_| status != 412 && !self.intents.is_stopped) {
+                    self.say(Said::Answered { id, status, body: sent.body.into() }, desk);
+                }
             }
             Arrival::Lost => {
                 let number = self.intents.sent.remove(at).number;
@@ -189,8 +224,18 @@ impl Client {
         }
     }
 
-    fn answered(&mut self, Sending { number, status, body, .. }: Sending, desk: &mut Desk<'_>) {
-        let body = parsed(&body);
+    /// Another tab was answered.
+    pub(crate) fn was_answered(&mut self, id: &str, status: u16, body: &[u8], desk: &mut Desk<'_>) {
+        let Some(intent) = self.intents.kept.iter_mut().find(|intent| intent.id == id) else { return };
+        let number = intent.number;
+        if intent.conflict.take().is_some() {
+            self.fate(number, Fate::Rebased, 0, desk);
+        }
+        self.answered(number, status, body, desk);
+    }
+
+    fn answered(&mut self, number: u32, status: u16, body: &[u8], desk: &mut Desk<'_>) {
+        let body = parsed(body);
         match status {
             200 | 201 => {
                 let position = body["position"].as_str().unwrap_or_default();
@@ -282,9 +327,15 @@ impl Client {
                 let etag = self.etag(&stream);
                 let intent = &mut self.intents.kept[at];
                 (intent.conflict, intent.expected) = (None, Some(etag));
+                if self.tab.is_some() {
+                    desk.errands.push(Errand::Store(intent.clone()));
+                }
                 self.fate(number, Fate::Rebased, 0, desk);
             } else if known >= revision || desk.now >= since + PATIENCE_MS {
-                self.intents.kept[at].conflict = None;
+                let intent = &mut self.intents.kept[at];
+                intent.conflict = None;
+                let id = intent.id.clone();
+                self.say(Said::GivenUp(id), desk);
                 self.fate(number, Fate::GivenUp, 0, desk);
             }
         }

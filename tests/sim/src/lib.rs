@@ -2,16 +2,17 @@
 //! core's machines in it) meet on a simulated network, disk and clock; all that is left to chance follows from one seed.
 //!
 //! A run has two parts. In the first, messages are delayed, lost, repeated, swapped and cut, servers end between any two steps of a commit
-//! and come back on what was synced, older folders are put back, clients sleep, are loaded again, and have clocks that are wrong. In the
-//! second nothing fails any more, and every client must come to what a plain fold of the log is. After every step the
-//! [checker] holds what it saw against SPEC.md's invariants; [invariants] says which of them are out of its reach, and why.
+//! and come back on what was synced, older folders are put back, clients sleep, are loaded again, and have clocks that are wrong, and some
+//! of them are tabs of one device that hand its only connection over to one another. In the second nothing fails any more, and every client
+//! must come to what a plain fold of the log is. After every step the [checker] holds what it saw against SPEC.md's invariants;
+//! [invariants] says which of them are out of its reach, and why.
 //!
 //! What is not real: sockets and HTTP's own bytes (requests go into the router, the bodies of its answers come out), what JavaScript does
-//! around a session ([client] does it instead), several tabs of a device (a page that is loaded again and sends what it had stands for one
-//! that takes over), and what a disk does: SQLite works in files, and is believed that a commit has synced them ([disk]).
+//! around a session ([client] does it instead) and between the sessions of a device's tabs ([client::device]), and what a disk does: SQLite
+//! works in files, and is believed that a commit has synced them ([disk]).
 //!
-//! `cargo xtask sim` runs seeds, `--seed N` repeats one and prints all of it, `--mutations` breaks one thing after the other in core and
-//! server: a bounded number of seeds has to show each as one of the invariants that [mutants] says it breaks.
+//! `cargo xtask sim` runs seeds, `--seed N` repeats one and prints all of it, `--mutations` breaks one thing after the other in core,
+//! session and server: a bounded number of seeds has to show each as one of the invariants that [mutants] says it breaks.
 
 pub mod app;
 pub mod chance;

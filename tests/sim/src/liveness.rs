@@ -65,11 +65,11 @@ impl World {
             if let Some(behind) = watch.behind(&self.logs) {
                 return Ok(Some(format!("client {index}: {behind}")));
             }
-            if let Some(intent) = client.intents.kept.first() {
+            if let Some(intent) = client.intents.kept.first().filter(|_| !client.intents.is_stopped) {
                 return Ok(Some(format!("client {index}: '{}' is not settled", intent.id)));
             }
         }
-        Ok(None)
+        Ok(self.unfinished_device())
     }
 
     /// Every client shows what a plain fold of the log comes to.

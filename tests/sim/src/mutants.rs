@@ -16,8 +16,9 @@ pub const fn breaks(mutation: Mutation) -> &'static [u32] {
         | Mutation::ChunkEndsLine
         | Mutation::WaitForever
         | Mutation::NeverPoll
-        | Mutation::KeepAcknowledged => &[8],
-        Mutation::IgnorePrev => &[8, 10],
+        | Mutation::KeepAcknowledged
+        | Mutation::TakeOthers => &[8],
+        Mutation::IgnorePrev | Mutation::OthersAreCursor => &[8, 10],
         Mutation::HeartbeatIsCursor | Mutation::CursorOverHeld => &[10],
         Mutation::HoldUnbounded => &[11],
         Mutation::BeginAtFirst => &[12],
@@ -40,6 +41,8 @@ pub const fn breaks(mutation: Mutation) -> &'static [u32] {
         Mutation::AskAtOnce => &[41],
         Mutation::SettleByAnswer => &[43],
         Mutation::SendAtOnce => &[45],
+        Mutation::FedConnects => &[46],
+        Mutation::FedIsSilent => &[8, 46],
         Mutation::MoveByStale | Mutation::TakeStaleReports | Mutation::ClearAllReports => &[57],
         Mutation::RaiseNothing => &[58],
         Mutation::ForgetCommands => &[60],

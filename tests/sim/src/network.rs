@@ -10,6 +10,7 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 use crate::{
     chance::Chance,
     checker::Moment,
+    client::device::Errand,
     process::{ConnId, Sent},
 };
 
@@ -27,6 +28,8 @@ pub enum Owner {
     Client(usize),
     /// The commands of a client.
     Commands(usize),
+    /// A client's part in its device.
+    Tab(usize),
     /// A producer.
     Producer(usize),
     /// The checker itself.
@@ -311,6 +314,8 @@ pub struct Desk<'a> {
     pub dropped: Vec<ConnId>,
     /// When somebody wants to be called again, in milliseconds of the run.
     pub calls: Vec<(u64, Owner)>,
+    /// What a tab wants of its browser.
+    pub errands: Vec<Errand>,
 }
 
 impl Desk<'_> {

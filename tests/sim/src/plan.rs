@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     chance::Chance,
-    client::Nature,
+    client::{Nature, device::Shared},
     disk::{Crash, Witness},
     network::Weather,
     producer::TASKS,
@@ -74,6 +74,15 @@ pub enum Action {
         /// In milliseconds.
         ms: u64,
     },
+    /// One tab of a device does nothing for so long, and the others go on.
+    Rest {
+        /// Whose.
+        client: usize,
+        /// What befalls it.
+        how: Rest,
+        /// In milliseconds.
+        ms: u64,
+    },
     /// A client's page keeps what it knows.
     Store(usize),
     /// A client's page is loaded again.
@@ -93,12 +102,23 @@ pub enum Action {
     CutAll,
 }
 
+/// How a tab rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It hears nothing of it: the browser was busy, or stopped it.
+    Hangs,
+    /// It is told before.
+    IsFrozen,
+    /// Its user closes it, and opens it again later.
+    IsClosed,
+}
+
 impl Plan {
     /// What a seed says.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance::of(seed, 1);
-        let clients: Vec<_> = (0..chance.between(2, 6)).map(|_| nature(&mut chance)).collect();
+        let mut clients: Vec<_> = (0..chance.between(2, 6)).map(|_| nature(&mut chance)).collect();
         let producers = chance.between(1, 3) as usize;
         let is_long = chance.percent(1);
         let settings = settings(is_long, &mut chance);
@@ -107,6 +127,8 @@ impl Plan {
         let mut actions: Vec<_> = (0..count)
             .map(|_| (chance.below(FAULTS_MS), action(&mut chance, clients.len(), producers, heals_at)))
             .collect();
+        let resting = tabs(&mut clients, is_long, &mut Chance::of(seed, 3));
+        actions.extend(resting);
         actions.sort_by_key(|(at, _)| *at);
         let weather = chance.below(4);
         Self { seed, weather, clients, producers, settings, actions, heals_at }
@@ -132,7 +154,39 @@ fn nature(chance: &mut Chance) -> Nature {
         held_max,
         is_kept_back: chance.percent(10),
         opens_at: chance.below(30) * chance.below(1_000),
+        device: None,
     }
+}
+
+/// Makes some of the clients tabs of one device, or of two; answers what befalls single ones of them.
+fn tabs(clients: &mut [Nature], is_long: bool, chance: &mut Chance) -> Vec<(u64, Action)> {
+    let mut actions = Vec::new();
+    let mut from = 0;
+    for device in 0..2 {
+        let count = if chance.percent(25) { 3 } else { 2 };
+        let to = (from + count).min(clients.len());
+        if to < from + 2 || !chance.percent(45) {
+            break;
+        }
+        let (is_same, first) = (chance.percent(40), clients[from].clone());
+        for tab in &mut clients[from..to] {
+            tab.device = Some(Shared { device, ping_ms: if is_long { 60_000 } else { 1_000 } });
+            (tab.skew_ms, tab.is_kept_back) = (first.skew_ms, first.is_kept_back);
+            if is_same {
+                tab.topics.clone_from(&first.topics);
+            }
+        }
+        actions.extend((0..chance.between(2, 10)).map(|_| rest(from, to, chance)));
+        from = to;
+    }
+    actions
+}
+
+fn rest(from: usize, to: usize, chance: &mut Chance) -> (u64, Action) {
+    let client = chance.between(from as u64, to as u64 - 1) as usize;
+    let how = *chance.pick(&[Rest::Hangs, Rest::IsFrozen, Rest::IsClosed]);
+    let most = *chance.pick(&[500, 8_000, 60_000]);
+    (chance.below(FAULTS_MS), Action::Rest { client, how, ms: chance.between(most / 20, most) })
 }
 
 fn skew(chance: &mut Chance) -> i64 {

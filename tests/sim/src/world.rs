@@ -1,8 +1,10 @@
 //! [`World`]: one run. Everything happens in one thread, on a clock that goes on when nothing is left to do at a moment: first with
 //! faults, as the plan has it, then without, until every client has what the log has.
 
+mod device;
 mod doubt;
 mod heard;
+mod server;
 mod traffic;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -10,12 +12,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use highwater_core::{decider::Entities, domain};
 use tokio::time::{Instant, sleep_until};
 
+use self::{device::Device, server::unusable};
 use crate::{
     chance::Chance,
     checker::{Check, Commits, Logs, NO_INVARIANT, Outlet, States, Violation, Watch},
-    client::Client,
+    client::{
+        Client,
+        device::{Message, TabId},
+    },
     disk::{Crash, Disk},
-    host::SimHost,
     network::{Arrival, Conn, Desk, Owner, Weather},
     plan::{Action, Plan},
     process::{ConnId, Process, Wire},
@@ -48,6 +53,7 @@ pub struct World {
     /// Of which comes what the checker itself asks for.
     pub(crate) doubt: Chance,
     pub(crate) clients: Vec<Client>,
+    pub(crate) devices: Vec<Device>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) producers: Vec<Producer>,
     pub(crate) logs: Logs,
@@ -84,6 +90,10 @@ pub(crate) enum Due {
     Reload(usize),
     /// The server is started.
     Start,
+    /// A tab hears how it is with its device's lock.
+    Locks(usize),
+    /// A tab hears another.
+    Heard(TabId, Message),
 }
 
 impl World {
@@ -119,6 +129,7 @@ impl World {
             answers: BTreeMap::new(),
             states: States::default(),
             doubt: Chance::of(seed, 3),
+            devices: Device::all(&clients, seed),
             clients,
             watches,
             producers,
@@ -233,6 +244,8 @@ impl World {
             Due::Reload(index) => self.reload(index),
             Due::Start if self.process.is_none() => self.start(),
             Due::Start => Ok(()),
+            Due::Locks(index) => self.locks(index),
+            Due::Heard(to, message) => self.hear(to, message),
         }
     }
 
@@ -241,7 +254,8 @@ impl World {
         match action {
             Action::Produce(index) => self.with_producer(index, Producer::produce)?,
             Action::Command { client, stream, body, is_conditional } => {
-                if !self.clients[client].is_asleep(now) && !self.clients[client].is_over {
+                let is_there = self.clients[client].tab.as_ref().is_none_or(|tab| tab.is_there);
+                if is_there && !self.clients[client].is_asleep(now) && !self.clients[client].is_over {
                     self.commands += 1;
                     let id = format!("command-{client}-{}", self.commands);
                     self.commits.commanded(id.clone(), client, stream, &body);
@@ -268,9 +282,9 @@ impl World {
                 self.is_restored |= self.disk.restore(witness, &mut self.chance).map_err(unusable)?;
             }
             Action::Sleep { client, ms } => {
-                self.clients[client].asleep_until = now + ms;
-                self.at(now + ms, Due::Wake(client));
+                self.whole_device(client).into_iter().for_each(|client| self.put_to_sleep(client, ms));
             }
+            Action::Rest { client, how, ms } => self.rest(client, how, ms)?,
             Action::Store(client) => self.clients[client].store(),
             Action::Reload(client) => self.reload(client)?,
             Action::Weather(weather) => self.weather = weather,
@@ -278,85 +292,46 @@ impl World {
                 self.skew_ms = ms;
                 self.process.iter().for_each(|process| process.host.skew(ms));
             }
-            Action::SkewClient { client, ms } => self.clients[client].nature.skew_ms = ms,
+            Action::SkewClient { client, ms } => {
+                self.whole_device(client).into_iter().for_each(|client| self.clients[client].nature.skew_ms = ms);
+            }
             Action::CutAll => self.cut(|_| true),
         }
         Ok(())
     }
 
     pub(crate) fn wake(&mut self, index: usize) -> Check {
+        if self.clients[index].tab.as_ref().is_some_and(|tab| !tab.is_there) {
+            return Ok(());
+        }
         for id in self.clients[index].waiting() {
             if let Some(conn) = self.conns.get(&id) {
                 conn.credit.add_permits(1);
             }
         }
-        self.with_client(index, Client::wake)
+        // A tab that hung may hear first that it does not lead any more, or do first what it had to do as a leader.
+        let hears_first = self.device_of(index).is_some_and(Device::once_in_two);
+        if hears_first {
+            self.locks(index)?;
+        }
+        self.with_client(index, Client::wake)?;
+        self.hear_waiting(index)?;
+        self.locks(index)
     }
 
     /// A client's page is loaded again, with what it has stored.
     pub(crate) fn reload(&mut self, index: usize) -> Check {
         let seed = self.chance.bits();
+        self.leave(index);
+        let meant = self.device_of(index).map(|device| device.intents.clone());
         let client = &mut self.clients[index];
+        meant.into_iter().for_each(|meant| client.intents.kept = meant);
         client.asleep_until = 0;
         let stored = client.stored.position.as_ref().and_then(|position| position.split_once('-'));
         let stored = stored.map(|(epoch, text)| (epoch.to_owned(), text.parse().unwrap_or_default()));
         let is_latest = client.nature.origin == "latest";
         self.watches[index].loaded(stored, is_latest);
         self.with_client(index, |client, desk| client.reload(seed, desk))
-    }
-
-    /// Ends the server where it is, and has it started again.
-    fn crash(&mut self, crash: Crash) -> Check {
-        // What has left it is on its way.
-        self.deliver_sent(self.now() + 1)?;
-        if let Some(process) = self.process.take() {
-            let synced = process.host.synced();
-            self.logs.stopped();
-            self.disk.crash(crash, &synced, &mut self.chance).map_err(unusable)?;
-            process.kill();
-            self.gone();
-        }
-        Ok(())
-    }
-
-    fn end_where_struck(&mut self) -> Check {
-        if self.process.as_ref().is_some_and(|process| process.host.is_struck()) {
-            let crash = if self.chance.percent(50) { Crash::Kill } else { Crash::PowerCut };
-            self.trace.say(self.now(), || format!("the server ends in the middle of a commit: {crash:?}"));
-            self.crash(crash)?;
-        }
-        Ok(())
-    }
-
-    /// The server is gone: whoever waits for it hears so, sooner or later.
-    fn gone(&mut self) {
-        self.cut(|conn| conn.task.is_some());
-        let at = self.now() + self.chance.between(5, 4_000);
-        self.at(at, Due::Start);
-    }
-
-    pub(crate) fn cut(&mut self, of: impl Fn(&Conn) -> bool) {
-        let now = self.now();
-        let mut lost = Vec::new();
-        for (id, conn) in self.conns.iter_mut().filter(|(_, conn)| of(conn)) {
-            conn.task.take().inspect(|task| task.abort());
-            lost.extend(conn.lose(now).map(|(at, arrival)| (*id, at, arrival)));
-        }
-        lost.into_iter().for_each(|(id, at, arrival)| self.at(at, Due::Arrival(id, arrival)));
-    }
-
-    pub(crate) fn start(&mut self) -> Check {
-        self.lives += 1;
-        let chance = Chance::of(self.plan.seed, 1_000 + self.lives);
-        let host = Arc::new(SimHost::new(self.began, self.skew_ms, self.disk.folder().to_owned(), chance));
-        let process = Process::start(&self.disk, host, &self.plan.settings).map_err(unusable)?;
-        process.host.sync();
-        self.disk.started();
-        let is_restored = std::mem::take(&mut self.is_restored);
-        self.trace.say(self.now(), || format!("the server serves {}", process.epoch));
-        self.logs.started(&self.disk.database(), &process.epoch, is_restored)?;
-        self.process = Some(process);
-        Ok(())
     }
 
     fn call(&mut self, owner: Owner) -> Check {
@@ -368,25 +343,11 @@ impl World {
                 let entities = self.entities.clone();
                 self.with_client(index, |client, desk| client.intents_due(&entities, desk))
             }
+            Owner::Tab(index) if !self.clients[index].is_asleep(self.now()) => self.with_client(index, Client::tab_due),
             Owner::Producer(index) => self.with_producer(index, Producer::due),
             Owner::Nobody => self.shut_down(),
-            Owner::Client(_) | Owner::Commands(_) | Owner::Checker => Ok(()),
+            Owner::Client(_) | Owner::Commands(_) | Owner::Tab(_) | Owner::Checker => Ok(()),
         }
-    }
-
-    /// Looks whether a server that shuts down has come to its end.
-    fn shut_down(&mut self) -> Check {
-        let Some(process) = &mut self.process else { return Ok(()) };
-        if !process.is_closed() {
-            let at = self.now() + 200;
-            self.at(at, Due::Call(Owner::Nobody));
-            return Ok(());
-        }
-        self.logs.read()?;
-        self.logs.stopped();
-        self.process = None;
-        self.gone();
-        Ok(())
     }
 
     fn with_producer(
@@ -407,18 +368,14 @@ impl World {
     pub(crate) fn with_client(&mut self, index: usize, work: impl FnOnce(&mut Client, &mut Desk<'_>)) -> Check {
         let mut desk = desk(self.began, &mut self.next_conn);
         work(&mut self.clients[index], &mut desk);
-        let Desk { asked, dropped, calls, .. } = desk;
+        let Desk { asked, dropped, calls, errands, .. } = desk;
         self.open(asked, dropped, calls);
+        self.run_errands(index, errands);
         self.heed(index)
     }
 }
 
 fn desk(began: Instant, next: &mut ConnId) -> Desk<'_> {
     let now = began.elapsed().as_millis() as u64;
-    Desk { now, next, asked: Vec::new(), dropped: Vec::new(), calls: Vec::new() }
-}
-
-/// The server must come up again after whatever happened to it.
-pub(crate) fn unusable(error: anyhow::Error) -> Violation {
-    Violation { invariant: 16, what: format!("the log can't be opened: {error:#}") }
+    Desk { now, next, asked: Vec::new(), dropped: Vec::new(), calls: Vec::new(), errands: Vec::new() }
 }

@@ -71,7 +71,7 @@ impl Watch {
     /// # Errors
     /// [`Violation`](super::Violation)
     pub fn connected(&mut self, now: u64) -> Check {
-        self.has_reset = false;
+        self.fed();
         self.unheard.push_back(now);
         if self.unheard.len() > UNHEARD_MAX {
             self.unheard.pop_front();
@@ -81,6 +81,11 @@ impl Watch {
         hold(41, !is_full || now >= since + UNHEARD_MS, || {
             format!("{UNHEARD_MAX} connections in {} ms, and nothing came on any", now - since)
         })
+    }
+
+    /// What another tab hands on of its connection begins.
+    pub fn fed(&mut self) {
+        self.has_reset = false;
     }
 
     /// Something has come on the connection.

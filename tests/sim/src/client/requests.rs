@@ -17,15 +17,17 @@ pub(super) struct Page {
     pub(super) etag: String,
     pub(super) retry_after_ms: u32,
     pub(super) body: Vec<u8>,
+    pub(super) heard_at: u64,
 }
 
 impl Page {
-    pub(super) fn new(id: ConnId, kind: PageKind) -> Self {
-        Self { id, kind, status: None, etag: String::new(), retry_after_ms: 0, body: Vec::new() }
+    pub(super) fn new(id: ConnId, kind: PageKind, now: u64) -> Self {
+        Self { id, kind, status: None, etag: String::new(), retry_after_ms: 0, body: Vec::new(), heard_at: now }
     }
 
     /// Whether that was the end, and if so, whether all of it is there.
-    pub(super) fn take(&mut self, arrival: Arrival) -> Option<bool> {
+    pub(super) fn take(&mut self, arrival: Arrival, now: u64) -> Option<bool> {
+        self.heard_at = now;
         match arrival {
             Arrival::Head(status, headers) => {
                 let etag = headers.get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default();
@@ -75,10 +77,21 @@ pub(super) fn reset_of(problem: &[u8]) -> Option<String> {
         "epoch_changed" | "cursor_expired" => problem.get("earliest")?,
         _ => return None,
     };
-    let position = position.as_str()?;
-    let (_, sequence) = position.split_once('-')?;
-    let body = format!(r#"{{"kind":"reset","reason":"{code}"}}"#);
-    Some(format!("event: highwater\nprev: {sequence}\ndata: {body}\nid: {position}\n\n"))
+    Some(control_frame(&format!(r#"{{"kind":"reset","reason":"{code}"}}"#), position.as_str()?))
+}
+
+/// A control frame that tells where the stream is.
+pub(super) fn control_frame(body: &str, position: &str) -> String {
+    let sequence = position.split('-').nth(1).unwrap_or_default();
+    format!("event: highwater\nprev: {sequence}\ndata: {body}\nid: {position}\n\n")
+}
+
+/// Where a reader from `latest` begins that is given these frames, if they say so.
+pub(super) fn ready_in(frames: &[u8]) -> Option<(String, u64)> {
+    let text = String::from_utf8_lossy(frames);
+    let ready = text.split("\n\n").find(|frame| frame.contains(r#"data: {"kind":"ready""#))?;
+    let (epoch, sequence) = ready.lines().find_map(|line| line.strip_prefix("id: "))?.split_once('-')?;
+    Some((epoch.to_owned(), sequence.parse().ok()?))
 }
 
 /// The log that a page is of, and the place after which it begins.

@@ -2,6 +2,7 @@
 
 use highwater_client::{Kind, StatusCode};
 
+use super::device::Shared;
 use crate::process::ConnId;
 
 /// What a client is like.
@@ -19,6 +20,8 @@ pub struct Nature {
     pub is_kept_back: bool,
     /// When it connects first, in milliseconds of the run.
     pub opens_at: u64,
+    /// The device that it is a tab of, where there are several.
+    pub device: Option<Shared>,
 }
 
 /// What a client says, for the checker.
@@ -55,7 +58,16 @@ pub enum Tell {
     Status(StatusCode, u32),
     /// A connection begins, with this request.
     Began(ConnId),
-    /// A page in place of a stream begins with what comes after this place.
+    /// From now on it is given what this connection of another tab brings.
+    Fed {
+        /// The term of the tab that leads, and the number of its connection.
+        connection: (u64, u64),
+        /// After this position; empty where the frames say so.
+        after: String,
+    },
+    /// It takes something that this one brings.
+    Takes((u64, u64)),
+    /// A page in place of a stream, or what another tab gives, begins with what comes after this place.
     Page {
         /// The log.
         epoch: String,

@@ -25,14 +25,23 @@ impl World {
                     watch.judged(kind, &epoch, sequence, &envelope, &self.logs)?;
                     self.show(index, kind, &envelope);
                 }
-                Tell::Reset { epoch, sequence } => watch.reset(&epoch, sequence)?,
+                Tell::Reset { epoch, sequence } => {
+                    watch.reset(&epoch, sequence)?;
+                    self.begins_anew(index, format!("{epoch}-{sequence}"));
+                }
                 Tell::Lost(which) => return broken(8, format!("client {index} says that it has lost {which}")),
                 Tell::Settled { number, is_confirmed } => self.settle(index, number, is_confirmed)?,
                 Tell::Status(status, delay_ms) => self.status(index, status, delay_ms)?,
                 Tell::Began(_) => watch.connected(now)?,
+                Tell::Fed { connection, after } => {
+                    watch.fed();
+                    self.fed(index, connection, after)?;
+                }
+                Tell::Takes(connection) => self.takes(index, connection)?,
                 Tell::Page { epoch, prev } => watch.may_begin((epoch, prev)),
             }
         }
+        self.one_connection(index)?;
         let client = &mut self.clients[index];
         let held = client.session.counted()[7] as usize;
         let position = client.position();
@@ -54,12 +63,18 @@ impl World {
         let Some(at) = client.intents.kept.iter().position(|intent| intent.number == number) else {
             return broken(43, format!("client {index} settles {number}, which is not there"));
         };
+        let is_stopped = client.intents.is_stopped;
         let intent = client.intents.kept.remove(at);
         let has_come = |(epoch, sequence): &(String, u64)| {
             position.as_ref().is_some_and(|(own, cursor)| own == epoch && cursor >= sequence)
         };
         let is_right = !is_confirmed || intent.is_judged || intent.recorded.as_ref().is_some_and(has_come);
         hold(43, is_right, || format!("client {index} shows '{}' no more, which is not confirmed", intent.id))?;
+        self.forget_intent(index, &intent.id);
+        if !is_confirmed && is_stopped {
+            // Who was told by another tab can't know what has become of it since.
+            self.commits.repeated(&intent.id);
+        }
         if !is_confirmed {
             hold(82, intent.is_refused, || format!("client {index} rolls '{}' back, for no reason", intent.id))?;
             return self.commits.rolled_back(&intent.id, &self.logs);
@@ -73,7 +88,11 @@ impl World {
         if status == StatusCode::BackingOff {
             hold(41, delay_ms <= 95_000, || format!("client {index} waits for {delay_ms} ms"))?;
         }
+        if status == StatusCode::Live {
+            self.is_live(index)?;
+        }
         if status as u32 > StatusCode::Closed as u32 {
+            self.leave(index);
             let is_good = self.healed_at.is_some_and(|healed_at| self.now() > healed_at + FORGIVEN_MS);
             hold(41, !is_good, || format!("client {index} gives up in a good network: {status:?}"))?;
             // Its user loads the page again.

@@ -174,7 +174,7 @@ impl World {
             Owner::Producer(index) => {
                 self.with_producer(index, |producer, desk| producer.arrived(id, arrival, desk))?
             }
-            Owner::Checker | Owner::Nobody => {}
+            Owner::Tab(_) | Owner::Checker | Owner::Nobody => {}
         }
         if is_last && let Some(conn) = self.conns.get_mut(&id) {
             conn.is_over = true;
