@@ -32,11 +32,20 @@ fn invariants_are_numbered_without_holes_and_each_has_a_test() {
 
 #[test]
 fn a_test_that_does_not_exist_is_noticed() {
-    let spec = "| I-1 | nothing is lost | `there`, `not_there`, `in plain words` |\n";
-    let sources = "fn there() {}\ntest('in plain words', async () => {})";
+    let spec = "| I-1 | nothing is lost | `there`, `not_there`, `no_test`, `not_run`, `in plain words`, `skipped` |\n";
+    let sources = "
+        #[tokio::test(flavor = \"multi_thread\")]
+        /// What it is.
+        async fn there() {}
+        fn no_test() {}
+        #[test]
+        #[ignore = \"it fails\"]
+        fn not_run() {}
+        test('in plain words', async () => {})
+        test.skip('skipped', async () => {})";
     let (_, tests) = invariants(spec).next().expect("one row");
     let existing: Vec<_> = tests.iter().map(|test| exists(test, sources)).collect();
-    assert_eq!(existing, [true, false, true]);
+    assert_eq!(existing, [true, false, false, false, true, false]);
 }
 
 /// The rows `| I-n | … | tests |`, the tests being what stands in backticks.
@@ -67,8 +76,16 @@ fn missing<'a>(named: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Vec<(&'a
     tests.filter(|(_, test)| !exists(test, &sources)).collect()
 }
 
+/// Whether there is such a test that is run, in Rust or in JavaScript.
 fn exists(test: &str, sources: &str) -> bool {
-    sources.contains(&format!("fn {test}(")) || sources.contains(&format!("'{test}'"))
+    let is_in_rust = sources.match_indices(&format!("fn {test}(")).any(|(at, _)| {
+        let (above, _) = sources[..at].rsplit_once('\n').unwrap_or_default();
+        let attributes: Vec<_> =
+            above.lines().rev().map(str::trim).take_while(|line| line.starts_with(['#', '/'])).collect();
+        let has = |name: &str| attributes.iter().any(|line| line.starts_with('#') && line.contains(name));
+        has("test") && !has("[ignore")
+    });
+    is_in_rust || sources.contains(&format!("test('{test}'"))
 }
 
 fn read_sources(folder: &Path, sources: &mut String) {

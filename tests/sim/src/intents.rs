@@ -166,6 +166,10 @@ impl Client {
 
     /// Time has passed for what is sent, or waits to be sent again.
     pub fn intents_due(&mut self, entities: &Entities, desk: &mut Desk<'_>) {
+        if self.intents.call_at.is_none_or(|due| due > desk.now) {
+            // Another call has taken this one's place.
+            return;
+        }
         while let Some(at) = self.intents.sent.iter().position(|sent| sent.until <= desk.now) {
             let sent = self.intents.sent.remove(at);
             desk.dropped.push(sent.conn);
