@@ -57,10 +57,8 @@ class Tab implements Device {
   /** Aborts when it leads no more. */
   #reigning = new AbortController();
   #leader: Leader | undefined;
-  /** The highest that was heard of. */
+  /** The highest that was heard of: its own, as long as it leads. */
   #term = 0;
-  /** The one under which it speaks when it leads: also after it has heard of a higher one, until it knows that it leads no more. */
-  #ownTerm = 0;
   #unanswered = 0;
   /** Whether it has a connection of its own, as the others have no room for its topics. What is dispatched is still the device's. */
   #isAlone = false;
@@ -226,7 +224,6 @@ class Tab implements Device {
       return;
     }
     this.#term = term > this.#term ? term : this.#term + 1;
-    this.#ownTerm = this.#term;
     const leader = new Leader(
       this.#host,
       others,
@@ -359,7 +356,7 @@ class Tab implements Device {
   }
 
   #say(said: Said): void {
-    this.#post({ ...said, term: this.#ownTerm, status: told(this.#host.status) });
+    this.#post({ ...said, term: this.#term, status: told(this.#host.status) });
   }
 
   #ask(asked: Asked): void {
