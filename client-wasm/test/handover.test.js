@@ -204,3 +204,19 @@ test('a leader that hung is told what became of what it meant, also where it hea
     });
   }
 });
+
+test('what the leader had settled in a log that was replaced, and another tab had not, is sent to the new one', async () => {
+  for (let seed = 0; seed < 5; seed += 1) {
+    await run(seed, async (device) => {
+      const { server, world } = device;
+      const [leader, other] = await open(device);
+      const meant = await device.dispatch(other, 'test:a');
+      const withoutFrames = () => goOnWithout(world, (what) => what === 'frames');
+      await finish(device, withoutFrames, () => meant.isAcknowledged && device.owed(leader).length === 0 && world.ready('message').length === 0);
+      assert.equal(meant.became, undefined);
+      server.replace('n3w10g00');
+      await finish(device, goOn, () => device.isDone && meant.became !== undefined);
+      assert.deepEqual([meant.became, server.log.length], ['confirmed', 1]);
+    });
+  }
+});

@@ -185,6 +185,13 @@ class Tab implements Device {
     }
   }
 
+  /** What the leader has settled in the old log it does not know any more, and what it was answered in the new one this tab may have heard too early. */
+  reset(): void {
+    if (!this.#leader) {
+      this.#host.outbox.records().forEach((record) => this.#ask({ kind: 'intent', record }));
+    }
+  }
+
   close(): void {
     this.#leadership.pause();
     this.#follower.end();
