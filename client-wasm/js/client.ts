@@ -365,6 +365,7 @@ class TopicsClient<Data> implements Client<Data> {
         // Whoever hears of it must not be given the old state's events after it.
         this.#audience.clear();
         this.#outbox.reset();
+        this.#device?.reset();
         this.#stores.reset();
         this.#positions.replaced(position);
         return this.#audience.tellAll('reset', { reason: record.value as Reset['reason'], position });

@@ -83,9 +83,9 @@ async function goOn(world) {
   }
 }
 
-/** Goes on until each tab is live and has told everything. */
-async function finish(device, goOnce = goOn) {
-  for (let actions = 0; !device.isDone; actions += 1) {
+/** Goes on until each tab is live and has told everything; or until something else is so. */
+async function finish(device, goOnce = goOn, isDone = () => device.isDone) {
+  for (let actions = 0; !isDone(); actions += 1) {
     const left = () => device.tabs.map((tab) => `tab ${tab.number} (${tab.client.role}, ${tab.client.status}) has yet to tell ${device.owed(tab).map(({ sequence }) => sequence)}`);
     assert.ok(actions < ACTIONS_MAX, `after ${ACTIONS_MAX} actions ${left()}`);
     await goOnce(device.world);
@@ -105,20 +105,29 @@ async function run(seed, work) {
   }
 }
 
-/** Two tabs that come at once, of which one leads. `isLost` says which of its words are. */
-async function twoTabs(device, isLost) {
-  const { world, server } = device;
-  server.isFaulty = false;
+/** Goes on where of what tabs say is lost what `isLost` says. */
+async function goOnWithout(world, isLost) {
+  world
+    .ready('message')
+    .filter((key) => isLost(world.next(key)))
+    .forEach((key) => world.unqueue(key, 0, 1));
+  await goOn(world);
+}
+
+/** Two tabs that come at once. Answers the one that leads, and the other. */
+async function open(device, goOnce = goOn) {
+  device.server.isFaulty = false;
   await device.open(['test:a'], 'latest');
   await device.open(['test:a'], 'latest');
-  const goOnce = async () => {
-    world
-      .ready('message')
-      .filter((key) => isLost(world.next(key)))
-      .forEach((key) => world.unqueue(key, 0, 1));
-    await goOn(world);
-  };
   await finish(device, goOnce);
+  return [...device.tabs].sort((tab) => (tab.client.role === 'leader' ? -1 : 1));
+}
+
+/** Two tabs of which one leads. `isLost` says which of its words are. */
+async function twoTabs(device, isLost) {
+  const { server, world } = device;
+  const goOnce = () => goOnWithout(world, isLost);
+  await open(device, goOnce);
   server.append('test:a');
   await finish(device, goOnce);
 }
@@ -168,5 +177,46 @@ test('where what tells a tab its beginning is lost, it asks, and is not live bef
       return what === 'frames' && frames === 1;
     };
     await run(seed, (device) => twoTabs(device, isFirst));
+  }
+});
+
+test('a leader that hung is told what became of what it meant, also where it hears of that before it knows that it leads no more', async () => {
+  for (let seed = 0; seed < 5; seed += 1) {
+    await run(seed, async (device) => {
+      const { server, world } = device;
+      const [hung, next] = await open(device);
+      server.isRefusing = true;
+      let refusals = 0;
+      next.client.on('refused', () => (refusals += 1));
+      const meant = await device.dispatch(hung, 'test:a');
+      const words = `message ${hung.number} ${next.number}`;
+      await finish(device, goOn, () => world.ready(words).length > 0 && world.next(words) === 'intents');
+      hung.isFrozen = true;
+      await finish(device, goOn, () => refusals === 1);
+      hung.isFrozen = false;
+      for (const key of [`message ${next.number} ${hung.number}`, `lock ${hung.number}`]) {
+        while (world.length(key) > 0) {
+          await world.act(key);
+        }
+      }
+      await finish(device, goOn, () => device.isDone && meant.became !== undefined);
+      assert.equal(meant.became, 'refused');
+    });
+  }
+});
+
+test('what the leader had settled in a log that was replaced, and another tab had not, is sent to the new one', async () => {
+  for (let seed = 0; seed < 5; seed += 1) {
+    await run(seed, async (device) => {
+      const { server, world } = device;
+      const [leader, other] = await open(device);
+      const meant = await device.dispatch(other, 'test:a');
+      const withoutFrames = () => goOnWithout(world, (what) => what === 'frames');
+      await finish(device, withoutFrames, () => meant.isAcknowledged && device.owed(leader).length === 0 && world.ready('message').length === 0);
+      assert.equal(meant.became, undefined);
+      server.replace('n3w10g00');
+      await finish(device, goOn, () => device.isDone && meant.became !== undefined);
+      assert.deepEqual([meant.became, server.log.length], ['confirmed', 1]);
+    });
   }
 });

@@ -45,5 +45,7 @@ export interface Device {
   answered(answer: Answer): void;
   rebased(rebase: Rebase): void;
   stored(record: IntentRecord, isSettled: boolean): void;
+  /** The log is another one: what this tab means to do is to be sent to it. */
+  reset(): void;
   close(): void;
 }

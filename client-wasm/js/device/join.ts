@@ -57,10 +57,8 @@ class Tab implements Device {
   /** Aborts when it leads no more. */
   #reigning = new AbortController();
   #leader: Leader | undefined;
-  /** The highest that was heard of. */
+  /** The highest that was heard of: its own, as long as it leads. */
   #term = 0;
-  /** The one under which it speaks when it leads: also after it has heard of a higher one, until it knows that it leads no more. */
-  #ownTerm = 0;
   #unanswered = 0;
   /** Whether it has a connection of its own, as the others have no room for its topics. What is dispatched is still the device's. */
   #isAlone = false;
@@ -187,6 +185,13 @@ class Tab implements Device {
     }
   }
 
+  /** What the leader has settled in the old log it does not know any more, and what it was answered in the new one this tab may have heard too early. */
+  reset(): void {
+    if (!this.#leader) {
+      this.#host.outbox.records().forEach((record) => this.#ask({ kind: 'intent', record }));
+    }
+  }
+
   close(): void {
     this.#leadership.pause();
     this.#follower.end();
@@ -226,7 +231,6 @@ class Tab implements Device {
       return;
     }
     this.#term = term > this.#term ? term : this.#term + 1;
-    this.#ownTerm = this.#term;
     const leader = new Leader(
       this.#host,
       others,
@@ -359,7 +363,7 @@ class Tab implements Device {
   }
 
   #say(said: Said): void {
-    this.#post({ ...said, term: this.#ownTerm, status: told(this.#host.status) });
+    this.#post({ ...said, term: this.#term, status: told(this.#host.status) });
   }
 
   #ask(asked: Asked): void {

@@ -55,9 +55,10 @@ export class Leadership {
     this.ask({ steal: true });
   }
 
-  /** Lets others lead, if any wants to. */
+  /** Leads no more, from now on, and lets others lead, if any wants to. */
   resign(): void {
     this.#release?.();
+    this.#ended();
   }
 
   /** Leads no more and asks for it no more, until `resume`. */
@@ -66,8 +67,7 @@ export class Leadership {
     const asking = this.#asking;
     this.#asking = undefined;
     asking?.abort();
-    this.#release?.();
-    this.#ended();
+    this.resign();
   }
 
   resume(): void {

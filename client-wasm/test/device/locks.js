@@ -65,14 +65,14 @@ export class Locks {
     lock.held.push(first);
     first.granted();
     this.#tell(first, async () => {
-      try {
-        const result = await first.callback({ name: first.name, mode: first.mode });
-        first.resolve(result);
-      } catch (thrown) {
-        first.reject(thrown);
-      }
-      lock.held = lock.held.filter((held) => held !== first);
-      this.#grant(lock);
+      const work = Promise.resolve(first.callback({ name: first.name, mode: first.mode }));
+      await work.catch(() => {});
+      // The browser lets it go, and says so, in its own time.
+      this.#tell(first, () => {
+        lock.held = lock.held.filter((held) => held !== first);
+        first.resolve(work);
+        this.#grant(lock);
+      });
     });
     this.#grant(lock);
   }

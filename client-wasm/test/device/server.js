@@ -1,6 +1,6 @@
 /** A server over a log in memory, as `fetch`: when it answers, and how much of a stream comes at a time, the world says. */
 
-import { control, envelope, frame, position, ready } from '../log_server.js';
+import { control, EPOCH, envelope, frame, position } from '../log_server.js';
 
 const HEARTBEAT_MS = 15_000;
 /** So many bytes of a stream come at a time, at most. */
@@ -11,6 +11,9 @@ const encoder = new TextEncoder();
 export class Server {
   /** Whether it refuses, now and then. */
   isFaulty = true;
+  /** Whether it refuses what is sent to it. */
+  isRefusing = false;
+  epoch = EPOCH;
   log = [];
   #world;
   #revisions = new Map();
@@ -24,13 +27,23 @@ export class Server {
     world.setTimer(HEARTBEAT_MS, () => this.#streams.forEach((stream) => this.#heartbeat(stream)), undefined, HEARTBEAT_MS);
   }
 
-  append(stream) {
+  append(stream, members = {}) {
     const revision = (this.#revisions.get(stream) ?? 0) + 1;
     this.#revisions.set(stream, revision);
     const sequence = this.log.length + 1;
-    this.log.push({ sequence, stream, text: envelope(sequence, revision, { stream }) });
+    const event = { sequence, revision, stream, id: members.id, text: envelope(sequence, revision, { ...members, stream }) };
+    this.log.push(event);
     this.#streams.forEach((open) => this.#send(open, this.#frames(open)));
     this.#waiting.forEach((answer) => answer());
+    return event;
+  }
+
+  /** The log is another one, and empty; all streams break. */
+  replace(epoch) {
+    this.epoch = epoch;
+    this.log = [];
+    this.#revisions.clear();
+    this.#streams.forEach((stream) => this.#break(stream, new TypeError('the server was restored')));
   }
 
   /** What of the log these topics match, after a sequence. */
@@ -56,7 +69,7 @@ export class Server {
     this.#streams.forEach((stream) => stream.tab === tab && this.#streams.delete(stream));
   }
 
-  fetch = (url, { headers, signal }) => {
+  fetch = (url, { headers, signal, method, body }) => {
     const tab = this.#world.current;
     this.#requests += 1;
     const key = `fetch ${tab.number} ${this.#requests}`;
@@ -70,7 +83,9 @@ export class Server {
         if (this.isFaulty && this.#world.once(12)) {
           return resolve(new Response(JSON.stringify({ status: 503, code: 'overloaded' }), { status: 503 }));
         }
-        if (headers.get('accept') === 'application/json') {
+        if (method === 'POST') {
+          resolve(this.#record(url, JSON.parse(body)));
+        } else if (headers.get('accept') === 'application/json') {
           this.#answer(key, tab, url, resolve);
         } else {
           resolve(this.#stream(key, tab, url, signal));
@@ -79,8 +94,22 @@ export class Server {
     });
   };
 
+  /** Answers an append: the same again as the first time. */
+  #record({ pathname }, { id, type, data, commandid }) {
+    if (this.isRefusing) {
+      return new Response(JSON.stringify({ status: 400, code: 'invalid' }), { status: 400 });
+    }
+    const stream = decodeURIComponent(pathname.slice('/v1/streams/'.length));
+    const { sequence, revision } = this.log.find((event) => event.id === id) ?? this.append(stream, { id, type, data: JSON.stringify(data), commandid });
+    return new Response(JSON.stringify({ position: position(sequence, this.epoch), events: [{ id, sequence, revision }] }), { status: 201 });
+  }
+
   /** A page; where it is to wait and there is nothing, not before there is. */
   #answer(key, tab, url, resolve) {
+    if (this.#isOfAnother(url)) {
+      const problem = { status: 410, code: 'epoch_changed', earliest: position(0, this.epoch) };
+      return resolve(new Response(JSON.stringify(problem), { status: 410 }));
+    }
     const after = this.#after(url);
     const answer = () => {
       this.#waiting.delete(answer);
@@ -100,7 +129,7 @@ export class Server {
     const isWhole = events.length === this.of(topicsOf(url), after).length;
     const next = isWhole ? this.log.length : events.at(-1).sequence;
     const texts = events.map(({ text }) => text).join(',');
-    return `{"events":[${texts}],"prev":${after},"next":"${position(next)}","head":"${position(this.log.length)}"}`;
+    return `{"events":[${texts}],"prev":${after},"next":"${position(next, this.epoch)}","head":"${position(this.log.length, this.epoch)}"}`;
   }
 
   #stream(key, tab, url, signal) {
@@ -115,8 +144,9 @@ export class Server {
     signal.addEventListener('abort', () => this.#break(stream, signal.reason));
     this.#streams.add(stream);
     // History may begin before it is told where the stream stands, or after.
-    const [frames, isReady] = [this.#frames(stream), ready(this.log.length).replace(/prev: \d+/, () => `prev: ${stream.last}`)];
-    this.#send(stream, frames + isReady);
+    const reset = this.#isOfAnother(url) ? this.#control({ kind: 'reset', reason: 'epoch_changed' }, 0, 0) : '';
+    const frames = this.#frames(stream);
+    this.#send(stream, reset + frames + this.#control({ kind: 'ready', heartbeat_ms: HEARTBEAT_MS }, this.log.length, stream.last));
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
   }
 
@@ -124,7 +154,7 @@ export class Server {
   #frames(stream) {
     let text = '';
     for (const { sequence, text: event } of this.of(stream.topics, stream.sent)) {
-      text += frame(sequence, stream.last, event);
+      text += frame(sequence, stream.last, event, this.epoch);
       stream.last = sequence;
     }
     stream.sent = this.log.length;
@@ -132,7 +162,11 @@ export class Server {
   }
 
   #heartbeat(stream) {
-    this.#send(stream, control({ kind: 'heartbeat' }, { at: this.log.length, prev: stream.last }));
+    this.#send(stream, this.#control({ kind: 'heartbeat' }, this.log.length, stream.last));
+  }
+
+  #control(body, at, prev) {
+    return control(body, { at, prev, epoch: this.epoch });
   }
 
   #send(stream, text) {
@@ -157,7 +191,13 @@ export class Server {
 
   #after(url) {
     const after = url.searchParams.get('after');
-    return after === 'latest' ? this.log.length : Number(after.split('-')[1] ?? 0);
+    return after === 'latest' ? this.log.length : Number((!this.#isOfAnother(url) && after.split('-')[1]) || 0);
+  }
+
+  /** Whether a place is in another log. */
+  #isOfAnother(url) {
+    const [epoch, sequence] = url.searchParams.get('after').split('-');
+    return sequence !== undefined && epoch !== this.epoch;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Tabs of one device in one process: what they take for their browser is of the world that is there. */
 
+import { EPOCH, position } from '../log_server.js';
 import { Channels } from './channels.js';
 import { Databases } from './database.js';
 import { Locks } from './locks.js';
@@ -8,7 +9,7 @@ import { World } from './world.js';
 
 export const STREAMS = ['test:a', 'test:b', 'test:c'];
 const TOPICS = [['test:a'], ['test:b'], ['test:a', 'test:c'], ['test:**']];
-const BEGINNING = 'k3x9q7ma-0';
+const BEGINNING = position(0);
 /** From the beginning, from now on, or from where the device is. */
 const AFTER = [BEGINNING, 'latest', undefined];
 
@@ -62,6 +63,8 @@ export function install() {
 class Tab {
   isFrozen = false;
   told = [];
+  /** The log that it follows. */
+  epoch = EPOCH;
   /** How far the log was when it was live for the first time. */
   liveAt;
   /** The term and the connection that it was fed by last. */
@@ -98,11 +101,26 @@ export class Device {
       const options = { url: 'http://server', name: 'device', topics: tab.topics, fetch: this.server.fetch, backoffMaxMs: 2_000 };
       tab.client = this.#connect(tab.after === undefined ? options : { ...options, after: tab.after });
       tab.client.on('event', ({ event }) => this.#told(tab, Number(event.sequence)));
-      for (const kind of ['reset', 'lost', 'unreadable']) {
+      tab.client.on('reset', ({ position }) => this.#reset(tab, position));
+      for (const kind of ['lost', 'unreadable']) {
         tab.client.on(kind, (told) => this.#fail(`tab ${tab.number} told ${kind}: ${JSON.stringify(told)}`));
       }
       tab.client.on('status', ({ status, error }) => this.#status(tab, status, error));
     });
+  }
+
+  /** A user means something; what is returned says, later on, what became of it. */
+  async dispatch(tab, stream) {
+    const meant = { isAcknowledged: false, became: undefined };
+    await this.world.run(tab, 'dispatch', () => {
+      const store = tab.client.state(stream, { initial: 0, reduce: (count) => count + 1 });
+      const { acknowledged, confirmed } = store.dispatch({ type: 'test.meant.v1' });
+      store.close();
+      const is = (change) => () => Object.assign(meant, change);
+      acknowledged.then(is({ isAcknowledged: true }), () => {});
+      confirmed.then(is({ became: 'confirmed' }), is({ became: 'refused' }));
+    });
+    return meant;
   }
 
   /** A tab is gone, in the middle of whatever it did. */
@@ -165,6 +183,13 @@ export class Device {
       this.#fail(`tab ${tab.number} (${tab.topics} after ${tab.after}) told ${sequence} after ${tab.told}, live at ${tab.liveAt}`);
     }
     tab.told.push(sequence);
+  }
+
+  #reset(tab, position) {
+    if (tab.epoch === this.server.epoch || position !== `${this.server.epoch}-0`) {
+      this.#fail(`tab ${tab.number} told a reset to ${position} after one to ${tab.epoch}`);
+    }
+    Object.assign(tab, { epoch: this.server.epoch, after: BEGINNING, told: [] });
   }
 
   #status(tab, status, error) {
