@@ -22,7 +22,7 @@ use self::{
     marks::Marks,
 };
 use crate::{
-    control::ControlKind,
+    control::{ControlKind, ResetReason},
     mutation::{Mutation, mutated},
     version::{After, Epoch, HighWater, Position, Revision, Sequence},
 };
@@ -265,7 +265,7 @@ impl Reconciler {
     /// Takes a control frame of the present connection.
     fn control(&mut self, kind: ControlKind, position: Option<Position>, prev: Option<Sequence>) -> Handled {
         match (kind, position) {
-            (ControlKind::Reset(_), _) if self.was_reset && !mutated(Mutation::ResetTwice) => {
+            (ControlKind::Reset(reason), _) if self.knows(reason, position) && !mutated(Mutation::ResetTwice) => {
                 return Handled::Discarded;
             }
             (ControlKind::Reset(_), Some(position)) => self.reset(position),
@@ -283,6 +283,12 @@ impl Reconciler {
             (_, None) => {}
         }
         Handled::Control(kind)
+    }
+
+    /// Whether a reset is nothing new: one came before it on this connection, or it names the log that is read.
+    fn knows(&self, reason: ResetReason, position: Option<Position>) -> bool {
+        let is_ours = position.is_some_and(|position| self.epoch == Some(position.epoch));
+        self.was_reset || reason == ResetReason::EpochChanged && is_ours
     }
 
     /// Forgets everything and goes on from a position. The application has to do the same with its state.

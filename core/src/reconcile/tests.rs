@@ -266,6 +266,15 @@ fn a_reset_forgets_and_goes_on_and_is_not_heeded_twice() {
 }
 
 #[test]
+fn a_reset_to_the_log_that_is_read_is_none() {
+    let (mut reconciler, attempt) = started(After::Earliest);
+    give(&mut reconciler, attempt, 0, &entry(1, "a:1", 1, 9));
+    let attempt = reconciler.connect();
+    assert_eq!(reconciler.handle(attempt, &reset(&at(0).to_string())), Handled::Discarded);
+    assert_eq!(reconciler.resume(), After::Position(at(1)));
+}
+
+#[test]
 fn a_reset_that_does_not_say_where_to_asks_for_a_new_connection() {
     let (mut reconciler, attempt) = started(After::Position(at(3)));
     let kind = ControlKind::Reset(ResetReason::CursorAhead);

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use highwater_core::{
-    control::ControlKind,
+    control::{ControlKind, ResetReason},
     reconcile::{Counts, Handled, Missing, Output, Verdict},
     version::{After, Epoch, HighWater, Position, Revision, Sequence, Version},
 };
@@ -162,6 +162,9 @@ impl Reference {
             (ControlKind::Reset(_), _) if self.resets.contains(&attempt) => return Handled::Discarded,
             (ControlKind::Reset(_), None) => {
                 self.is_misfit = true;
+                return Handled::Discarded;
+            }
+            (ControlKind::Reset(ResetReason::EpochChanged), Some(position)) if self.epoch == Some(position.epoch) => {
                 return Handled::Discarded;
             }
             (ControlKind::Reset(_), Some(position)) => self.reset(position),
