@@ -285,7 +285,7 @@ impl World {
                 self.whole_device(client).into_iter().for_each(|client| self.put_to_sleep(client, ms));
             }
             Action::Rest { client, how, ms } => self.rest(client, how, ms)?,
-            Action::Store(client) => self.clients[client].store(),
+            Action::Store(client) => self.store(client),
             Action::Reload(client) => self.reload(client)?,
             Action::Weather(weather) => self.weather = weather,
             Action::SkewServer(ms) => {
@@ -317,6 +317,11 @@ impl World {
         self.with_client(index, Client::wake)?;
         self.hear_waiting(index)?;
         self.locks(index)
+    }
+
+    pub(crate) fn store(&mut self, index: usize) {
+        self.clients[index].store();
+        self.watches[index].stores();
     }
 
     /// A client's page is loaded again, with what it has stored.

@@ -16,6 +16,8 @@ pub struct Watch {
     topics: Vec<String>,
     /// The log that it follows, and after which place it began.
     pub base: Option<(String, u64)>,
+    /// The same of what it has stored.
+    stored_base: Option<(String, u64)>,
     beginning: Option<(String, u64)>,
     /// Up to here it has told everything.
     last: u64,
@@ -39,6 +41,7 @@ impl Watch {
         Self {
             topics,
             base: None,
+            stored_base: None,
             beginning: None,
             last: 0,
             marks: BTreeMap::new(),
@@ -61,9 +64,15 @@ impl Watch {
             // Before its first word it may not know of which log it is.
             None => self.base = (!is_latest).then(Default::default),
             Some((epoch, sequence)) => {
-                self.base = Some(self.base.take().filter(|(of, _)| *of == epoch).unwrap_or((epoch, sequence)))
+                let known = self.stored_base.clone().filter(|(of, _)| *of == epoch);
+                self.base = known.or(Some((epoch, sequence)));
             }
         }
+    }
+
+    /// It stores what it knows, and where.
+    pub fn stores(&mut self) {
+        self.stored_base.clone_from(&self.base);
     }
 
     /// A connection begins. Those that come to nothing may not follow each other at once.

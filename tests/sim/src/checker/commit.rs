@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Check, Logs, Recorded, broken, hold};
+use super::{Check, Log, Logs, Recorded, broken, hold};
 use crate::producer::{Answer, Write};
 
 /// What is answered by these may be recorded when it is asked for again.
@@ -159,7 +159,8 @@ impl Commits {
         let (epoch, log) = logs.current();
         if self.seen.0 != epoch {
             self.seen = (epoch.to_owned(), 0);
-            self.of_old_logs.extend(self.answers.keys().map(|(_, id)| id.clone()));
+            let recorded = logs.earlier().flat_map(Log::events).filter_map(|event| event.command.clone());
+            self.of_old_logs.extend(self.answers.keys().map(|(_, id)| id.clone()).chain(recorded));
         }
         let from = std::mem::replace(&mut self.seen.1, log.events().len());
         for recorded in &log.events()[from.min(log.events().len())..] {
@@ -173,7 +174,7 @@ impl Commits {
     }
 
     /// An event is as it was given, beside all others of its commit.
-    fn is_of_write(&self, recorded: &Recorded, write: &Write, log: &super::Log) -> Check {
+    fn is_of_write(&self, recorded: &Recorded, write: &Write, log: &Log) -> Check {
         let at = write.events.iter().position(|event| event["id"] == *recorded.id).expect("it is the event's");
         let given = &write.events[at];
         let is_same =
@@ -216,7 +217,7 @@ impl Commits {
     }
 
     /// What one user meant for one task is recorded in that order.
-    fn commands_are_in_order(&self, log: &super::Log) -> Check {
+    fn commands_are_in_order(&self, log: &Log) -> Check {
         let mut last: BTreeMap<(usize, &str), (u64, &str)> = BTreeMap::new();
         for recorded in log.events() {
             let is_free = |id: &&String| self.repeated.contains(*id) || self.of_old_logs.contains(*id);

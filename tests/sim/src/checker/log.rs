@@ -110,6 +110,11 @@ impl Logs {
         self.all.values().any(|log| log.has_command(id))
     }
 
+    /// Those that were served before the present one.
+    pub fn earlier(&self) -> impl Iterator<Item = &Log> {
+        self.all.iter().filter(|(epoch, _)| **epoch != self.current).map(|(_, log)| log)
+    }
+
     /// Reads on.
     ///
     /// # Errors

@@ -222,7 +222,7 @@ impl World {
             Rest::Hangs => {}
             Rest::IsFrozen => self.with_client(index, Client::freeze)?,
             Rest::IsClosed => {
-                self.clients[index].store();
+                self.store(index);
                 self.with_client(index, Client::close)?;
                 self.leave(index);
                 self.at(now + ms, Due::Reload(index));
