@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::c_int,
     fs::{self, File, OpenOptions},
-    io,
+    io, iter,
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -44,7 +44,9 @@ impl Disk {
             full: root.join("full"),
             fault: Fault::new(root.join("fault")),
             // What an earlier process wrote, the system has still to bring to disk.
-            unsynced: Mutex::new(files(&root.join("data")).map(|(name, length)| (name, vec![0..length])).collect()),
+            unsynced: Mutex::new(
+                files(&root.join("data")).map(|(name, length)| (name, iter::once(0..length).collect())).collect(),
+            ),
         })
     }
 
