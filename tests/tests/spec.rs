@@ -83,9 +83,15 @@ fn exists(test: &str, sources: &str) -> bool {
         let attributes: Vec<_> =
             above.lines().rev().map(str::trim).take_while(|line| line.starts_with(['#', '/'])).collect();
         let has = |name: &str| attributes.iter().any(|line| line.starts_with('#') && line.contains(name));
-        has("test") && !has("[ignore")
+        (has("#[test]") || has("::test")) && !has("[ignore")
     });
-    is_in_rust || sources.contains(&format!("test('{test}'"))
+    // Macros make tests of those that they are given by name.
+    let names = |line: &str| line.split([',', '(', ')', ';', ' ']).any(|word| word == test);
+    let is_listed = || {
+        let is_function = sources.contains(&format!("fn {test}("));
+        is_function && sources.lines().any(|line| names(line) && !line.contains(&format!("{test}(")))
+    };
+    is_in_rust || is_listed() || sources.contains(&format!("test('{test}'"))
 }
 
 fn read_sources(folder: &Path, sources: &mut String) {

@@ -185,7 +185,7 @@ class Tab implements Device {
     }
   }
 
-  /** What the leader has settled in the old log it does not know any more, and what it was answered in the new one this tab may have heard too early. */
+  /** The leader may have settled these in the old log, or in the new one before this tab heard of that. */
   reset(): void {
     if (!this.#leader) {
       this.#host.outbox.records().forEach((record) => this.#ask({ kind: 'intent', record }));

@@ -272,6 +272,11 @@ fn a_reset_to_the_log_that_is_read_is_none() {
     let attempt = reconciler.connect();
     assert_eq!(reconciler.handle(attempt, &reset(&at(0).to_string())), Handled::Discarded);
     assert_eq!(reconciler.resume(), After::Position(at(1)));
+    // Its cursor may be wrong all the same.
+    let kind = ControlKind::Reset(ResetReason::CursorAhead);
+    let ahead = Message::Control { kind, position: Some(at(0)), prev: Some(Sequence::ZERO) };
+    assert_eq!(reconciler.handle(attempt, &ahead), Handled::Control(kind));
+    assert_eq!(reconciler.resume(), After::Position(at(0)));
 }
 
 #[test]

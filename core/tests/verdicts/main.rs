@@ -6,7 +6,7 @@ mod reference;
 mod steps;
 
 use highwater_core::{
-    control::{ControlKind, ResetReason},
+    control::ControlKind,
     reconcile::{Arrival, Attempt, HoldLimits, Message, Missing, Output, Reconciler},
     version::{After, HighWater, Position, Sequence},
 };
@@ -55,11 +55,11 @@ impl Pair {
                     self.control(by, ControlKind::Heartbeat, Some(position), Some(prev));
                 }
             }
-            Step::Reset { by, to } => {
+            Step::Reset { by, reason, to } => {
                 let place =
                     |at: usize| if at == 0 { Sequence::ZERO } else { self.log(by)[at % self.log(by).len()].prev };
                 let position = to.map(|at| Position::new(self.log(by)[0].position.epoch, place(at)));
-                self.control(by, ControlKind::Reset(ResetReason::EpochChanged), position, Some(Sequence::ZERO));
+                self.control(by, ControlKind::Reset(reason), position, Some(Sequence::ZERO));
             }
             Step::Page { is_foreign, events_max } => self.page(is_foreign, events_max),
             Step::Added { is_foreign, stream, skipped, events_max } => {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use highwater_core::version::{After, Epoch, Position, Revision, Sequence, Version};
+use highwater_core::{
+    control::ResetReason,
+    version::{After, Epoch, Position, Revision, Sequence, Version},
+};
 use proptest::{collection::vec, prelude::*};
 
 use crate::reference::{Arrived, Subject};
@@ -30,6 +33,7 @@ pub(crate) enum Step {
     },
     Reset {
         by: Sender,
+        reason: ResetReason,
         to: Option<usize>,
     },
     /// What was asked for comes, or as many events of it.
@@ -89,7 +93,8 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => page,
         2 => (sender(), -2_isize..4).prop_map(|(by, ahead)| Step::Ready { by, ahead }),
         3 => heartbeat.prop_map(|(by, ahead, prev)| Step::Heartbeat { by, ahead, prev }),
-        1 => (sender(), prop::option::weighted(0.8, 0_usize..3)).prop_map(|(by, to)| Step::Reset { by, to }),
+        1 => (sender(), reason(), prop::option::weighted(0.8, 0_usize..3))
+            .prop_map(|(by, reason, to)| Step::Reset { by, reason, to }),
         1 => added,
         1 => load,
     ];
@@ -106,6 +111,10 @@ impl Sender {
 
 fn sender() -> impl Strategy<Value = Sender> {
     (rarely(), rarely()).prop_map(|(is_superseded, is_foreign)| Sender { is_superseded, is_foreign })
+}
+
+fn reason() -> impl Strategy<Value = ResetReason> {
+    prop::sample::select(vec![ResetReason::EpochChanged, ResetReason::CursorExpired, ResetReason::CursorAhead])
 }
 
 fn rarely() -> impl Strategy<Value = bool> {

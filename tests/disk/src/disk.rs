@@ -4,11 +4,13 @@ use std::{
     collections::HashMap,
     env,
     ffi::c_int,
-    fs::{self, File, OpenOptions},
-    io, iter,
+    fs::{self, DirEntry, File, OpenOptions},
+    io::{self, Write},
+    iter,
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    process,
     sync::{Mutex, OnceLock, PoisonError},
 };
 
@@ -22,6 +24,8 @@ pub(crate) struct Disk {
     synced: PathBuf,
     full: PathBuf,
     fault: Fault,
+    /// Whose sync failed is named here, with what was lost.
+    lost: PathBuf,
     /// What was written of each file since it was last synced.
     unsynced: Mutex<HashMap<String, Vec<Range<u64>>>>,
 }
@@ -37,16 +41,15 @@ impl Disk {
     /// `None` where no folder is named.
     fn of_environment() -> Option<Self> {
         // As the system tells the paths of open files.
-        let root = PathBuf::from(env::var_os("HIGHWATER_DISK")?).canonicalize().expect("HIGHWATER_DISK names a folder");
+        let root = PathBuf::from(env::var_os("HIGHWATER_DISK")?).canonicalize().unwrap_or_else(|_| process::abort());
         Some(Self {
             folder: root.join("data"),
             synced: root.join("synced"),
             full: root.join("full"),
             fault: Fault::new(root.join("fault")),
-            // What an earlier process wrote, the system has still to bring to disk.
-            unsynced: Mutex::new(
-                files(&root.join("data")).map(|(name, length)| (name, iter::once(0..length).collect())).collect(),
-            ),
+            // What an earlier process wrote and did not lose, the system has still to bring to disk.
+            unsynced: Mutex::new(left(&root)),
+            lost: root.join("lost"),
         })
     }
 
@@ -91,10 +94,18 @@ impl Place {
         let fails = self.fails(Call::Sync);
         let written = self.unsynced(|all| all.remove(&self.name)).unwrap_or_default();
         let kept = || if self.name.is_empty() { self.disk.keep_names() } else { self.keep(&written) };
+        if fails {
+            self.lose(&written).expect("there is room for what is lost");
+        }
         if fails || kept().is_err() {
             return refuse(EIO);
         }
         0
+    }
+
+    fn lose(&self, written: &[Range<u64>]) -> io::Result<()> {
+        let mut lost = OpenOptions::new().append(true).create(true).open(&self.disk.lost)?;
+        written.iter().try_for_each(|range| writeln!(lost, "{} {} {}", self.name, range.start, range.end))
     }
 
     fn keep(&self, written: &[Range<u64>]) -> io::Result<()> {
@@ -134,8 +145,25 @@ fn refuse(error: c_int) -> c_int {
     -1
 }
 
-/// The files of a folder and their lengths.
-fn files(folder: &Path) -> impl Iterator<Item = (String, u64)> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.metadata().ok()?.len())))
+/// What is in each file, but for what was lost.
+fn left(root: &Path) -> HashMap<String, Vec<Range<u64>>> {
+    let lost = fs::read_to_string(root.join("lost")).unwrap_or_default();
+    let entries = fs::read_dir(root.join("data")).into_iter().flatten().flatten();
+    let left = |entry: DirEntry| {
+        let (name, length) = (entry.file_name().into_string().ok()?, entry.metadata().ok()?.len());
+        let mut left: Vec<_> = iter::once(0..length).collect();
+        for line in lost.lines() {
+            let [of, start, end] = line.split(' ').collect::<Vec<_>>()[..] else { continue };
+            let (start, end): (u64, u64) = (start.parse().ok()?, end.parse().ok()?);
+            if of == name {
+                left = left
+                    .iter()
+                    .flat_map(|range| [range.start..range.end.min(start), range.start.max(end)..range.end])
+                    .collect();
+                left.retain(|range| range.start < range.end);
+            }
+        }
+        Some((name, left))
+    };
+    entries.filter_map(left).collect()
 }

@@ -3,7 +3,7 @@
 //! It stands before the C library where files are written and synced. Of the files of one folder it keeps, in another one, what a power
 //! cut leaves for certain: what was written before they were last synced. Whoever has killed the program makes of the two folders what the
 //! disk may have then, as `highwater_tests::disk` does. A file's name is synced with it, as common file systems have it; that it is removed
-//! is not before the folder is synced. Files that are renamed, and what is written through a mapping, are not seen.
+//! is not before the folder is synced. Files that are renamed are not seen, nor is what is written through a mapping or by other calls.
 //!
 //! `HIGHWATER_DISK` names a folder with all of it:
 //!
@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `data` | the folder whose files are on this disk |
 //! | `synced` | what is synced of them: at first, a copy of `data` |
+//! | `lost` | what of each file a sync has failed for |
 //! | `full` | while it is there, no file in `data` grows |
 //! | `fault` | while it is there, `ACTION:CALL:FILE:N`: the Nth `write` or `sync` of that file is not done: it `kill`s the process, or `fail`s |
 //!

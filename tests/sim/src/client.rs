@@ -371,5 +371,6 @@ impl Client {
         self.app = App::default();
         self.tells.push(Tell::Reset { epoch, sequence });
         self.reset_intents(desk);
+        self.ask_again(desk);
     }
 }

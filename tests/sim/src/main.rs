@@ -110,7 +110,10 @@ fn tell(Failure { plan, outcome, .. }: &Failure, switch: &str) {
 #[cfg(feature = "mutations")]
 fn mutations() -> ExitCode {
     use highwater_core::mutation::Mutation;
-    use highwater_sim::mutants::{SEEDS_MAX, Trial, breaks, try_out};
+    use highwater_sim::{
+        checker::NO_INVARIANT,
+        mutants::{SEEDS_MAX, Trial, breaks, try_out},
+    };
 
     let (began, mut missed) = (Instant::now(), 0);
     for mutation in Mutation::ALL {
@@ -128,7 +131,13 @@ fn mutations() -> ExitCode {
             }
         }
         if !others.is_empty() {
-            let told: Vec<_> = others.iter().map(|(number, seeds)| format!("I-{number} in {seeds}")).collect();
+            let told: Vec<_> = others
+                .iter()
+                .map(|(number, seeds)| match *number {
+                    NO_INVARIANT => format!("none of them in {seeds}"),
+                    number => format!("I-{number} in {seeds}"),
+                })
+                .collect();
             println!("{:<18} before that: {}", "", told.join(", "));
         }
     }

@@ -23,7 +23,7 @@ mod writer;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
@@ -163,8 +163,8 @@ impl SqliteStore {
         fs::create_dir_all(folder).map_err(|error| file_error(folder, error))?;
         let lock = FolderLock::acquire(folder)?;
         let path = schema::path(folder);
+        bring_to_disk(&schema::write_ahead_log(folder))?;
         let database = schema::open_or_create(&path, new_epoch)?;
-        sync_write_ahead_log(folder)?;
         let tail = tail(&database, &path)?;
         let epoch = settle_epoch(folder, &database, tail.sequence, new_epoch)?;
         let witness = Witness::establish(folder, Testimony { epoch, served: tail.sequence })?;
@@ -358,11 +358,23 @@ fn distrust(folder: &Path, epoch: Epoch, head: Sequence) -> Result<Option<&'stat
     })
 }
 
-/// Brings to disk what a process wrote that was killed before it had synced that: from now on it is served.
-fn sync_write_ahead_log(folder: &Path) -> Result<(), OpenError> {
-    let path = schema::write_ahead_log(folder);
-    match OpenOptions::new().write(true).open(&path).and_then(|file| file.sync_all()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(&path, error)),
+/// Brings to disk what a process has written, and was killed before it had synced that: from now on it counts. It is written once more, for
+/// where a sync has failed, the system takes for synced what it has lost.
+fn bring_to_disk(path: &Path) -> Result<(), OpenError> {
+    let written_again = || {
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut bytes = vec![0; 64 * 1024];
+        loop {
+            let count = file.read(&mut bytes)?;
+            if count == 0 {
+                return file.sync_all();
+            }
+            file.seek_relative(-(count as i64))?;
+            file.write_all(&bytes[..count])?;
+        }
+    };
+    match written_again() {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path, error)),
         _ => Ok(()),
     }
 }

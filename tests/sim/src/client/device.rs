@@ -64,8 +64,6 @@ pub struct Tab {
     pub term: u64,
     /// What other tabs have said while it slept.
     pub inbox: VecDeque<Message>,
-    /// The term under which it speaks when it leads.
-    own_term: u64,
     /// Whether it is frozen, and wants to lead no one.
     is_paused: bool,
     unanswered: u32,
@@ -87,7 +85,6 @@ impl Tab {
             grant: None,
             term: 0,
             inbox: VecDeque::new(),
-            own_term: 0,
             is_paused: false,
             unanswered: 0,
             is_heard: false,
@@ -148,7 +145,7 @@ impl Client {
             self.change_status(StatusCode::Connecting, 0, desk);
         }
         let Some(tab) = &mut self.tab else { return };
-        (tab.term, tab.own_term) = (given.term, given.term);
+        tab.term = given.term;
         tab.leader = Some(Leader::new(&given.others));
         self.take_intents(&given.intents);
         self.say(Said::Intents(given.intents), desk);
@@ -201,6 +198,7 @@ impl Client {
             tab.term = term;
             if tab.leader.is_some() {
                 desk.errands.push(Errand::LeaveLock);
+                self.lose_lock(desk);
             }
             self.here(desk);
         }
@@ -277,7 +275,7 @@ impl Client {
 
     pub(crate) fn say(&mut self, said: Said, desk: &mut Desk<'_>) {
         if let Some(tab) = self.tab.as_ref().filter(|tab| tab.is_there) {
-            desk.errands.push(Errand::Post(Message::Said { term: tab.own_term, status: self.status, said }));
+            desk.errands.push(Errand::Post(Message::Said { term: tab.term, status: self.status, said }));
         }
     }
 

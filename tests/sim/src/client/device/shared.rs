@@ -28,6 +28,14 @@ impl Client {
         }
     }
 
+    /// The log is another one. The leader may have settled these in the old one, or in the new one before this tab heard of that.
+    pub(crate) fn ask_again(&mut self, desk: &mut Desk<'_>) {
+        if self.tab.as_ref().is_some_and(|tab| !tab.leads()) {
+            let kept = self.intents.kept.clone();
+            kept.into_iter().for_each(|record| self.ask_tabs(Asked::Intent(record), desk));
+        }
+    }
+
     /// The leader found that it does not hold any more.
     pub(super) fn give_up(&mut self, id: &str, desk: &mut Desk<'_>) {
         if let Some(number) = self.intents.kept.iter().find(|intent| intent.id == id).map(|intent| intent.number) {
