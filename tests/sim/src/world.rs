@@ -259,6 +259,9 @@ impl World {
                     self.commands += 1;
                     let id = format!("command-{client}-{}", self.commands);
                     self.commits.commanded(id.clone(), client, stream, &body);
+                    if self.clients[client].tab.is_some() {
+                        self.commits.in_any_order(&id);
+                    }
                     self.with_client(client, |client, desk| {
                         client.mean(id, stream, body, is_conditional, desk);
                     })?;
