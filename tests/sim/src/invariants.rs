@@ -87,13 +87,7 @@ pub const INVARIANTS: [(u32, Reach); 82] = [
         ),
     ),
     (44, Elsewhere("topics are added by TypeScript, and a session here keeps those that it began with")),
-    (
-        45,
-        Partly(
-            45,
-            "neither how long a conflict keeps others back, nor the order of what tabs of a device mean, which two leaders may send",
-        ),
-    ),
+    (45, Partly(45, "how long a conflict keeps others back is not looked at")),
     (46, Held),
     (47, Elsewhere("a page's storage is JavaScript's: what is stored here is a copy in memory")),
     (48, Elsewhere(TABS)),

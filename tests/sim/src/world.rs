@@ -240,6 +240,8 @@ impl World {
             Due::Call(owner) => self.call(owner),
             Due::Wake(index) if !self.clients[index].is_asleep(self.now()) => self.wake(index),
             Due::Wake(_) => Ok(()),
+            // A tab begins with what its device has stored.
+            Due::Open(index) if self.clients[index].tab.is_some() => self.reload(index),
             Due::Open(index) => self.with_client(index, Client::open),
             Due::Reload(index) => self.reload(index),
             Due::Start if self.process.is_none() => self.start(),
@@ -259,9 +261,6 @@ impl World {
                     self.commands += 1;
                     let id = format!("command-{client}-{}", self.commands);
                     self.commits.commanded(id.clone(), client, stream, &body);
-                    if self.clients[client].tab.is_some() {
-                        self.commits.in_any_order(&id);
-                    }
                     self.with_client(client, |client, desk| {
                         client.mean(id, stream, body, is_conditional, desk);
                     })?;

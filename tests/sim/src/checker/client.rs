@@ -145,7 +145,8 @@ impl Watch {
             });
         }
         if kind == Kind::Duplicate {
-            let is_known = sequence <= self.last || self.held.contains(&sequence);
+            let passed = self.beginning.as_ref().filter(|_| self.base.is_none()).map_or(self.last, |(_, after)| *after);
+            let is_known = sequence <= passed || self.held.contains(&sequence);
             return hold(7, is_known, || format!("{sequence} is a duplicate after {}", self.last));
         }
         self.begin();

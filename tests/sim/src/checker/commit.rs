@@ -57,11 +57,6 @@ impl Commits {
         self.commands.insert(id, Command { client, stream: stream.to_owned(), order, data: body["data"].clone() });
     }
 
-    /// Nothing is said of when this command is recorded.
-    pub fn in_any_order(&mut self, id: &str) {
-        self.of_old_logs.insert(id.to_owned());
-    }
-
     /// The network repeats a request.
     pub fn repeated(&mut self, id: &str) {
         self.repeated.insert(id.to_owned());
