@@ -44,6 +44,8 @@ class TopicsClient<Data> implements Client<Data> {
   #actor: string;
   #status: StatusChange = { status: 'connecting' };
   #reconnects = 0;
+  /** Whether it is known of which log positions are. */
+  #isPlaced = false;
   /** Events that were applied by their header, and whose data is broken. */
   #brokenData = 0;
   /** What the judge said last, once it is over. */
@@ -72,6 +74,7 @@ class TopicsClient<Data> implements Client<Data> {
       refused: (told) => this.#audience.emit('refused', told),
       answered: (answer) => this.#device?.answered(answer),
       rebased: (rebase) => (this.#device ? this.#device.rebased(rebase) : this.#outbox.rebased(rebase)),
+      leads: () => this.#device?.leads() ?? true,
       stored: (record, isSettled) => this.#device?.stored(record, isSettled),
       isBehind: (stream, revision) => this.#stores.isBehind(stream, revision),
       isShown: (stream) => this.#stores.isShown(stream),
@@ -285,6 +288,11 @@ class TopicsClient<Data> implements Client<Data> {
   }
 
   #heeded(): void {
+    if (!this.#isPlaced && this.#judge.cursor !== undefined) {
+      this.#isPlaced = true;
+      this.#outbox.placed();
+      this.#device?.sendAgain();
+    }
     this.#positions.reached(this.cursor);
     this.#device?.changed();
   }
@@ -303,7 +311,6 @@ class TopicsClient<Data> implements Client<Data> {
     this.#status = change;
     if (change.status === 'live') {
       this.#stores.read();
-      this.#outbox.send(); // What was acknowledged before may be of another log, and is then to be sent again.
     }
     this.#audience.emit('status', change);
     this.#device?.statusChanged();
@@ -365,7 +372,7 @@ class TopicsClient<Data> implements Client<Data> {
         // Whoever hears of it must not be given the old state's events after it.
         this.#audience.clear();
         this.#outbox.reset();
-        this.#device?.reset();
+        this.#device?.sendAgain();
         this.#stores.reset();
         this.#positions.replaced(position);
         return this.#audience.tellAll('reset', { reason: record.value as Reset['reason'], position });

@@ -9,6 +9,7 @@ import type { IntentRecord, Recorded } from './intent.js';
 import { Fate, type Judge, Kind, type Record } from './judge.js';
 import { type PromiseWithResolvers, withResolvers } from './resolvers.js';
 import { type Answer, Sender } from './sender.js';
+import { Settled } from './settled.js';
 import type { Settings } from './settings.js';
 import { aborted, onAwake, sleep } from './timing.js';
 import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
@@ -32,6 +33,8 @@ export interface OutboxOwner {
   answered(answer: Answer): void;
   /** What a state that shows here makes of a stream's intents. */
   rebased(rebase: Rebase): void;
+  /** Whether it is still this tab that sends, so that no other can have recorded what is to be rolled back. */
+  leads(): boolean | Promise<boolean>;
   /** An intent is settled, or expects something else. */
   stored(record: IntentRecord, isSettled: boolean): void;
   /** Whether the states that show are behind this revision of a stream. */
@@ -70,6 +73,8 @@ export class Outbox {
   readonly #sender: Sender;
   /** By id, in the order in which they were meant. */
   readonly #kept = new Map<string, Kept>();
+  /** What is kept no more. */
+  readonly settled: Settled = new Settled();
   /** The lane of each stream that something is meant for. */
   readonly #lanes = new Map<string, number>();
   #lanesMade = 0;
@@ -92,9 +97,9 @@ export class Outbox {
     return [...this.#kept.values()].filter(({ record }) => record.stream === stream);
   }
 
-  /** What is to be stored. */
-  records(): IntentRecord[] {
-    return [...this.#kept.values()].map(({ record }) => record);
+  /** What may be sent, as it is stored. */
+  queued(): IntentRecord[] {
+    return [...this.#kept.values()].filter(({ number }) => number !== undefined).map(({ record }) => record);
   }
 
   has(id: string): boolean {
@@ -157,14 +162,16 @@ export class Outbox {
     const kept = this.#kept.get(answer.id);
     if (kept) {
       this.#became(kept, answer);
+    } else if (answer.conflict === undefined) {
+      this.settled.add(answer);
     }
   }
 
   /** An event is there: states that fold it show its intent no more. */
   arrived(event: CloudEvent, position: string): void {
     const kept = this.#madeBy(event);
-    if (kept) {
-      kept.record.recorded ??= { position, revision: event.revision };
+    if (kept && !(kept.record.recorded && this.#isOurs(kept.record.recorded))) {
+      kept.record.recorded = { position, revision: event.revision };
     }
   }
 
@@ -195,7 +202,7 @@ export class Outbox {
     for (const kept of this.shown(stream) as Kept[]) {
       const { recorded } = kept.record;
       if (kept.isSettled && !(recorded && this.#owner.isBehind(stream, recorded.revision))) {
-        this.#remove(kept);
+        this.#remove(kept, recorded ? { id: kept.id, recorded } : undefined);
         kept.acknowledged.resolve(recorded?.position ?? '');
         kept.confirmed.resolve();
       }
@@ -254,20 +261,26 @@ export class Outbox {
     return true;
   }
 
+  /**
+   * The cursor says now of which log positions are. What was acknowledged before the overlay has forgotten: it is told again of what is
+   * recorded in this log; what is recorded in another one begins anew.
+   */
+  placed(): void {
+    for (const kept of [...this.#kept.values()]) {
+      const { id, recorded } = kept.record;
+      if (recorded && this.#isOurs(recorded)) {
+        this.#became(kept, { id, recorded });
+      } else if (recorded) {
+        this.#anew(kept);
+      }
+    }
+    this.send();
+  }
+
   /** The log is another one: what the old one had recorded is sent to it again. */
   reset(): void {
-    for (const kept of this.#kept.values()) {
-      kept.stage = 'pending';
-      kept.conflict = undefined;
-      if (kept.isSettled) {
-        // The overlay has forgotten it.
-        kept.isSettled = false;
-        kept.number = undefined;
-        this.#numberOf(kept);
-      }
-      delete kept.record.recorded;
-      this.#owner.stored(kept.record, false);
-    }
+    this.settled.clear();
+    this.#kept.forEach((kept) => this.#anew(kept));
     this.send();
   }
 
@@ -303,7 +316,7 @@ export class Outbox {
     const kept = number < 0 ? undefined : [...this.#kept.values()].find((kept) => kept.number === number);
     if (signal && kept) {
       if (kept.stage !== 'pending') {
-        // What was answered before it was known of which log that is begins anew.
+        // A conflict that was found before it was known of which log is forgotten.
         kept.stage = 'pending';
         kept.conflict = undefined;
         this.#owner.changed(kept.record.stream);
@@ -312,10 +325,15 @@ export class Outbox {
     }
   }
 
-  /** Whatever comes of it, the overlay is told. What is answered after this tab has stopped, whoever sends now is answered, too. */
+  /**
+   * Whatever comes of it, the overlay is told. What is answered after this tab has stopped, whoever sends now is answered, too, and may be
+   * answered otherwise: what was refused at first can be recorded later.
+   */
   async #send(kept: Kept, signal: AbortSignal): Promise<void> {
     const answer = await this.#sender.send(kept, () => this.#kept.get(kept.id) === kept, signal);
-    if (answer && !signal.aborted) {
+    const isRolledBack = answer?.refusal !== undefined && answer.conflict === undefined;
+    const counts = answer !== undefined && (!isRolledBack || (await this.#owner.leads()));
+    if (counts && !signal.aborted) {
       this.#owner.answered(answer);
       this.#became(kept, answer);
       void this.#awaitRebase(kept, signal);
@@ -333,7 +351,7 @@ export class Outbox {
     const isOpen = (): boolean => !signal.aborted && conflict !== undefined && this.conflict(stream) === conflict;
     while (isOpen()) {
       await sleep(this.#settings.connectTimeoutMs, signal);
-      if (!isOpen() || this.#owner.isShown(stream)) {
+      if (!isOpen() || this.#owner.isShown(stream) || !(await this.#owner.leads()) || !isOpen()) {
         continue;
       }
       // The last first: the one that keeps the others back is the first.
@@ -391,13 +409,29 @@ export class Outbox {
       return;
     }
     const { stream, intent } = kept.record;
-    this.#remove(kept);
+    const refusal = error instanceof HighwaterError ? { status: error.status, problem: error.problem } : kept.refusal;
+    this.#remove(kept, refusal && { id, refusal });
     this.#fate(kept, fate);
     kept.acknowledged.reject(error);
     kept.confirmed.reject(error);
     this.#owner.changed(stream);
     this.#owner.refused({ id, stream, intent, error });
     this.send();
+  }
+
+  /** Whatever became of it was in another log. */
+  #anew(kept: Kept): void {
+    kept.stage = 'pending';
+    kept.conflict = undefined;
+    if (kept.isSettled) {
+      // The overlay has forgotten it.
+      kept.isSettled = false;
+      kept.number = undefined;
+      this.#numberOf(kept);
+    }
+    delete kept.record.recorded;
+    this.#owner.stored(kept.record, false);
+    this.#owner.changed(kept.record.stream);
   }
 
   #fate(kept: Kept, fate: Fate, sequence?: number): Record[] {
@@ -414,8 +448,11 @@ export class Outbox {
     return kept.number;
   }
 
-  #remove({ id, record }: Kept): void {
+  #remove({ id, record }: Kept, answer: Answer | undefined): void {
     this.#kept.delete(id);
+    if (answer) {
+      this.settled.add(answer);
+    }
     if (this.shown(record.stream).length === 0) {
       this.#lanes.delete(record.stream);
     }

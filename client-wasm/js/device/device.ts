@@ -45,7 +45,9 @@ export interface Device {
   answered(answer: Answer): void;
   rebased(rebase: Rebase): void;
   stored(record: IntentRecord, isSettled: boolean): void;
-  /** The log is another one: what this tab means to do is to be sent to it. */
-  reset(): void;
+  /** What is kept may have been recorded in another log, and is then to be sent to this one. */
+  sendAgain(): void;
+  /** Whether this tab still leads, for all that the database knows. */
+  leads(): Promise<boolean>;
   close(): void;
 }

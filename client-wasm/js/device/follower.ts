@@ -15,6 +15,7 @@ export class Follower {
   readonly #host: Host;
   readonly #tab: string;
   readonly #ask: (asked: Asked) => void;
+  readonly #began: () => void;
   readonly #leave: () => void;
   /** Aborts when it does not follow any more. */
   #following: AbortController | undefined;
@@ -34,11 +35,12 @@ export class Follower {
   /** In a row. */
   #failures = 0;
 
-  /** `ask` tells the leader, `leave` makes it a client alone. */
-  constructor(host: Host, tab: string, ask: (asked: Asked) => void, leave: () => void) {
+  /** `ask` tells the leader, `began` is called when that gives it something from a new beginning, `leave` makes it a client alone. */
+  constructor(host: Host, tab: string, ask: (asked: Asked) => void, began: () => void, leave: () => void) {
     this.#host = host;
     this.#tab = tab;
     this.#ask = ask;
+    this.#began = began;
     this.#leave = leave;
   }
 
@@ -155,6 +157,7 @@ export class Follower {
     this.#begins = after.includes('-') ? after : '';
     this.#host.connection.begin(this.#begins);
     this.#show(status);
+    this.#began();
   }
 
   /** A connection brings something. */

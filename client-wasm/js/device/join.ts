@@ -21,6 +21,8 @@ import { type Kept, Storage } from './storage.js';
 
 /** How often a tab that is looked at asks whether the leader is there. */
 const PING_MS = 1_000;
+/** Once in so many times it looks, too, whether others know of the same intents. */
+const PINGS_TO_AGREE = 10;
 /** So many questions without an answer, and the leader is frozen. */
 const UNANSWERED_MAX = 3;
 
@@ -60,10 +62,11 @@ class Tab implements Device {
   /** The highest that was heard of: its own, as long as it leads. */
   #term = 0;
   #unanswered = 0;
+  #pings = 0;
   /** Whether it has a connection of its own, as the others have no room for its topics. What is dispatched is still the device's. */
   #isAlone = false;
-  /** Whether there was no room for what another tab has dispatched and stored. */
-  #hasMissed = false;
+  /** Whether something of its intents could not be stored, as another tab had the database under way. */
+  #isUnstored = false;
   #isClosed = false;
   /** Whether anything was heard of the leader since the last question. */
   #isHeard = false;
@@ -74,13 +77,15 @@ class Tab implements Device {
     this.#storage = storage;
     this.#signal = signal;
     this.#life = new Life(device, newId(kept.intents.at(-1)?.id));
-    this.#saver = new Saver(host, storage, () => this.#term);
+    const overtaken = (term: number): void => void (this.#leader && this.#isHighest(term));
+    this.#saver = new Saver(host, storage, () => this.#term, overtaken);
     this.#channel = new BroadcastChannel(device);
     this.#leadership = new Leadership(device, { begin: () => void this.#lead(), end: () => this.#follow() });
     this.#follower = new Follower(
       host,
       this.#life.tab,
       (asked) => this.#ask(asked),
+      () => this.sendAgain(),
       () => this.#leave(),
     );
     if (kept.cursor !== undefined && host.settings.resumes) {
@@ -158,7 +163,7 @@ class Tab implements Device {
     if (this.#leader) {
       this.#say({ kind: 'intents', records: [record] });
     } else {
-      this.#ask({ kind: 'intent', record });
+      this.#ask({ kind: 'send', records: [record] });
     }
   }
 
@@ -167,29 +172,35 @@ class Tab implements Device {
   }
 
   /** The leader decides: what it sends must not be refused meanwhile. */
-  rebased(rebase: Rebase): void {
+  async rebased(rebase: Rebase): Promise<void> {
     if (!this.#leader) {
       this.#ask({ kind: 'rebased', rebase });
-    } else if (this.#host.outbox.rebased(rebase)) {
+    } else if ((await this.leads()) && this.#host.outbox.rebased(rebase)) {
       this.#say({ kind: 'rebase', rebase });
     }
   }
 
   stored(record: IntentRecord, isSettled: boolean): void {
     if (this.#leader) {
-      void (isSettled ? this.#storage.deleteIntent(record.id) : this.#storage.putIntent(record));
-      if (isSettled && this.#hasMissed) {
-        this.#hasMissed = false;
-        void this.#takeStored(this.#reigning.signal);
+      const { id, recorded } = record;
+      void this.#store((intents) => (isSettled ? intents.delete(id) : intents.put(record)));
+      if (isSettled && recorded) {
+        this.answered({ id, recorded }); // Its event came before the answer, and may not be among what another tab follows.
       }
     }
   }
 
-  /** The leader may have settled these in the old log, or in the new one before this tab heard of that. */
-  reset(): void {
-    if (!this.#leader) {
-      this.#host.outbox.records().forEach((record) => this.#ask({ kind: 'intent', record }));
+  /** Whoever leads sends what it does not know, and says what it does: of what became of it this tab may not have heard. */
+  sendAgain(): void {
+    const records = this.#host.outbox.queued();
+    if (!this.#leader && records.length > 0) {
+      this.#ask({ kind: 'send', records });
     }
+  }
+
+  /** One that hung may be told last of all that another has begun to lead: the database knows it first. */
+  async leads(): Promise<boolean> {
+    return this.#isHighest(await this.#storage.term());
   }
 
   close(): void {
@@ -239,7 +250,7 @@ class Tab implements Device {
     );
     this.#leader = leader;
     this.#take(records);
-    this.#say({ kind: 'intents', records });
+    this.#tell(records);
     await leader.gather(reigning.signal);
     if (!reigning.signal.aborted) {
       connection.followers = leader;
@@ -259,6 +270,22 @@ class Tab implements Device {
     }
   }
 
+  /** Whether no tab has begun to lead under a term that is higher than that of this one. */
+  #isHighest(term: number | undefined): boolean {
+    const isHighest = term === undefined || term <= this.#term;
+    if (!isHighest) {
+      this.#abdicate(term);
+    }
+    return isHighest;
+  }
+
+  /** Another tab has begun to lead, under this term. */
+  #abdicate(term: number): void {
+    this.#term = term;
+    this.#leadership.resign();
+    this.#follower.here();
+  }
+
   /** Has a connection of its own, as the others have no room for its topics. */
   #leave(): void {
     this.#follower.end();
@@ -271,9 +298,7 @@ class Tab implements Device {
       return this.#asked(message);
     }
     if (message.term > this.#term) {
-      this.#term = message.term;
-      this.#leadership.resign();
-      this.#follower.here();
+      this.#abdicate(message.term);
     }
     if (message.term < this.#term || this.#leader) {
       return;
@@ -304,18 +329,22 @@ class Tab implements Device {
         return void leader?.here(asked.tab, asked.topics);
       case 'hello':
         return leader?.hello(asked.tab, asked.topics);
-      case 'intent':
-        // Whoever leads next has it, too.
-        this.#take([asked.record]);
-        return leader && this.#say({ kind: 'intents', records: [asked.record] });
+      case 'send':
+        // Whoever leads next has them, too.
+        this.#take(asked.records);
+        return leader && this.#tell(asked.records);
       case 'rebased':
-        return leader && this.rebased(asked.rebase);
+        return void (leader && this.rebased(asked.rebase));
     }
   }
 
   #ping(): void {
     const { document } = globalThis as Partial<typeof globalThis>;
     this.#follower.remind();
+    this.#pings += 1;
+    if (this.#pings % PINGS_TO_AGREE === 0) {
+      this.#agree();
+    }
     if (this.#leader || this.#isHeard || document?.visibilityState === 'hidden') {
       this.#unanswered = 0;
       this.#isHeard = false;
@@ -329,16 +358,43 @@ class Tab implements Device {
     }
   }
 
+  /** What got lost between this tab, the leader and the database, is not lost for long. */
+  #agree(): void {
+    this.sendAgain();
+    if (this.#leader) {
+      void this.#takeStored(this.#reigning.signal);
+      if (this.#isUnstored) {
+        this.#isUnstored = false;
+        void this.#store((intents) => this.#putAll(intents));
+      }
+    }
+  }
+
+  /** Takes those for which there is room. */
   #take(records: readonly IntentRecord[]): void {
     const { outbox } = this.#host;
     for (const record of records) {
-      if (outbox.has(record.id)) {
-        continue;
+      const { id, recorded } = record;
+      if (outbox.has(id)) {
+        if (recorded && !this.#leader) {
+          outbox.answered({ id, recorded }); // What was said of it, this tab may not have heard, or not known the log of.
+        }
+      } else if (!outbox.settled.has(id) && outbox.add(record)) {
+        outbox.enqueue(id);
       }
-      if (outbox.add(record)) {
-        outbox.enqueue(record.id);
-      } else {
-        this.#hasMissed = true;
+    }
+  }
+
+  /** Says what is known of these: that they are there, or what became of them. */
+  #tell(asked: readonly IntentRecord[]): void {
+    const { outbox } = this.#host;
+    const ids = new Set(asked.map(({ id }) => id));
+    this.#say({ kind: 'intents', records: outbox.queued().filter(({ id }) => ids.has(id)) });
+    for (const id of ids) {
+      const answer = outbox.settled.get(id);
+      if (answer) {
+        this.answered(answer);
+        void this.#store((intents) => intents.delete(id));
       }
     }
   }
@@ -346,10 +402,25 @@ class Tab implements Device {
   /** What a tab dispatched that is gone, it may have stored without having told anybody. */
   async #takeStored(signal: AbortSignal): Promise<void> {
     const records = await this.#storage.intents();
-    const unknown = records.filter(({ id }) => !this.#host.outbox.has(id));
-    if (!signal.aborted && unknown.length > 0) {
-      this.#take(unknown);
-      this.#say({ kind: 'intents', records: unknown });
+    const others = records.filter(({ id }) => !this.#host.outbox.has(id));
+    if (!signal.aborted && others.length > 0) {
+      this.#take(others);
+      this.#tell(others);
+    }
+  }
+
+  /** Stores what has become of intents, if need be later. */
+  async #store(change: (intents: IDBObjectStore) => void): Promise<void> {
+    const term = await this.#storage.change(this.#term, change);
+    this.#isUnstored ||= term === undefined;
+    this.#isHighest(term);
+  }
+
+  #putAll(intents: IDBObjectStore): void {
+    const { outbox } = this.#host;
+    outbox.queued().forEach((record) => intents.put(record));
+    for (const id of outbox.settled.ids) {
+      intents.delete(id);
     }
   }
 
@@ -358,7 +429,7 @@ class Tab implements Device {
     this.#saver.forget();
     void this.#storage.keep(this.actor, this.#leader && this.#term);
     if (this.#leader) {
-      this.#host.outbox.records().forEach((record) => void this.#storage.putIntent(record));
+      void this.#store((intents) => this.#putAll(intents));
     }
   }
 

@@ -38,8 +38,8 @@ export type Asked =
   | { readonly kind: 'here'; readonly tab: string; readonly topics: readonly string[] }
   /** It wants to be given what is of these topics. */
   | { readonly kind: 'hello'; readonly tab: string; readonly topics: readonly string[] }
-  /** Send this. It is stored. */
-  | { readonly kind: 'intent'; readonly record: IntentRecord }
+  /** Send these. They are stored. */
+  | { readonly kind: 'send'; readonly records: readonly IntentRecord[] }
   /** What its state makes of a conflict. */
   | { readonly kind: 'rebased'; readonly rebase: Rebase };
 

@@ -12,16 +12,19 @@ export class Saver {
   readonly #host: Host;
   readonly #storage: Storage;
   readonly #term: () => number;
+  readonly #overtaken: (term: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #cursor: string | undefined;
   #storedAt = 0;
   /** What is stored of each state, by key. */
   #stored = new Map<string, unknown>();
 
-  constructor(host: Host, storage: Storage, term: () => number) {
+  /** `term` is the highest that this tab has heard of; `overtaken` is told of a higher one, under which nothing is stored that it says. */
+  constructor(host: Host, storage: Storage, term: () => number, overtaken: (term: number) => void) {
     this.#host = host;
     this.#storage = storage;
     this.#term = term;
+    this.#overtaken = overtaken;
   }
 
   changed(): void {
@@ -38,7 +41,11 @@ export class Saver {
     if (cursor === undefined || (isStored && states.length === 0)) {
       return;
     }
-    if (await this.#storage.commit(this.#term(), topicsKey(connection.topics), cursor, states)) {
+    const known = this.#term();
+    const term = await this.#storage.commit(known, topicsKey(connection.topics), cursor, states);
+    if (term !== undefined && term > known) {
+      this.#overtaken(term);
+    } else if (term !== undefined) {
       this.#cursor = cursor;
       this.#storedAt = Date.now();
       states.forEach(({ key, confirmed }) => this.#stored.set(key, confirmed));

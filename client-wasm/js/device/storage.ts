@@ -72,23 +72,28 @@ export class Storage {
    */
   async reign(known: number): Promise<number> {
     const term = await this.#database.run('readwrite', ['meta'], async (store) => {
-      const term = after(Math.max(((await done(store('meta').get('term'))) as number | undefined) ?? 0, known));
+      const term = after(Math.max(await termOf(store('meta')), known));
       store('meta').put(term, 'term');
       return term;
     });
     return term ?? known + (after(known) - known) * Math.random();
   }
 
+  /** That of the last reign which could be stored; `undefined` where it can't be read now. */
+  async term(): Promise<number | undefined> {
+    return this.#database.run('readonly', ['meta'], (store) => termOf(store('meta')));
+  }
+
   async stateOf(key: string): Promise<StoredState | undefined> {
     return this.#database.run('readonly', ['states'], (store) => done(store('states').get(key)) as Promise<StoredState | undefined>);
   }
 
-  /** Stores cursor and states together; `false` where a reign above the one that this tab knows of has begun. */
-  async commit(known: number, topics: string, cursor: string, states: readonly StoredState[]): Promise<boolean> {
-    const isStored = await this.#database.run('readwrite', ['meta', 'states'], async (store) => {
-      const term = (await done(store('meta').get('term'))) as number | undefined;
-      if (term !== undefined && term > known) {
-        return false;
+  /** Stores cursor and states together, if no reign above the one that this tab knows of has begun. Answers as `change` does. */
+  async commit(known: number, topics: string, cursor: string, states: readonly StoredState[]): Promise<number | undefined> {
+    return this.#database.run('readwrite', ['meta', 'states'], async (store) => {
+      const term = await termOf(store('meta'));
+      if (term > known) {
+        return term;
       }
       if (!isBehind(cursor, await cursorOf(store('meta'), topics))) {
         putCursor(store('meta'), topics, cursor);
@@ -99,9 +104,8 @@ export class Storage {
           this.#put(store('states'), { ...state, storedAt: Date.now() });
         }
       }
-      return true;
+      return term;
     });
-    return isStored ?? false;
   }
 
   async intents(): Promise<IntentRecord[]> {
@@ -112,8 +116,18 @@ export class Storage {
     await this.#database.run('readwrite', ['intents'], async (store) => void store('intents').put(record));
   }
 
-  async deleteIntent(id: string): Promise<void> {
-    await this.#database.run('readwrite', ['intents'], async (store) => void store('intents').delete(id));
+  /**
+   * Stores what a leader knows of its intents, if no reign above its own has begun: whoever leads then knows better. Answers the last
+   * reign's term; `undefined` where nothing can be stored now.
+   */
+  async change(known: number, change: (intents: IDBObjectStore) => void): Promise<number | undefined> {
+    return this.#database.run('readwrite', ['meta', 'intents'], async (store) => {
+      const term = await termOf(store('meta'));
+      if (term <= known) {
+        change(store('intents'));
+      }
+      return term;
+    });
   }
 
   /** Gives up what is under way: see `Database`. */
@@ -141,6 +155,10 @@ export class Storage {
 /** The first term above another that can be stored. */
 function after(term: number): number {
   return Math.floor(term) + 1;
+}
+
+async function termOf(meta: IDBObjectStore): Promise<number> {
+  return ((await done(meta.get('term'))) as number | undefined) ?? 0;
 }
 
 function cursorKey(topics: string): string {

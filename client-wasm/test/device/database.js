@@ -27,6 +27,11 @@ export class Databases {
     return request;
   }
 
+  /** What all of them have in the store of this name. */
+  of(name) {
+    return [...this.#databases.values()].flatMap(({ stores }) => [...(stores.get(name)?.entries.values() ?? [])]);
+  }
+
   /** What a tab has under way is undone. */
   forget(tab) {
     for (const shared of this.#databases.values()) {

@@ -205,6 +205,6 @@ function topicsOf(url) {
   return url.searchParams.getAll('topic');
 }
 
-function matches(topic, stream) {
+export function matches(topic, stream) {
   return topic === stream || (topic.endsWith(':**') && stream.startsWith(topic.slice(0, -2)));
 }

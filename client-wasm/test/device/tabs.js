@@ -4,7 +4,7 @@ import { EPOCH, position } from '../log_server.js';
 import { Channels } from './channels.js';
 import { Databases } from './database.js';
 import { Locks } from './locks.js';
-import { Server } from './server.js';
+import { matches, Server } from './server.js';
 import { World } from './world.js';
 
 export const STREAMS = ['test:a', 'test:b', 'test:c'];
@@ -63,6 +63,8 @@ export function install() {
 class Tab {
   isFrozen = false;
   told = [];
+  /** What its user has meant, and what became of that. */
+  meant = [];
   /** The log that it follows. */
   epoch = EPOCH;
   /** How far the log was when it was live for the first time. */
@@ -110,11 +112,13 @@ export class Device {
   }
 
   /** A user means something; what is returned says, later on, what became of it. */
-  async dispatch(tab, stream) {
+  async dispatch(tab, stream = this.world.pick(STREAMS.filter((stream) => tab.topics.some((topic) => matches(topic, stream))))) {
     const meant = { isAcknowledged: false, became: undefined };
+    tab.meant.push(meant);
     await this.world.run(tab, 'dispatch', () => {
       const store = tab.client.state(stream, { initial: 0, reduce: (count) => count + 1 });
-      const { acknowledged, confirmed } = store.dispatch({ type: 'test.meant.v1' });
+      const { id, acknowledged, confirmed } = store.dispatch({ type: 'test.meant.v1' });
+      meant.id = id;
       store.close();
       const is = (change) => () => Object.assign(meant, change);
       acknowledged.then(is({ isAcknowledged: true }), () => {});
@@ -162,6 +166,19 @@ export class Device {
 
   get isDone() {
     return this.tabs.every((tab) => tab.client.status === 'live' && this.owed(tab).length === 0);
+  }
+
+  /** Whether each tab knows what became of all that it meant, and nothing is stored that is still to be sent, if there is a tab that could. */
+  get isSettled() {
+    const isLed = this.tabs.some(({ client }) => client.role === 'leader');
+    return !(isLed && this.databases.of('intents').length > 0) && this.tabs.every(({ meant }) => meant.every(({ became }) => became !== undefined));
+  }
+
+  /** What is still to come, in words. */
+  left() {
+    const unsettled = (tab) => tab.meant.filter(({ became }) => became === undefined).map(({ id }) => id);
+    const tabs = this.tabs.map((tab) => `tab ${tab.number} (${tab.client.role}, ${tab.client.status}) has yet to tell ${this.owed(tab).map(({ sequence }) => sequence)} and what became of ${unsettled(tab)}`);
+    return [...tabs, `${this.databases.of('intents').map(({ id }) => id)} are stored`].join('\n');
   }
 
   check() {
