@@ -77,6 +77,8 @@ pub struct Client {
     pub(crate) session: Session,
     /// The log that positions are of.
     pub(crate) epoch: String,
+    /// Whether there was a cursor.
+    is_placed: bool,
     /// The topics and the place of the connection that was asked for last.
     place: (Vec<String>, String),
     stream: Option<ConnId>,
@@ -111,6 +113,7 @@ impl Client {
             tab,
             session: Session::new(),
             epoch: String::new(),
+            is_placed: false,
             place: (Vec::new(), String::new()),
             stream: None,
             poll: None,
@@ -132,6 +135,7 @@ impl Client {
         self.app = self.stored.app.clone();
         self.begin(seed);
         self.intents.restore(&mut self.session);
+        self.recall_intents(0..self.intents.kept.len(), desk);
         self.open(desk);
     }
 
@@ -144,6 +148,7 @@ impl Client {
         self.session.listen(LISTENED);
         self.epoch = self.stored.position.as_deref().map(epoch_of).unwrap_or_default().to_owned();
         self.said.clear();
+        self.is_placed = false;
         self.is_over = false;
         self.timer_at = None;
         self.inbox.clear();
@@ -288,8 +293,6 @@ impl Client {
             let (kind, element) = (KINDS[*kind as usize], &view.text[*begin as usize..*end as usize]);
             if kind == Kind::Epoch {
                 self.epoch = text(element);
-                // What was answered before may be sent again.
-                self.intents.is_called = true;
             }
             let epoch = self.epoch.clone();
             self.said.push_back(Record { kind, number: *number, element: element.to_vec(), epoch });
@@ -305,9 +308,16 @@ impl Client {
             self.follow(record, desk);
         }
         self.is_heeding = false;
+        self.place(desk);
         self.moved(desk);
-        if std::mem::take(&mut self.intents.is_called) {
-            self.call_intents(desk.now + 1, desk);
+    }
+
+    /// As soon as there is a cursor, it is known of which log it is.
+    fn place(&mut self, desk: &mut Desk<'_>) {
+        if !self.is_placed && self.position().is_some() {
+            self.is_placed = true;
+            self.place_intents(desk);
+            self.send_again(desk);
         }
     }
 
@@ -350,8 +360,13 @@ impl Client {
             Kind::Reset => self.reset(epoch, number as u64, desk),
             Kind::Lost => self.tells.push(Tell::Lost(String::from_utf8_lossy(&element).into_owned())),
             Kind::Apply | Kind::Stale | Kind::Duplicate | Kind::Gap | Kind::Unreadable | Kind::Unplaced => {
-                self.tells.push(Tell::Judged { kind, epoch, sequence: number as u64, envelope: element.clone() });
-                self.judged(kind, &element, desk);
+                self.tells.push(Tell::Judged {
+                    kind,
+                    epoch,
+                    sequence: number as u64,
+                    envelope: element.clone().into(),
+                });
+                self.judged(kind, number as u64, &element, desk);
             }
         }
     }
@@ -360,10 +375,6 @@ impl Client {
         self.is_over |= status as u32 >= StatusCode::Closed as u32;
         self.status = (status, delay_ms);
         self.tells.push(Tell::Status(status, delay_ms));
-        if status == StatusCode::Live {
-            // Now it is known of which log what was acknowledged before is: it may have to be sent again.
-            self.call_intents(desk.now + 1, desk);
-        }
         self.status_changed(desk);
     }
 
@@ -371,6 +382,6 @@ impl Client {
         self.app = App::default();
         self.tells.push(Tell::Reset { epoch, sequence });
         self.reset_intents(desk);
-        self.ask_again(desk);
+        self.send_again(desk);
     }
 }

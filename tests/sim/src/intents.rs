@@ -1,7 +1,7 @@
 //! What a page's user means to do: commands for tasks, kept by the session's overlay until they are settled, and sent until they are
 //! answered, as `client-wasm/js/outbox.ts` and `sender.ts` do.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use highwater_client::{Fate, Kind, Session};
 use highwater_core::{
@@ -12,11 +12,7 @@ use highwater_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{
-        Client, Tell,
-        device::{Errand, Said},
-        epoch_of, json as parsed,
-    },
+    client::{Client, Tab, Tell, device::Said, epoch_of, json as parsed},
     network::{About, Arrival, Ask, Desk, Owner},
     process::ConnId,
 };
@@ -29,14 +25,14 @@ const PATIENCE_MS: u64 = 20_000;
 pub struct Intents {
     /// Those that are not settled.
     pub kept: Vec<Intent>,
+    /// What became of those that are, as it is told.
+    settled: BTreeMap<String, Said>,
     lanes: BTreeMap<String, u32>,
     sent: Vec<Sending>,
     /// Whether another tab sends.
     pub(crate) is_stopped: bool,
     failures: u32,
     again_at: u64,
-    /// Whether it is to be called as soon as may be.
-    pub(crate) is_called: bool,
     /// When it is to be called next.
     call_at: Option<u64>,
 }
@@ -81,13 +77,14 @@ impl Intents {
     pub fn restore(&mut self, session: &mut Session) {
         self.sent.clear();
         self.lanes.clear();
+        self.settled.clear();
         for at in 0..self.kept.len() {
             let stream = self.kept[at].stream.clone();
             let lane = self.lane(&stream);
             let number = session.intend(lane);
             let intent = &mut self.kept[at];
             intent.number = u32::try_from(number).expect("there was room for it before");
-            (intent.recorded, intent.conflict, intent.is_judged) = (None, None, false);
+            (intent.conflict, intent.is_judged) = (None, false);
         }
     }
 
@@ -95,10 +92,19 @@ impl Intents {
     pub(crate) fn take(&mut self, record: &Intent, session: &mut Session) {
         let lane = self.lane(&record.stream);
         if let Ok(number) = u32::try_from(session.intend(lane)) {
-            let (recorded, conflict) = (None, None);
-            let intent = Intent { number, recorded, conflict, is_refused: false, is_judged: false, ..record.clone() };
+            let intent = Intent { number, conflict: None, is_refused: false, is_judged: false, ..record.clone() };
             self.kept.push(intent);
         }
+    }
+
+    /// What became of it, if it is settled.
+    pub(crate) fn settled(&self, id: &str) -> Option<&Said> {
+        self.settled.get(id)
+    }
+
+    /// Another tab's was given up.
+    pub(crate) fn remember_given_up(&mut self, id: &str) {
+        self.settled.insert(id.to_owned(), Said::GivenUp(id.to_owned()));
     }
 
     /// Waits for no answer any more; says for which.
@@ -214,6 +220,9 @@ impl Client {
             Arrival::End => {
                 let sent = self.intents.sent.remove(at);
                 let (number, status) = (sent.number, sent.status);
+                if refuses(status) && !self.still_leads(desk) {
+                    return self.unknown(number, desk);
+                }
                 let id = self.intents.find(number).map(|intent| intent.id.clone());
                 self.answered(number, status, &sent.body, desk);
                 // Where something else came first, it has no answer yet.
@@ -230,7 +239,11 @@ impl Client {
 
     /// Another tab was answered.
     pub(crate) fn was_answered(&mut self, id: &str, status: u16, body: &[u8], desk: &mut Desk<'_>) {
-        let Some(intent) = self.intents.kept.iter_mut().find(|intent| intent.id == id) else { return };
+        let Some(intent) = self.intents.kept.iter_mut().find(|intent| intent.id == id) else {
+            let said = Said::Answered { id: id.to_owned(), status, body: body.to_vec().into() };
+            self.intents.settled.insert(id.to_owned(), said);
+            return;
+        };
         let number = intent.number;
         if intent.conflict.take().is_some() {
             self.fate(number, Fate::Rebased, 0, desk);
@@ -245,12 +258,14 @@ impl Client {
                 let position = body["position"].as_str().unwrap_or_default();
                 let sequence = position.split_once('-').and_then(|(_, text)| text.parse().ok()).unwrap_or(0_u64);
                 let epoch = epoch_of(position).to_owned();
-                if !self.epoch.is_empty() && epoch != self.epoch {
+                if !self.is_ours(&epoch) {
                     return self.unknown(number, desk);
                 }
                 self.intents.failures = 0;
                 if let Some(intent) = self.intents.find(number) {
                     intent.recorded = Some((epoch, sequence));
+                    let intent = intent.clone();
+                    self.keep_intent(intent, desk);
                 }
                 self.fate(number, Fate::Recorded, sequence, desk);
             }
@@ -262,7 +277,7 @@ impl Client {
                 self.fate(number, Fate::Conflict, 0, desk);
                 self.call_intents(desk.now + PATIENCE_MS, desk);
             }
-            400..500 if !matches!(status, 401 | 408 | 425 | 429) => self.fate(number, Fate::Refused, 0, desk),
+            _ if refuses(status) => self.fate(number, Fate::Refused, 0, desk),
             _ => return self.unknown(number, desk),
         }
         self.send_intents(desk);
@@ -285,7 +300,7 @@ impl Client {
     }
 
     /// An event was judged: it may be what an intent has made.
-    pub(crate) fn judged(&mut self, kind: Kind, envelope: &[u8], desk: &mut Desk<'_>) {
+    pub(crate) fn judged(&mut self, kind: Kind, sequence: u64, envelope: &[u8], desk: &mut Desk<'_>) {
         if matches!(kind, Kind::Gap | Kind::Duplicate) {
             return;
         }
@@ -294,13 +309,35 @@ impl Client {
         let made = self.intents.kept.iter_mut().find(|intent| intent.id == id && event["subject"] == *intent.stream);
         if let Some(intent) = made {
             intent.is_judged = true;
+            if intent.recorded.as_ref().is_none_or(|(epoch, _)| *epoch != self.epoch) {
+                intent.recorded = Some((self.epoch.clone(), sequence));
+            }
             let number = intent.number;
             self.fate(number, Fate::Judged, 0, desk);
         }
     }
 
+    /// What became of an intent, whoever hears of it late or asks again is to be told.
+    fn remember(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
+        let Some(intent) = self.intents.find(number) else { return };
+        let id = intent.id.clone();
+        let said = match (&intent.recorded, is_confirmed) {
+            (Some((epoch, sequence)), true) => {
+                let body = json!({ "position": format!("{epoch}-{sequence}") }).to_string().into();
+                Said::Answered { id: id.clone(), status: 200, body }
+            }
+            (None, true) => return,
+            (_, false) => Said::GivenUp(id.clone()),
+        };
+        if is_confirmed && self.tab.as_ref().is_some_and(Tab::leads) {
+            self.say(said.clone(), desk); // Its event came before the answer, and may not be among what another tab follows.
+        }
+        self.intents.settled.insert(id, said);
+    }
+
     pub(crate) fn settled(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
         self.tells.push(Tell::Settled { number, is_confirmed });
+        self.remember(number, is_confirmed, desk);
         if let Some(at) = self.intents.sent.iter().position(|sent| sent.number == number) {
             // Its event came before its answer, for which nobody waits.
             let sent = self.intents.sent.remove(at);
@@ -310,9 +347,45 @@ impl Client {
         self.call_intents(desk.now + 1, desk);
     }
 
+    /// It is known now of which log positions are. The session has forgotten what was answered before: it is told again of what is
+    /// recorded in this log; what is recorded in another one begins anew.
+    pub(crate) fn place_intents(&mut self, desk: &mut Desk<'_>) {
+        let is_elsewhere =
+            |intent: &&mut Intent| intent.recorded.as_ref().is_some_and(|(epoch, _)| *epoch != self.epoch);
+        let begun_anew = self.intents.kept.iter_mut().filter(is_elsewhere).map(|intent| {
+            intent.recorded = None;
+            intent.clone()
+        });
+        let elsewhere: Vec<_> = begun_anew.collect();
+        elsewhere.iter().for_each(|intent| self.keep_intent(intent.clone(), desk));
+        self.recall_intents(0..self.intents.kept.len(), desk);
+        self.send_intents(desk);
+    }
+
+    /// Whether a place of this log may be compared with its own.
+    pub(crate) fn is_ours(&self, epoch: &str) -> bool {
+        self.epoch.is_empty() || epoch == self.epoch
+    }
+
+    /// Tells the session what is recorded of these intents.
+    pub(crate) fn recall_intents(&mut self, places: Range<usize>, desk: &mut Desk<'_>) {
+        for at in places {
+            let Intent { number, recorded, .. } = &self.intents.kept[at];
+            if let (number, Some((epoch, sequence))) = (*number, recorded.clone())
+                && self.is_ours(&epoch)
+            {
+                self.fate(number, Fate::Recorded, sequence, desk);
+            }
+        }
+    }
+
     pub(crate) fn reset_intents(&mut self, desk: &mut Desk<'_>) {
-        for intent in &mut self.intents.kept {
+        self.intents.settled.clear();
+        for at in 0..self.intents.kept.len() {
+            let intent = &mut self.intents.kept[at];
             (intent.recorded, intent.conflict, intent.is_judged) = (None, None, false);
+            let intent = intent.clone();
+            self.keep_intent(intent, desk);
         }
         self.call_intents(desk.now + 1, desk);
     }
@@ -327,15 +400,21 @@ impl Client {
                 self.app.states.get(&stream).map_or(0, |state| {
                     state.folded.as_ref().map_or(0, |folded| u64::from(folded.mark().revision.get()))
                 });
+            let is_decided = known >= revision || desk.now >= since + PATIENCE_MS;
+            if !is_decided {
+                continue;
+            }
+            if !self.still_leads(desk) {
+                return;
+            }
             if known >= revision && self.holds(at, entities) {
                 let etag = self.etag(&stream);
                 let intent = &mut self.intents.kept[at];
                 (intent.conflict, intent.expected) = (None, Some(etag));
-                if self.tab.is_some() {
-                    desk.errands.push(Errand::Store(intent.clone()));
-                }
+                let intent = intent.clone();
+                self.keep_intent(intent, desk);
                 self.fate(number, Fate::Rebased, 0, desk);
-            } else if known >= revision || desk.now >= since + PATIENCE_MS {
+            } else {
                 let intent = &mut self.intents.kept[at];
                 intent.conflict = None;
                 let id = intent.id.clone();
@@ -370,4 +449,9 @@ impl Client {
         let state = self.app.states.get(stream).and_then(|state| state.folded.as_ref());
         format!("{}.{}", self.epoch, state.map_or(0, |folded| folded.mark().revision.get()))
     }
+}
+
+/// Whether this is the end of what was sent: it will never be recorded.
+fn refuses(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 401 | 408 | 412 | 425 | 429)
 }

@@ -79,13 +79,7 @@ pub const INVARIANTS: [(u32, Reach); 82] = [
     (40, Partly(40, "that there is one connection at most, the page around a session sees to")),
     (41, Partly(41, "a delay is at random, so that one alone is only held to the longest")),
     (42, HeldAs(8)),
-    (
-        43,
-        Partly(
-            43,
-            "neither in which order intents show, which JavaScript sees to, nor what a tab that follows still shows at the end",
-        ),
-    ),
+    (43, Partly(43, "in which order intents show, JavaScript sees to")),
     (44, Elsewhere("topics are added by TypeScript, and a session here keeps those that it began with")),
     (45, Partly(45, "how long a conflict keeps others back is not looked at")),
     (46, Held),

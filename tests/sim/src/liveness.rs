@@ -65,7 +65,7 @@ impl World {
             if let Some(behind) = watch.behind(&self.logs) {
                 return Ok(Some(format!("client {index}: {behind}")));
             }
-            if let Some(intent) = client.intents.kept.first().filter(|_| !client.intents.is_stopped) {
+            if let Some(intent) = client.intents.kept.first() {
                 return Ok(Some(format!("client {index}: '{}' is not settled", intent.id)));
             }
         }

@@ -373,6 +373,7 @@ impl World {
     }
 
     pub(crate) fn with_client(&mut self, index: usize, work: impl FnOnce(&mut Client, &mut Desk<'_>)) -> Check {
+        self.read_database(index);
         let mut desk = desk(self.began, &mut self.next_conn);
         work(&mut self.clients[index], &mut desk);
         let Desk { asked, dropped, calls, errands, .. } = desk;

@@ -2,8 +2,7 @@
 //! sends what all of them mean; the others judge what it hands on. The lock, the channel and the database are the world's.
 //!
 //! Left out: that a tab has no room (nothing waits for an iterator here), more topics than a request may name, and what a follower's state
-//! makes of a conflict, which the leader decides here by its own. Of what a follower still shows nothing is asked at a run's end: it may have
-//! slept through the answer, which is told once.
+//! makes of a conflict, which the leader decides here by its own.
 
 mod follower;
 mod leader;
@@ -20,11 +19,13 @@ use self::{follower::Follower, leader::Leader};
 use super::Client;
 use crate::{
     chance::Chance,
+    intents::Intent,
     network::{Desk, Owner},
 };
 
 /// As in `join.ts`.
 const UNANSWERED_MAX: u32 = 3;
+const PINGS_TO_AGREE: u32 = 10;
 /// So long a page is waited for, as `whileHeard` has it.
 const SILENCE_MS: u64 = 20_000;
 
@@ -62,11 +63,16 @@ pub struct Tab {
     pub grant: Option<u64>,
     /// The highest term that it has heard of.
     pub term: u64,
+    /// The one that the database has.
+    pub stored_term: u64,
+    /// The intents that the database has, where it has just been read.
+    pub stored: Vec<Intent>,
     /// What other tabs have said while it slept.
     pub inbox: VecDeque<Message>,
     /// Whether it is frozen, and wants to lead no one.
     is_paused: bool,
     unanswered: u32,
+    pings: u32,
     is_heard: bool,
     leader: Option<Leader>,
     follower: Follower,
@@ -84,9 +90,12 @@ impl Tab {
             is_there: false,
             grant: None,
             term: 0,
+            stored_term: 0,
+            stored: Vec::new(),
             inbox: VecDeque::new(),
             is_paused: false,
             unanswered: 0,
+            pings: 0,
             is_heard: false,
             leader: None,
             follower: Follower::default(),
@@ -147,8 +156,8 @@ impl Client {
         let Some(tab) = &mut self.tab else { return };
         tab.term = given.term;
         tab.leader = Some(Leader::new(&given.others));
-        self.take_intents(&given.intents);
-        self.say(Said::Intents(given.intents), desk);
+        self.take_intents(&given.intents, desk);
+        self.tell_intents(&given.intents, desk);
         self.set_tab_timer(Timer::Gather, desk.now + leader::GATHER_MS, desk);
         self.look_round(desk);
     }
@@ -164,6 +173,17 @@ impl Client {
         if self.tab.as_ref().is_some_and(|tab| !tab.is_paused) {
             desk.errands.push(Errand::AskLock);
         }
+    }
+
+    /// Another tab has begun to lead, under this term.
+    pub(super) fn abdicate(&mut self, term: u64, desk: &mut Desk<'_>) {
+        let Some(tab) = &mut self.tab else { return };
+        tab.term = term;
+        if tab.leader.is_some() {
+            desk.errands.push(Errand::LeaveLock);
+            self.lose_lock(desk);
+        }
+        self.here(desk);
     }
 
     /// Its page is about to be frozen, and hears of it.
@@ -195,17 +215,12 @@ impl Client {
             Message::Said { term, status, said } => (term, status, said),
         };
         if term > tab.term {
-            tab.term = term;
-            if tab.leader.is_some() {
-                desk.errands.push(Errand::LeaveLock);
-                self.lose_lock(desk);
-            }
-            self.here(desk);
+            self.abdicate(term, desk);
         }
         let Some(tab) = self.tab.as_mut().filter(|tab| term >= tab.term && tab.leader.is_none()) else { return };
         tab.is_heard = true;
         match said {
-            Said::Intents(records) => self.take_intents(&records),
+            Said::Intents(records) => self.take_intents(&records, desk),
             Said::Answered { id, status, body } => self.was_answered(&id, status, &body, desk),
             Said::GivenUp(id) => self.give_up(&id, desk),
             said => self.hear_leader(said, term, status, desk),
@@ -220,11 +235,11 @@ impl Client {
             Asked::Steals => tab.is_heard = true,
             Asked::Here(other, topics) if leads => self.heard_here(other, topics, desk),
             Asked::Hello(other, topics) if leads => self.heard_hello(other, topics, desk),
-            Asked::Intent(record) => {
-                // Whoever leads next has it, too.
-                self.take_intents(std::slice::from_ref(&record));
+            Asked::Send(records) => {
+                // Whoever leads next has them, too.
+                self.take_intents(&records, desk);
                 if leads {
-                    self.say(Said::Intents(vec![record]), desk);
+                    self.tell_intents(&records, desk);
                     self.send_intents(desk);
                 }
             }
@@ -251,6 +266,11 @@ impl Client {
     fn ping(&mut self, desk: &mut Desk<'_>) {
         self.give_up_silent(desk);
         self.remind(desk);
+        let Some(tab) = &mut self.tab else { return };
+        tab.pings += 1;
+        if tab.pings.is_multiple_of(PINGS_TO_AGREE) {
+            self.agree(desk);
+        }
         let Some(tab) = &mut self.tab else { return };
         let next = desk.now + tab.ping_ms;
         if tab.leader.is_some() || tab.is_heard {

@@ -1,5 +1,6 @@
 //! What a client is like, and what it says.
 
+use bytes::Bytes;
 use highwater_client::{Kind, StatusCode};
 
 use super::device::Shared;
@@ -36,7 +37,7 @@ pub enum Tell {
         /// Its place there.
         sequence: u64,
         /// All of it.
-        envelope: Vec<u8>,
+        envelope: Bytes,
     },
     /// It begins anew after this place.
     Reset {

@@ -9,7 +9,7 @@ use crate::{
     chance::Chance,
     checker::{Check, hold},
     client::{
-        Client, Tab,
+        Client,
         device::{Errand, Given, Message, TabId},
     },
     intents::Intent,
@@ -69,6 +69,13 @@ impl Device {
         next.inspect(|next| self.grant(*next))
     }
 
+    fn keep(&mut self, record: Intent) {
+        match self.intents.iter_mut().find(|kept| kept.id == record.id) {
+            Some(kept) => *kept = record,
+            None => self.intents.push(record),
+        }
+    }
+
     fn grant(&mut self, index: usize) {
         self.waiting.retain(|waiting| *waiting != index);
         (self.holder, self.grant) = (Some(index), self.grant + 1);
@@ -93,6 +100,7 @@ impl World {
     /// Does what a tab wants of its browser.
     pub(super) fn run_errands(&mut self, index: usize, errands: Vec<Errand>) {
         for errand in errands {
+            let term = self.clients[index].tab.as_ref().map_or(0, |tab| tab.term);
             let Some(device) = self.device_of(index) else { return };
             let holder = device.holder;
             match errand {
@@ -108,11 +116,21 @@ impl World {
                     holder.into_iter().for_each(|loser| self.call_locks(loser));
                 }
                 Errand::LeaveLock => self.leave_lock(index),
-                Errand::Store(record) => match device.intents.iter_mut().find(|kept| kept.id == record.id) {
-                    Some(kept) => *kept = record,
-                    None => device.intents.push(record),
-                },
+                Errand::Store(record) => device.keep(record),
+                Errand::Keep(_) | Errand::Forget(_) if device.term > term => {}
+                Errand::Keep(record) => device.keep(record),
+                Errand::Forget(id) => device.intents.retain(|kept| kept.id != id),
             }
+        }
+    }
+
+    /// What a tab finds in the database, if it looks.
+    pub(super) fn read_database(&mut self, index: usize) {
+        let Some(shared) = self.clients[index].nature.device else { return };
+        let (device, tab) = (&self.devices[shared.device], &mut self.clients[index].tab);
+        if let Some(tab) = tab {
+            tab.stored_term = device.term;
+            tab.stored.clone_from(&device.intents);
         }
     }
 
@@ -310,8 +328,8 @@ impl World {
 
     /// What a device means is its database's until it is settled by who leads.
     pub(super) fn forget_intent(&mut self, index: usize, id: &str) {
-        let leads = self.clients[index].tab.as_ref().is_some_and(Tab::leads);
-        if let Some(device) = self.device_of(index).filter(|_| leads) {
+        let term = self.clients[index].tab.as_ref().filter(|tab| tab.leads()).map(|tab| tab.term);
+        if let Some(device) = self.device_of(index).filter(|device| Some(device.term) <= term) {
             device.intents.retain(|kept| kept.id != id);
         }
     }

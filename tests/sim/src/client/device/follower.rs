@@ -197,6 +197,7 @@ impl Client {
         self.tells.push(Tell::Fed { connection, after: begins.clone() });
         self.begin_at(&begins, desk);
         self.show(status, desk);
+        self.send_again(desk);
     }
 
     /// Is given all that comes after a position; left out, from where the frames say (`Connection.begin`).

@@ -131,6 +131,7 @@ impl Client {
         if let Some(leader) = self.tab.as_mut().and_then(|tab| tab.leader.as_mut()) {
             leader.tabs.remove(&other);
             self.look_round(desk);
+            self.take_stored(desk);
         }
     }
 }

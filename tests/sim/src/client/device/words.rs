@@ -46,8 +46,8 @@ pub(crate) enum Asked {
     Here(TabId, Vec<String>),
     /// It wants to be given what is of these topics.
     Hello(TabId, Vec<String>),
-    /// Send this. It is stored.
-    Intent(Intent),
+    /// Send these. They are stored.
+    Send(Vec<Intent>),
 }
 
 /// What comes from another tab.
@@ -71,15 +71,10 @@ pub enum Message {
 }
 
 impl Message {
-    /// Whether a tab has to cope with its loss. Intents are also in the database, and are asked for there only by who begins to lead.
+    /// Whether a tab has to cope with its loss: browsers lose no word of a lock.
     #[must_use]
     pub fn may_be_lost(&self) -> bool {
-        !matches!(
-            self,
-            Self::Left(_)
-                | Self::Asked(Asked::Intent(_))
-                | Self::Said { said: Said::Intents(_) | Said::Answered { .. } | Said::GivenUp(_), .. }
-        )
+        !matches!(self, Self::Left(_))
     }
 }
 
@@ -102,9 +97,7 @@ impl fmt::Debug for Said {
             Self::Frames { connection, frames } => write!(f, "{} bytes of #{connection}", frames.len()),
             Self::Page { connection, page } => write!(f, "page of {} bytes, #{connection}", page.len()),
             Self::Status => write!(f, "status"),
-            Self::Intents(records) => {
-                write!(f, "intents {:?}", records.iter().map(|record| &record.id).collect::<Vec<_>>())
-            }
+            Self::Intents(records) => write!(f, "intents {:?}", ids(records)),
             Self::GivenUp(id) => write!(f, "'{id}' is given up"),
             Self::Answered { id, status, .. } => write!(f, "'{id}' was answered {status}"),
         }
@@ -118,9 +111,13 @@ impl fmt::Debug for Asked {
             Self::Steals => write!(f, "steals"),
             Self::Here(tab, topics) => write!(f, "{tab:?} is here with {topics:?}"),
             Self::Hello(tab, topics) => write!(f, "{tab:?} wants {topics:?}"),
-            Self::Intent(record) => write!(f, "intent '{}'", record.id),
+            Self::Send(records) => write!(f, "send {:?}", ids(records)),
         }
     }
+}
+
+fn ids(records: &[Intent]) -> Vec<&str> {
+    records.iter().map(|record| record.id.as_str()).collect()
 }
 
 /// What a tab wants of its browser.
@@ -134,8 +131,12 @@ pub enum Errand {
     Steal,
     /// To have the lock no more, and not to wait for it.
     LeaveLock,
-    /// Keep this, or what it expects now.
+    /// Keep this.
     Store(Intent),
+    /// Keep what is known of it, if no other tab has begun to lead.
+    Keep(Intent),
+    /// Keep this no longer, if no other tab has begun to lead.
+    Forget(String),
 }
 
 /// What a new leader finds in the database.
