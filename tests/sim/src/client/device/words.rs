@@ -71,10 +71,11 @@ pub enum Message {
 }
 
 impl Message {
-    /// Whether a tab has to cope with its loss: browsers lose no word of a lock.
+    /// Whether a tab has to cope with its loss. Browsers lose no word of a lock; and what a tab means after what got lost would be sent
+    /// before it.
     #[must_use]
     pub fn may_be_lost(&self) -> bool {
-        !matches!(self, Self::Left(_))
+        !matches!(self, Self::Left(_) | Self::Asked(Asked::Send(_)))
     }
 }
 
