@@ -4,25 +4,16 @@
  */
 
 import { HighwaterError } from './error.js';
-import { type Prediction, spanOf } from './fold.js';
+import type { Prediction } from './fold.js';
 import type { IntentRecord, Recorded } from './intent.js';
 import { Fate, type Judge, Kind, type Record } from './judge.js';
+import { type Rebase, rebase } from './rebase.js';
 import { type PromiseWithResolvers, withResolvers } from './resolvers.js';
 import { type Answer, Sender } from './sender.js';
 import { Settled } from './settled.js';
 import type { Settings } from './settings.js';
 import { aborted, onAwake, sleep } from './timing.js';
 import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
-
-/** What becomes of a stream's intents where something else came first. */
-export interface Rebase {
-  readonly stream: string;
-  /** Where the stream was found to be. */
-  readonly conflict: number;
-  /** What those that still hold expect now, by id, as ETags' texts; nothing where they expect nothing. */
-  readonly kept: readonly (readonly [string, string | undefined])[];
-  readonly refused: readonly (readonly [string, Error])[];
-}
 
 /** Who is told. */
 export interface OutboxOwner {
@@ -209,23 +200,9 @@ export class Outbox {
     }
   }
 
-  /**
-   * Something else came first in a stream, and a state has come as far: those of its intents that fail on top of it are refused, the
-   * others expect it now, one after the other, and are sent again.
-   */
-  rebase(stream: string, etag: (ahead: number) => string, { failed, spans }: Prediction): void {
-    const conflict = this.conflict(stream) ?? 0;
-    const waiting = this.shown(stream).filter(({ stage }) => stage !== 'acknowledged');
-    const refused = waiting.flatMap(({ id, record }) => (record.expected !== undefined && failed.has(id) ? [[id, failed.get(id) as Error] as const] : []));
-    let ahead = 0;
-    const kept = waiting
-      .filter(({ id }) => !refused.some(([other]) => other === id))
-      .map(({ id, record }) => {
-        const expected = record.expected && etag(ahead);
-        ahead += spanOf(id, spans);
-        return [id, expected] as const;
-      });
-    this.#owner.rebased({ stream, conflict, kept, refused });
+  /** Something else came first in a stream, and a state has come as far. */
+  rebase(stream: string, etag: (ahead: number) => string, prediction: Prediction): void {
+    this.#owner.rebased(rebase(stream, this.conflict(stream) ?? 0, this.shown(stream), etag, prediction));
   }
 
   /** Does what a state has made of a conflict, if that is the one that is there. Answers whether it was. */

@@ -3,7 +3,8 @@
 import type { Connection } from '../connection.js';
 import type { IntentRecord } from '../intent.js';
 import type { Judge } from '../judge.js';
-import type { Outbox, Rebase } from '../outbox.js';
+import type { Outbox } from '../outbox.js';
+import type { Rebase } from '../rebase.js';
 import type { Answer } from '../sender.js';
 import type { Settings } from '../settings.js';
 import type { StoredState } from '../store.js';

@@ -7,11 +7,12 @@
  */
 
 import { type IntentRecord, newId } from '../intent.js';
-import type { Rebase } from '../outbox.js';
+import type { Rebase } from '../rebase.js';
 import type { Answer } from '../sender.js';
 import type { StoredState } from '../store.js';
 import type { Device, Host } from './device.js';
 import { Follower } from './follower.js';
+import { Intents } from './intents.js';
 import { Leader } from './leader.js';
 import { Leadership } from './leadership.js';
 import { Life } from './life.js';
@@ -51,6 +52,7 @@ class Tab implements Device {
   readonly #host: Host;
   readonly #storage: Storage;
   readonly #saver: Saver;
+  readonly #intents: Intents;
   readonly #channel: BroadcastChannel;
   readonly #leadership: Leadership;
   readonly #follower: Follower;
@@ -65,8 +67,6 @@ class Tab implements Device {
   #pings = 0;
   /** Whether it has a connection of its own, as the others have no room for its topics. What is dispatched is still the device's. */
   #isAlone = false;
-  /** Whether something of its intents could not be stored, as another tab had the database under way. */
-  #isUnstored = false;
   #isClosed = false;
   /** Whether anything was heard of the leader since the last question. */
   #isHeard = false;
@@ -79,6 +79,18 @@ class Tab implements Device {
     this.#life = new Life(device, newId(kept.intents.at(-1)?.id));
     const overtaken = (term: number): void => void (this.#leader && this.#isHighest(term));
     this.#saver = new Saver(host, storage, () => this.#term, overtaken);
+    const tab = this;
+    this.#intents = new Intents(host.outbox, storage, {
+      get isLeader() {
+        return tab.#leader !== undefined;
+      },
+      get term() {
+        return tab.#term;
+      },
+      say: (said) => this.#say(said),
+      ask: (asked) => this.#ask(asked),
+      isHighest: (term) => this.#isHighest(term),
+    });
     this.#channel = new BroadcastChannel(device);
     this.#leadership = new Leadership(device, { begin: () => void this.#lead(), end: () => this.#follow() });
     this.#follower = new Follower(
@@ -157,50 +169,28 @@ class Tab implements Device {
     this.#follower.madeRoom();
   }
 
-  async dispatched(record: IntentRecord): Promise<void> {
-    await this.#storage.putIntent(record);
-    this.#host.outbox.enqueue(record.id);
-    if (this.#leader) {
-      this.#say({ kind: 'intents', records: [record] });
-    } else {
-      this.#ask({ kind: 'send', records: [record] });
-    }
+  dispatched(record: IntentRecord): Promise<void> {
+    return this.#intents.dispatched(record);
   }
 
   answered(answer: Answer): void {
-    this.#say({ kind: 'answered', answer });
+    this.#intents.answered(answer);
   }
 
-  /** The leader decides: what it sends must not be refused meanwhile. */
-  async rebased(rebase: Rebase): Promise<void> {
-    if (!this.#leader) {
-      this.#ask({ kind: 'rebased', rebase });
-    } else if ((await this.leads()) && this.#host.outbox.rebased(rebase)) {
-      this.#say({ kind: 'rebase', rebase });
-    }
+  rebased(rebase: Rebase): void {
+    void this.#intents.rebased(rebase);
   }
 
   stored(record: IntentRecord, isSettled: boolean): void {
-    if (this.#leader) {
-      const { id, recorded } = record;
-      void this.#store((intents) => (isSettled ? intents.delete(id) : intents.put(record)));
-      if (isSettled && recorded) {
-        this.answered({ id, recorded }); // Its event came before the answer, and may not be among what another tab follows.
-      }
-    }
+    this.#intents.stored(record, isSettled);
   }
 
-  /** Whoever leads sends what it does not know, and says what it does: of what became of it this tab may not have heard. */
   sendAgain(): void {
-    const records = this.#host.outbox.queued();
-    if (!this.#leader && records.length > 0) {
-      this.#ask({ kind: 'send', records });
-    }
+    this.#intents.sendAgain();
   }
 
-  /** One that hung may be told last of all that another has begun to lead: the database knows it first. */
-  async leads(): Promise<boolean> {
-    return this.#isHighest(await this.#storage.term());
+  leads(): Promise<boolean> {
+    return this.#intents.leads();
   }
 
   close(): void {
@@ -246,11 +236,11 @@ class Tab implements Device {
       this.#host,
       others,
       (said) => this.#say(said),
-      () => void this.#takeStored(reigning.signal),
+      () => void this.#intents.takeStored(),
     );
     this.#leader = leader;
-    this.#take(records);
-    this.#tell(records);
+    this.#intents.take(records);
+    this.#intents.tell(records);
     await leader.gather(reigning.signal);
     if (!reigning.signal.aborted) {
       connection.followers = leader;
@@ -307,7 +297,7 @@ class Tab implements Device {
     const { outbox } = this.#host;
     switch (message.kind) {
       case 'intents':
-        return this.#take(message.records);
+        return this.#intents.take(message.records);
       case 'answered':
         return outbox.answered(message.answer);
       case 'rebase':
@@ -331,10 +321,10 @@ class Tab implements Device {
         return leader?.hello(asked.tab, asked.topics);
       case 'send':
         // Whoever leads next has them, too.
-        this.#take(asked.records);
-        return leader && this.#tell(asked.records);
+        this.#intents.take(asked.records);
+        return leader && this.#intents.tell(asked.records);
       case 'rebased':
-        return void (leader && this.rebased(asked.rebase));
+        return leader && this.rebased(asked.rebase);
     }
   }
 
@@ -343,7 +333,7 @@ class Tab implements Device {
     this.#follower.remind();
     this.#pings += 1;
     if (this.#pings % PINGS_TO_AGREE === 0) {
-      this.#agree();
+      this.#intents.agree();
     }
     if (this.#leader || this.#isHeard || document?.visibilityState === 'hidden') {
       this.#unanswered = 0;
@@ -358,78 +348,12 @@ class Tab implements Device {
     }
   }
 
-  /** What got lost between this tab, the leader and the database, is not lost for long. */
-  #agree(): void {
-    this.sendAgain();
-    if (this.#leader) {
-      void this.#takeStored(this.#reigning.signal);
-      if (this.#isUnstored) {
-        this.#isUnstored = false;
-        void this.#store((intents) => this.#putAll(intents));
-      }
-    }
-  }
-
-  /** Takes those for which there is room. */
-  #take(records: readonly IntentRecord[]): void {
-    const { outbox } = this.#host;
-    for (const record of records) {
-      const { id, recorded } = record;
-      if (outbox.has(id)) {
-        if (recorded && !this.#leader) {
-          outbox.answered({ id, recorded }); // What was said of it, this tab may not have heard, or not known the log of.
-        }
-      } else if (!outbox.settled.has(id) && outbox.add(record)) {
-        outbox.enqueue(id);
-      }
-    }
-  }
-
-  /** Says what is known of these: that they are there, or what became of them. */
-  #tell(asked: readonly IntentRecord[]): void {
-    const { outbox } = this.#host;
-    const ids = new Set(asked.map(({ id }) => id));
-    this.#say({ kind: 'intents', records: outbox.queued().filter(({ id }) => ids.has(id)) });
-    for (const id of ids) {
-      const answer = outbox.settled.get(id);
-      if (answer) {
-        this.answered(answer);
-        void this.#store((intents) => intents.delete(id));
-      }
-    }
-  }
-
-  /** What a tab dispatched that is gone, it may have stored without having told anybody. */
-  async #takeStored(signal: AbortSignal): Promise<void> {
-    const records = await this.#storage.intents();
-    const others = records.filter(({ id }) => !this.#host.outbox.has(id));
-    if (!signal.aborted && others.length > 0) {
-      this.#take(others);
-      this.#tell(others);
-    }
-  }
-
-  /** Stores what has become of intents, if need be later. */
-  async #store(change: (intents: IDBObjectStore) => void): Promise<void> {
-    const term = await this.#storage.change(this.#term, change);
-    this.#isUnstored ||= term === undefined;
-    this.#isHighest(term);
-  }
-
-  #putAll(intents: IDBObjectStore): void {
-    const { outbox } = this.#host;
-    outbox.queued().forEach((record) => intents.put(record));
-    for (const id of outbox.settled.ids) {
-      intents.delete(id);
-    }
-  }
-
   /** The database has begun anew. */
   #storeAll(): void {
     this.#saver.forget();
     void this.#storage.keep(this.actor, this.#leader && this.#term);
     if (this.#leader) {
-      void this.#store((intents) => this.#putAll(intents));
+      this.#intents.storeAll();
     }
   }
 

@@ -2,7 +2,7 @@
 
 import { Disconnected, HighwaterError } from '../error.js';
 import type { IntentRecord } from '../intent.js';
-import type { Rebase } from '../outbox.js';
+import type { Rebase } from '../rebase.js';
 import type { Answer } from '../sender.js';
 import type { Problem, StatusChange } from '../types.js';
 

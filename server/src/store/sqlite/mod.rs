@@ -11,6 +11,7 @@
 //! witness.
 
 mod append;
+mod error;
 mod lock;
 mod prepare;
 mod queue;
@@ -24,7 +25,7 @@ mod writer;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -41,8 +42,10 @@ use highwater_core::{
 use rusqlite::Connection;
 use tokio::{sync::watch, task::spawn_blocking};
 
+pub use self::error::OpenError;
 use self::{
     append::Tail,
+    error::{database_error, file_error},
     lock::FolderLock,
     queue::{Failing, Queue},
     witness::{Testimony, Witness},
@@ -73,63 +76,6 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self { limits: Limits::default(), queue_events_max: 65_536, queue_bytes_max: 64 * 1024 * 1024 }
     }
-}
-
-/// Why a log could not be opened. Its text holds the cause, which is therefore not told as its source again.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another server has the folder.
-    #[error("another server holds the data folder {}: stop it first, or choose another folder", folder.display())]
-    Locked {
-        /// The data folder.
-        folder: PathBuf,
-    },
-    /// There is nothing to read.
-    #[error("there is no log at {}", path.display())]
-    NoLog {
-        /// Where the database would be.
-        path: PathBuf,
-    },
-    /// The log was written by a server that keeps it in another way.
-    #[error("the log {} has schema version {version}, this server knows {known}: use the server that wrote it", path.display())]
-    UnknownSchema {
-        /// The database.
-        path: PathBuf,
-        /// Its version.
-        version: i64,
-        /// What this server reads and writes.
-        known: i64,
-    },
-    /// The database is not a log.
-    #[error("{} is another program's database, not a log of Highwater", path.display())]
-    Foreign {
-        /// The database.
-        path: PathBuf,
-    },
-    /// SQLite keeps no write-ahead log for the database, without which readers are in the writer's way.
-    #[error("the log {} can't have a write-ahead log (its journal mode stays '{mode}'): put it on a local disk", path.display())]
-    NoWriteAheadLog {
-        /// The database.
-        path: PathBuf,
-        /// The journal mode that it has instead.
-        mode: String,
-    },
-    /// The database is damaged, or can't be used.
-    #[error("the log {} can't be opened: {error}{}", path.display(), advice(error))]
-    Database {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite says.
-        error: rusqlite::Error,
-    },
-    /// A file or folder can't be made, read or written.
-    #[error("{} can't be used: {error}", path.display())]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system says.
-        error: io::Error,
-    },
 }
 
 /// The log in one SQLite database. Dropped without [`close`](EventStore::close), it blocks until what was accepted is
@@ -385,23 +331,4 @@ fn sync_folder(folder: &Path) -> Result<(), OpenError> {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| file_error(folder, error))?;
     }
     Ok(())
-}
-
-/// What to do about an error of SQLite, where its own text leaves that open.
-fn advice(error: &rusqlite::Error) -> &'static str {
-    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly};
-    match error.sqlite_error_code() {
-        _ if rows::is_damage(error) => "; it is damaged: put a copy of it into a new folder, and serve that",
-        Some(CannotOpen | PermissionDenied | ReadOnly) => "; the folder and its files must be writable for this user",
-        Some(DiskFull) => "; make room on its disk",
-        _ => "",
-    }
-}
-
-fn file_error(path: &Path, error: io::Error) -> OpenError {
-    OpenError::File { path: path.to_owned(), error }
-}
-
-fn database_error(path: &Path, error: rusqlite::Error) -> OpenError {
-    OpenError::Database { path: path.to_owned(), error }
 }

@@ -1,0 +1,148 @@
+/** What all tabs of a device mean: each keeps all of it, whoever leads sends it, and the database has it for tabs that come later. */
+
+import type { IntentRecord } from '../intent.js';
+import type { Outbox } from '../outbox.js';
+import type { Rebase } from '../rebase.js';
+import type { Answer } from '../sender.js';
+import type { Asked, Said } from './messages.js';
+import type { Storage } from './storage.js';
+
+/** The tab, as its intents see it. */
+export interface Owner {
+  readonly isLeader: boolean;
+  /** The highest that it has heard of. */
+  readonly term: number;
+  say(said: Said): void;
+  ask(asked: Asked): void;
+  /** Whether no tab has begun to lead under a term that is higher than that of this one; where one has, this one leads no more. */
+  isHighest(term: number | undefined): boolean;
+}
+
+export class Intents {
+  readonly #outbox: Outbox;
+  readonly #storage: Storage;
+  readonly #owner: Owner;
+  /** Whether something could not be stored, as another tab had the database under way. */
+  #isUnstored = false;
+
+  constructor(outbox: Outbox, storage: Storage, owner: Owner) {
+    this.#outbox = outbox;
+    this.#storage = storage;
+    this.#owner = owner;
+  }
+
+  /** Stores an intent before it is sent. */
+  async dispatched(record: IntentRecord): Promise<void> {
+    await this.#storage.putIntent(record);
+    this.#outbox.enqueue(record.id);
+    const records = [record];
+    if (this.#owner.isLeader) {
+      this.#owner.say({ kind: 'intents', records });
+    } else {
+      this.#owner.ask({ kind: 'send', records });
+    }
+  }
+
+  /** The leader decides: what it sends must not be refused meanwhile. */
+  async rebased(rebase: Rebase): Promise<void> {
+    if (!this.#owner.isLeader) {
+      this.#owner.ask({ kind: 'rebased', rebase });
+    } else if ((await this.leads()) && this.#outbox.rebased(rebase)) {
+      this.#owner.say({ kind: 'rebase', rebase });
+    }
+  }
+
+  /** One that hung may be told last of all that another has begun to lead: the database knows it first. */
+  async leads(): Promise<boolean> {
+    return this.#owner.isHighest(await this.#storage.term());
+  }
+
+  /** The server has answered one, as this tab leads. */
+  answered(answer: Answer): void {
+    this.#owner.say({ kind: 'answered', answer });
+  }
+
+  /** One is settled, or more is known of it. */
+  stored(record: IntentRecord, isSettled: boolean): void {
+    if (this.#owner.isLeader) {
+      const { id, recorded } = record;
+      void this.#store((intents) => (isSettled ? intents.delete(id) : intents.put(record)));
+      if (isSettled && recorded) {
+        this.answered({ id, recorded }); // Its event came before the answer, and may not be among what another tab follows.
+      }
+    }
+  }
+
+  /** Takes those of other tabs, and of tabs that were before, as far as there is room. */
+  take(records: readonly IntentRecord[]): void {
+    for (const record of records) {
+      const { id, recorded } = record;
+      if (this.#outbox.has(id)) {
+        if (recorded && !this.#owner.isLeader) {
+          this.#outbox.answered({ id, recorded }); // What was said of it, this tab may not have heard, or not known the log of.
+        }
+      } else if (!this.#outbox.settled.has(id) && this.#outbox.add(record)) {
+        this.#outbox.enqueue(id);
+      }
+    }
+  }
+
+  /** As the leader, says what is known of these: that they are there, or what became of them. */
+  tell(asked: readonly IntentRecord[]): void {
+    const ids = new Set(asked.map(({ id }) => id));
+    this.#owner.say({ kind: 'intents', records: this.#outbox.queued().filter(({ id }) => ids.has(id)) });
+    for (const id of ids) {
+      const answer = this.#outbox.settled.get(id);
+      if (answer) {
+        this.answered(answer);
+        void this.#store((intents) => intents.delete(id));
+      }
+    }
+  }
+
+  /** Whoever leads sends what it does not know, and says what it does: of what became of it this tab may not have heard. */
+  sendAgain(): void {
+    const records = this.#outbox.queued();
+    if (!this.#owner.isLeader && records.length > 0) {
+      this.#owner.ask({ kind: 'send', records });
+    }
+  }
+
+  /** What got lost between this tab, the leader and the database, is not lost for long, if this is called now and then. */
+  agree(): void {
+    this.sendAgain();
+    if (this.#owner.isLeader) {
+      void this.takeStored();
+      if (this.#isUnstored) {
+        this.storeAll();
+      }
+    }
+  }
+
+  /** What a tab dispatched that is gone, it may have stored without having told anybody. */
+  async takeStored(): Promise<void> {
+    const records = await this.#storage.intents();
+    const others = records.filter(({ id }) => !this.#outbox.has(id));
+    if (this.#owner.isLeader && others.length > 0) {
+      this.take(others);
+      this.tell(others);
+    }
+  }
+
+  /** As the leader, stores all that is known. */
+  storeAll(): void {
+    this.#isUnstored = false;
+    void this.#store((intents) => {
+      this.#outbox.queued().forEach((record) => intents.put(record));
+      for (const id of this.#outbox.settled.ids) {
+        intents.delete(id);
+      }
+    });
+  }
+
+  async #store(change: (intents: IDBObjectStore) => void): Promise<void> {
+    const term = await this.#storage.change(this.#owner.term, change);
+    this.#isUnstored ||= term === undefined;
+    this.#owner.isHighest(term);
+  }
+}
