@@ -15,6 +15,9 @@ import type { Settings } from './settings.js';
 import { aborted, onAwake, sleep } from './timing.js';
 import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
 
+/** What is told of those that failed on top of what came first, and never were sent. */
+const PRECONDITION_FAILED = { status: 412, problem: undefined };
+
 /** Who is told. */
 export interface OutboxOwner {
   /** What shows of a stream has changed. */
@@ -26,8 +29,10 @@ export interface OutboxOwner {
   rebased(rebase: Rebase): void;
   /** Whether it is still this tab that sends, so that no other can have recorded what is to be rolled back. */
   leads(): boolean | Promise<boolean>;
-  /** An intent is settled, or expects something else. */
-  stored(record: IntentRecord, isSettled: boolean): void;
+  /** More is known of an intent, or it expects something else. */
+  stored(record: IntentRecord): void;
+  /** This is what became of an intent. */
+  settled(answer: Answer): void;
   /** Whether the states that show are behind this revision of a stream. */
   isBehind(stream: string, revision: number): boolean;
   /** Whether a state shows here that is to come as far as what is recorded. */
@@ -193,7 +198,7 @@ export class Outbox {
     for (const kept of this.shown(stream) as Kept[]) {
       const { recorded } = kept.record;
       if (kept.isSettled && !(recorded && this.#owner.isBehind(stream, recorded.revision))) {
-        this.#remove(kept, recorded ? { id: kept.id, recorded } : undefined);
+        this.#remove(kept, { id: kept.id, ...(recorded && { recorded }) });
         kept.acknowledged.resolve(recorded?.position ?? '');
         kept.confirmed.resolve();
       }
@@ -221,7 +226,7 @@ export class Outbox {
       }
       if (expected !== undefined) {
         entry.record.expected = expected;
-        this.#owner.stored(entry.record, false);
+        this.#owner.stored(entry.record);
       }
       if (entry.stage === 'conflicted') {
         entry.stage = 'pending';
@@ -256,7 +261,7 @@ export class Outbox {
 
   /** The log is another one: what the old one had recorded is sent to it again. */
   reset(): void {
-    this.settled.clear();
+    this.settled.reset();
     this.#kept.forEach((kept) => this.#anew(kept));
     this.send();
   }
@@ -372,7 +377,7 @@ export class Outbox {
       kept.stage = 'acknowledged';
       kept.record.recorded = recorded;
       kept.acknowledged.resolve(recorded.position);
-      this.#owner.stored(kept.record, false);
+      this.#owner.stored(kept.record);
       const [, sequence] = recorded.position.split('-');
       this.settle(this.#fate(kept, Fate.Recorded, Number(sequence)));
     }
@@ -386,8 +391,8 @@ export class Outbox {
       return;
     }
     const { stream, intent } = kept.record;
-    const refusal = error instanceof HighwaterError ? { status: error.status, problem: error.problem } : kept.refusal;
-    this.#remove(kept, refusal && { id, refusal });
+    const refusal = error instanceof HighwaterError ? { status: error.status, problem: error.problem } : (kept.refusal ?? PRECONDITION_FAILED);
+    this.#remove(kept, { id, refusal });
     this.#fate(kept, fate);
     kept.acknowledged.reject(error);
     kept.confirmed.reject(error);
@@ -407,7 +412,7 @@ export class Outbox {
       this.#numberOf(kept);
     }
     delete kept.record.recorded;
-    this.#owner.stored(kept.record, false);
+    this.#owner.stored(kept.record);
     this.#owner.changed(kept.record.stream);
   }
 
@@ -425,14 +430,12 @@ export class Outbox {
     return kept.number;
   }
 
-  #remove({ id, record }: Kept, answer: Answer | undefined): void {
+  #remove({ id, record }: Kept, answer: Answer): void {
     this.#kept.delete(id);
-    if (answer) {
-      this.settled.add(answer);
-    }
+    this.settled.add(answer);
     if (this.shown(record.stream).length === 0) {
       this.#lanes.delete(record.stream);
     }
-    this.#owner.stored(record, true);
+    this.#owner.settled(answer);
   }
 }

@@ -12,10 +12,6 @@ export class Settled {
     return this.#answers.has(id);
   }
 
-  get(id: string): Answer | undefined {
-    return this.#answers.get(id);
-  }
-
   add(answer: Answer): void {
     this.#answers.set(answer.id, answer);
     const [oldest] = this.#answers.keys();
@@ -24,11 +20,12 @@ export class Settled {
     }
   }
 
-  get ids(): Iterable<string> {
-    return this.#answers.keys();
+  all(): Answer[] {
+    return [...this.#answers.values()];
   }
 
-  clear(): void {
-    this.#answers.clear();
+  /** The log is another one, which may not have what was recorded. What was refused, users have been told. */
+  reset(): void {
+    this.all().forEach(({ id, refusal }) => refusal ?? this.#answers.delete(id));
   }
 }

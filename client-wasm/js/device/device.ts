@@ -45,7 +45,8 @@ export interface Device {
   dispatched(record: IntentRecord): Promise<void>;
   answered(answer: Answer): void;
   rebased(rebase: Rebase): void;
-  stored(record: IntentRecord, isSettled: boolean): void;
+  stored(record: IntentRecord): void;
+  settled(answer: Answer): void;
   /** What is kept may have been recorded in another log, and is then to be sent to this one. */
   sendAgain(): void;
   /** Whether this tab still leads, for all that the database knows. */

@@ -62,15 +62,26 @@ export class Intents {
     this.#owner.say({ kind: 'answered', answer });
   }
 
-  /** One is settled, or more is known of it. */
-  stored(record: IntentRecord, isSettled: boolean): void {
+  /** More is known of one, or it expects something else. */
+  stored(record: IntentRecord): void {
     if (this.#owner.isLeader) {
-      const { id, recorded } = record;
-      void this.#store((intents) => (isSettled ? intents.delete(id) : intents.put(record)));
-      if (isSettled && recorded) {
-        this.answered({ id, recorded }); // Its event came before the answer, and may not be among what another tab follows.
+      void this.#store([record], []);
+    }
+  }
+
+  /** This is what became of one. */
+  settled(answer: Answer): void {
+    if (this.#owner.isLeader) {
+      void this.#store([], [answer]);
+      if (answer.recorded) {
+        this.answered(answer); // Its event came before the answer, and may not be among what another tab follows.
       }
     }
+  }
+
+  /** These were refused, by what is stored. */
+  learn(refused: readonly Answer[]): void {
+    refused.filter(({ id }) => !this.#outbox.settled.has(id)).forEach((answer) => this.#outbox.answered(answer));
   }
 
   /** Takes those of other tabs, and of tabs that were before, as far as there is room. */
@@ -91,12 +102,10 @@ export class Intents {
   tell(asked: readonly IntentRecord[]): void {
     const ids = new Set(asked.map(({ id }) => id));
     this.#owner.say({ kind: 'intents', records: this.#outbox.queued().filter(({ id }) => ids.has(id)) });
-    for (const id of ids) {
-      const answer = this.#outbox.settled.get(id);
-      if (answer) {
-        this.answered(answer);
-        void this.#store((intents) => intents.delete(id));
-      }
+    const settled = this.#outbox.settled.all().filter(({ id }) => ids.has(id));
+    settled.forEach((answer) => this.answered(answer));
+    if (settled.length > 0) {
+      void this.#store([], settled);
     }
   }
 
@@ -121,27 +130,25 @@ export class Intents {
 
   /** What a tab dispatched that is gone, it may have stored without having told anybody. */
   async takeStored(): Promise<void> {
-    const records = await this.#storage.intents();
-    const others = records.filter(({ id }) => !this.#outbox.has(id));
-    if (this.#owner.isLeader && others.length > 0) {
+    const { records, refused } = await this.#storage.intents();
+    if (this.#owner.isLeader) {
+      this.learn(refused);
+      const others = records.filter(({ id }) => !this.#outbox.has(id));
       this.take(others);
-      this.tell(others);
+      if (others.length > 0) {
+        this.tell(others);
+      }
     }
   }
 
   /** As the leader, stores all that is known. */
   storeAll(): void {
     this.#isUnstored = false;
-    void this.#store((intents) => {
-      this.#outbox.queued().forEach((record) => intents.put(record));
-      for (const id of this.#outbox.settled.ids) {
-        intents.delete(id);
-      }
-    });
+    void this.#store(this.#outbox.queued(), this.#outbox.settled.all());
   }
 
-  async #store(change: (intents: IDBObjectStore) => void): Promise<void> {
-    const term = await this.#storage.change(this.#owner.term, change);
+  async #store(kept: readonly IntentRecord[], settled: readonly Answer[]): Promise<void> {
+    const term = await this.#storage.change(this.#owner.term, kept, settled);
     this.#isUnstored ||= term === undefined;
     this.#owner.isHighest(term);
   }

@@ -76,7 +76,7 @@ class Tab implements Device {
     this.#host = host;
     this.#storage = storage;
     this.#signal = signal;
-    this.#life = new Life(device, newId(kept.intents.at(-1)?.id));
+    this.#life = new Life(device, newId(kept.intents.records.at(-1)?.id));
     const overtaken = (term: number): void => void (this.#leader && this.#isHighest(term));
     this.#saver = new Saver(host, storage, () => this.#term, overtaken);
     const tab = this;
@@ -103,7 +103,8 @@ class Tab implements Device {
     if (kept.cursor !== undefined && host.settings.resumes) {
       host.judge.start(kept.cursor);
     }
-    host.outbox.restore(kept.intents);
+    host.outbox.restore(kept.intents.records);
+    this.#intents.learn(kept.intents.refused);
     storage.renewed = () => this.#storeAll();
   }
 
@@ -181,8 +182,12 @@ class Tab implements Device {
     void this.#intents.rebased(rebase);
   }
 
-  stored(record: IntentRecord, isSettled: boolean): void {
-    this.#intents.stored(record, isSettled);
+  stored(record: IntentRecord): void {
+    this.#intents.stored(record);
+  }
+
+  settled(answer: Answer): void {
+    this.#intents.settled(answer);
   }
 
   sendAgain(): void {
@@ -227,7 +232,7 @@ class Tab implements Device {
       this.#host.changeStatus({ status: 'connecting' }); // What it was given has ended, and there is nothing of its own yet.
     }
     // At once: the others don't wait for long.
-    const [term, records, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), this.#life.others()]);
+    const [term, stored, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), this.#life.others()]);
     if (reigning.signal.aborted) {
       return;
     }
@@ -239,8 +244,9 @@ class Tab implements Device {
       () => void this.#intents.takeStored(),
     );
     this.#leader = leader;
-    this.#intents.take(records);
-    this.#intents.tell(records);
+    this.#intents.learn(stored.refused);
+    this.#intents.take(stored.records);
+    this.#intents.tell(stored.records);
     await leader.gather(reigning.signal);
     if (!reigning.signal.aborted) {
       connection.followers = leader;

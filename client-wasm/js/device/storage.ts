@@ -2,6 +2,7 @@
 
 import { toError } from '../error.js';
 import { type IntentRecord, newId } from '../intent.js';
+import type { Answer } from '../sender.js';
 import type { StoredState } from '../store.js';
 import { Database, done, STORES } from './database.js';
 
@@ -12,7 +13,21 @@ const FORGOTTEN_MS = 30 * 24 * 3_600_000;
 export interface Kept {
   readonly actor: string;
   readonly cursor: string | undefined;
-  readonly intents: IntentRecord[];
+  readonly intents: StoredIntents;
+}
+
+export interface StoredIntents {
+  /** What is to be sent, in the order in which it was meant. */
+  readonly records: IntentRecord[];
+  /** What was refused lately: no tab that has not heard of that may have it sent. */
+  readonly refused: Answer[];
+}
+
+/** In place of an intent that was refused. */
+interface Refused {
+  readonly id: string;
+  readonly refusal: Answer['refusal'];
+  readonly refusedAt: number;
 }
 
 interface Stored {
@@ -51,8 +66,9 @@ export class Storage {
         putCursor(store('meta'), topics, cursor);
       }
       await forgetOld(store('states'));
+      await forgetRefused(store('intents'));
       await forgetOld(store('meta'), IDBKeyRange.bound(cursorKey(''), cursorKey('\uffff')));
-      return { actor, cursor, intents: (await done(store('intents').getAll())) as IntentRecord[] };
+      return { actor, cursor, intents: await intentsOf(store('intents')) };
     });
   }
 
@@ -108,8 +124,8 @@ export class Storage {
     });
   }
 
-  async intents(): Promise<IntentRecord[]> {
-    return (await this.#database.run('readonly', ['intents'], (store) => done(store('intents').getAll()) as Promise<IntentRecord[]>)) ?? [];
+  async intents(): Promise<StoredIntents> {
+    return (await this.#database.run('readonly', ['intents'], (store) => intentsOf(store('intents')))) ?? { records: [], refused: [] };
   }
 
   async putIntent(record: IntentRecord): Promise<void> {
@@ -117,14 +133,19 @@ export class Storage {
   }
 
   /**
-   * Stores what a leader knows of its intents, if no reign above its own has begun: whoever leads then knows better. Answers the last
-   * reign's term; `undefined` where nothing can be stored now.
+   * Stores what a leader knows of intents, if no reign above its own has begun: whoever leads then knows better. Answers the last reign's
+   * term; `undefined` where nothing can be stored now.
    */
-  async change(known: number, change: (intents: IDBObjectStore) => void): Promise<number | undefined> {
+  async change(known: number, kept: readonly IntentRecord[], settled: readonly Answer[]): Promise<number | undefined> {
     return this.#database.run('readwrite', ['meta', 'intents'], async (store) => {
       const term = await termOf(store('meta'));
       if (term <= known) {
-        change(store('intents'));
+        const intents = store('intents');
+        kept.forEach((record) => intents.put(record));
+        for (const { id, refusal } of settled) {
+          const refused: Refused = { id, refusal, refusedAt: Date.now() };
+          refusal ? intents.put(refused) : intents.delete(id);
+        }
       }
       return term;
     });
@@ -157,6 +178,13 @@ function after(term: number): number {
   return Math.floor(term) + 1;
 }
 
+async function intentsOf(store: IDBObjectStore): Promise<StoredIntents> {
+  const all = (await done(store.getAll())) as (IntentRecord | Refused)[];
+  const records = all.filter((stored) => !('refusal' in stored)) as IntentRecord[];
+  const refused = all.filter((stored) => 'refusal' in stored) as Refused[];
+  return { records, refused: refused.map(({ id, refusal }) => ({ id, refusal })) };
+}
+
 async function termOf(meta: IDBObjectStore): Promise<number> {
   return ((await done(meta.get('term'))) as number | undefined) ?? 0;
 }
@@ -178,6 +206,11 @@ function putCursor(meta: IDBObjectStore, topics: string, cursor: string): void {
 async function forgetOld(store: IDBObjectStore, range?: IDBKeyRange): Promise<void> {
   const [keys, all] = await Promise.all([done(store.getAllKeys(range)), done(store.getAll(range)) as Promise<Stored[]>]);
   keys.filter((_, at) => (all[at]?.storedAt ?? 0) < Date.now() - FORGOTTEN_MS).forEach((key) => store.delete(key));
+}
+
+async function forgetRefused(store: IDBObjectStore): Promise<void> {
+  const all = (await done(store.getAll())) as Partial<Refused>[];
+  all.filter(({ refusedAt }) => refusedAt !== undefined && refusedAt < Date.now() - FORGOTTEN_MS).forEach(({ id }) => store.delete(id as string));
 }
 
 /** Whether a cursor is behind another of the same log. */

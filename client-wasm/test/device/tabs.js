@@ -171,7 +171,7 @@ export class Device {
   /** Whether each tab knows what became of all that it meant, and nothing is stored that is still to be sent, if there is a tab that could. */
   get isSettled() {
     const isLed = this.tabs.some(({ client }) => client.role === 'leader');
-    return !(isLed && this.databases.of('intents').length > 0) && this.tabs.every(({ meant }) => meant.every(({ became }) => became !== undefined));
+    return !(isLed && this.databases.of('intents').some(({ intent }) => intent !== undefined)) && this.tabs.every(({ meant }) => meant.every(({ became }) => became !== undefined));
   }
 
   /** What is still to come, in words. */
