@@ -29,7 +29,7 @@ export interface OutboxOwner {
   rebased(rebase: Rebase): void;
   /** Whether it is still this tab that sends, so that no other can have recorded what is to be rolled back. */
   leads(): boolean | Promise<boolean>;
-  /** More is known of an intent, or it expects something else. */
+  /** An intent is recorded, begins anew, or expects something else. */
   stored(record: IntentRecord): void;
   /** This is what became of an intent. */
   settled(answer: Answer): void;
@@ -69,7 +69,7 @@ export class Outbox {
   readonly #sender: Sender;
   /** By id, in the order in which they were meant. */
   readonly #kept = new Map<string, Kept>();
-  /** What is kept no more. */
+  /** What became of those that are kept no more. */
   readonly settled: Settled = new Settled();
   /** The lane of each stream that something is meant for. */
   readonly #lanes = new Map<string, number>();
@@ -158,7 +158,7 @@ export class Outbox {
     const kept = this.#kept.get(answer.id);
     if (kept) {
       this.#became(kept, answer);
-    } else if (answer.conflict === undefined) {
+    } else if (answer.conflict === undefined && !(answer.recorded && !this.#isOurs(answer.recorded))) {
       this.settled.add(answer);
     }
   }
@@ -228,10 +228,7 @@ export class Outbox {
         entry.record.expected = expected;
         this.#owner.stored(entry.record);
       }
-      if (entry.stage === 'conflicted') {
-        entry.stage = 'pending';
-        this.settle(this.#fate(entry, Fate.Rebased));
-      }
+      this.#endConflict(entry);
     }
     for (const [id, error] of refused) {
       if (this.#kept.get(id)?.stage !== 'acknowledged') {
@@ -248,6 +245,7 @@ export class Outbox {
    * recorded in this log; what is recorded in another one begins anew.
    */
   placed(): void {
+    this.settled.reset();
     for (const kept of [...this.#kept.values()]) {
       const { id, recorded } = kept.record;
       if (recorded && this.#isOurs(recorded)) {
@@ -266,13 +264,13 @@ export class Outbox {
     this.send();
   }
 
-  /** Sends, from now on, what there is to send. */
+  /** Sends, from now on, what there is to send. Another tab may have ended a conflict, and this one not have heard of it. */
   begin(): void {
     const sending = new AbortController();
     this.#sending = sending;
     const forget = onAwake(() => this.#sender.awake());
     void aborted(sending.signal).then(forget);
-    this.#kept.forEach((kept) => void this.#awaitRebase(kept, sending.signal));
+    this.#kept.forEach((kept) => this.#endConflict(kept));
     this.send();
   }
 
@@ -313,8 +311,8 @@ export class Outbox {
    */
   async #send(kept: Kept, signal: AbortSignal): Promise<void> {
     const answer = await this.#sender.send(kept, () => this.#kept.get(kept.id) === kept, signal);
-    const isRolledBack = answer?.refusal !== undefined && answer.conflict === undefined;
-    const counts = answer !== undefined && (!isRolledBack || (await this.#owner.leads()));
+    const isRefused = answer?.refusal !== undefined && answer.conflict === undefined;
+    const counts = answer !== undefined && (!isRefused || ((await this.#owner.leads()) && this.#kept.get(kept.id) === kept));
     if (counts && !signal.aborted) {
       this.#owner.answered(answer);
       this.#became(kept, answer);
@@ -374,6 +372,7 @@ export class Outbox {
     } else if (recorded && !this.#isOurs(recorded)) {
       this.#fate(kept, Fate.Unknown);
     } else if (recorded) {
+      this.#endConflict(kept);
       kept.stage = 'acknowledged';
       kept.record.recorded = recorded;
       kept.acknowledged.resolve(recorded.position);
@@ -399,6 +398,15 @@ export class Outbox {
     this.#owner.changed(stream);
     this.#owner.refused({ id, stream, intent, error });
     this.send();
+  }
+
+  #endConflict(kept: Kept): void {
+    if (kept.stage === 'conflicted') {
+      kept.stage = 'pending';
+      kept.conflict = undefined;
+      this.settle(this.#fate(kept, Fate.Rebased));
+      this.#owner.changed(kept.record.stream);
+    }
   }
 
   /** Whatever became of it was in another log. */

@@ -12,7 +12,11 @@ export class Settled {
     return this.#answers.has(id);
   }
 
+  /** What is recorded stays so, whoever is refused it later. */
   add(answer: Answer): void {
+    if (this.#answers.get(answer.id)?.recorded && !answer.recorded) {
+      return;
+    }
     this.#answers.set(answer.id, answer);
     const [oldest] = this.#answers.keys();
     if (oldest !== undefined && this.#answers.size > SETTLED_MAX) {

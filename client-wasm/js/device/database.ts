@@ -74,8 +74,8 @@ export class Database {
       if (await ended) {
         if (mode === 'readwrite') {
           this.#failures = 0;
+          this.#isFull = false;
         }
-        this.#isFull = false;
         return result;
       }
       throw new Error('a transaction was aborted');

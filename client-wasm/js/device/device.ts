@@ -47,7 +47,7 @@ export interface Device {
   rebased(rebase: Rebase): void;
   stored(record: IntentRecord): void;
   settled(answer: Answer): void;
-  /** What is kept may have been recorded in another log, and is then to be sent to this one. */
+  /** What became of what is kept, this tab may not have heard, or it was in another log: whoever leads is asked. */
   sendAgain(): void;
   /** Whether this tab still leads, for all that the database knows. */
   leads(): Promise<boolean>;

@@ -72,8 +72,13 @@ export class Follower {
   }
 
   /** Another leads: it is given nothing until that one says where its connection begins. */
-  here(): void {
+  renounce(): void {
     this.#attached = undefined;
+    this.here();
+  }
+
+  /** Says that it is there. One that leads and does not know says nothing to it. */
+  here(): void {
     if (this.#following && this.#isFit) {
       this.#ask({ kind: 'here', tab: this.#tab, topics: this.#host.connection.topics });
     }

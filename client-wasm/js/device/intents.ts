@@ -33,28 +33,29 @@ export class Intents {
 
   /** Stores an intent before it is sent. */
   async dispatched(record: IntentRecord): Promise<void> {
-    await this.#storage.putIntent(record);
+    await this.#put(record);
     this.#outbox.enqueue(record.id);
-    const records = [record];
     if (this.#owner.isLeader) {
-      this.#owner.say({ kind: 'intents', records });
+      this.#owner.say({ kind: 'intents', records: [record] });
     } else {
+      // What was meant before it in its stream is to come first, whatever the leader has heard of that.
+      const records = this.#outbox.queued().filter(({ stream, recorded }) => stream === record.stream && !recorded);
       this.#owner.ask({ kind: 'send', records });
     }
   }
 
   /** The leader decides: what it sends must not be refused meanwhile. */
   async rebased(rebase: Rebase): Promise<void> {
-    if (!this.#owner.isLeader) {
+    if (!(await this.leads())) {
       this.#owner.ask({ kind: 'rebased', rebase });
-    } else if ((await this.leads()) && this.#outbox.rebased(rebase)) {
+    } else if (this.#outbox.rebased(rebase)) {
       this.#owner.say({ kind: 'rebase', rebase });
     }
   }
 
-  /** One that hung may be told last of all that another has begun to lead: the database knows it first. */
+  /** Whether this tab leads. One that hung may be told last of all that another does: the database knows it first. */
   async leads(): Promise<boolean> {
-    return this.#owner.isHighest(await this.#storage.term());
+    return this.#owner.isLeader && this.#owner.isHighest(await this.#storage.term()) && this.#owner.isLeader;
   }
 
   /** The server has answered one, as this tab leads. */
@@ -62,7 +63,7 @@ export class Intents {
     this.#owner.say({ kind: 'answered', answer });
   }
 
-  /** More is known of one, or it expects something else. */
+  /** One is recorded, begins anew, or expects something else. */
   stored(record: IntentRecord): void {
     if (this.#owner.isLeader) {
       void this.#store([record], []);
@@ -74,7 +75,7 @@ export class Intents {
     if (this.#owner.isLeader) {
       void this.#store([], [answer]);
       if (answer.recorded) {
-        this.answered(answer); // Its event came before the answer, and may not be among what another tab follows.
+        this.answered(answer); // Its event may have come before the answer, and be none that another tab follows.
       }
     }
   }
@@ -120,11 +121,19 @@ export class Intents {
   /** What got lost between this tab, the leader and the database, is not lost for long, if this is called now and then. */
   agree(): void {
     this.sendAgain();
+    this.flush();
     if (this.#owner.isLeader) {
       void this.takeStored();
-      if (this.#isUnstored) {
-        this.storeAll();
-      }
+    }
+  }
+
+  /** Stores what could not be stored before. */
+  flush(): void {
+    if (this.#isUnstored && this.#owner.isLeader) {
+      this.storeAll();
+    } else if (this.#isUnstored) {
+      this.#isUnstored = false;
+      this.#outbox.queued().forEach((record) => void this.#put(record));
     }
   }
 
@@ -145,6 +154,11 @@ export class Intents {
   storeAll(): void {
     this.#isUnstored = false;
     void this.#store(this.#outbox.queued(), this.#outbox.settled.all());
+  }
+
+  async #put(record: IntentRecord): Promise<void> {
+    const isStored = await this.#storage.putIntent(record);
+    this.#isUnstored ||= !isStored;
   }
 
   async #store(kept: readonly IntentRecord[], settled: readonly Answer[]): Promise<void> {

@@ -22,7 +22,7 @@ import { type Kept, Storage } from './storage.js';
 
 /** How often a tab that is looked at asks whether the leader is there. */
 const PING_MS = 1_000;
-/** Once in so many times it looks, too, whether others know of the same intents. */
+/** Once in so many times it looks, too, whether the leader knows of it and of the same intents: what was said of that may be lost. */
 const PINGS_TO_AGREE = 10;
 /** So many questions without an answer, and the leader is frozen. */
 const UNANSWERED_MAX = 3;
@@ -199,6 +199,7 @@ class Tab implements Device {
   }
 
   close(): void {
+    this.#intents.flush();
     this.#leadership.pause();
     this.#follower.end();
     this.#saver.end();
@@ -279,7 +280,7 @@ class Tab implements Device {
   #abdicate(term: number): void {
     this.#term = term;
     this.#leadership.resign();
-    this.#follower.here();
+    this.#follower.renounce();
   }
 
   /** Has a connection of its own, as the others have no room for its topics. */
@@ -339,6 +340,7 @@ class Tab implements Device {
     this.#follower.remind();
     this.#pings += 1;
     if (this.#pings % PINGS_TO_AGREE === 0) {
+      this.#follower.here();
       this.#intents.agree();
     }
     if (this.#leader || this.#isHeard || document?.visibilityState === 'hidden') {

@@ -38,7 +38,7 @@ export type Asked =
   | { readonly kind: 'here'; readonly tab: string; readonly topics: readonly string[] }
   /** It wants to be given what is of these topics. */
   | { readonly kind: 'hello'; readonly tab: string; readonly topics: readonly string[] }
-  /** Send these. They are stored. */
+  /** Send these, or say what became of them. They are stored, as far as that could be. */
   | { readonly kind: 'send'; readonly records: readonly IntentRecord[] }
   /** What its state makes of a conflict. */
   | { readonly kind: 'rebased'; readonly rebase: Rebase };

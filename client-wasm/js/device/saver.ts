@@ -19,7 +19,7 @@ export class Saver {
   /** What is stored of each state, by key. */
   #stored = new Map<string, unknown>();
 
-  /** `term` is the highest that this tab has heard of; `overtaken` is told of a higher one, under which nothing is stored that it says. */
+  /** `term` is the highest that this tab has heard of. A reign above it lets it store nothing: `overtaken` is told of that. */
   constructor(host: Host, storage: Storage, term: () => number, overtaken: (term: number) => void) {
     this.#host = host;
     this.#storage = storage;

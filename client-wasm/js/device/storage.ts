@@ -128,8 +128,9 @@ export class Storage {
     return (await this.#database.run('readonly', ['intents'], (store) => intentsOf(store('intents')))) ?? { records: [], refused: [] };
   }
 
-  async putIntent(record: IntentRecord): Promise<void> {
-    await this.#database.run('readwrite', ['intents'], async (store) => void store('intents').put(record));
+  /** Answers whether it is stored. */
+  async putIntent(record: IntentRecord): Promise<boolean> {
+    return (await this.#database.run('readwrite', ['intents'], (store) => done(store('intents').put(record)))) !== undefined;
   }
 
   /**

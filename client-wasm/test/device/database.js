@@ -79,7 +79,8 @@ class Transaction {
       getAllKeys: (range) => this.#ask(() => within(entries, range).map(([key]) => key)),
       put: (value, key) => {
         const stored = structuredClone(value);
-        return this.#ask(() => void entries.set(key ?? stored[store.keyPath], stored));
+        const name = key ?? stored[store.keyPath];
+        return this.#ask(() => (entries.set(name, stored), name));
       },
       delete: (key) => this.#ask(() => void entries.delete(key)),
     };

@@ -35,7 +35,7 @@ export function install() {
   const locks = { request: (...all) => device.locks.request(...all), query: () => device.locks.query() };
   const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
   Object.defineProperty(globalThis, 'navigator', { configurable: true, value: { locks } });
-  Date.now = () => device.world.now;
+  Date.now = () => Math.floor(device.world.now);
   Math.random = () => device.world.random(2 ** 31) / 2 ** 31;
   WebAssembly.Instance = function start(module) {
     const { exports } = new Instance(module);
@@ -113,7 +113,7 @@ export class Device {
 
   /** A user means something; what is returned says, later on, what became of it. */
   async dispatch(tab, stream = this.world.pick(STREAMS.filter((stream) => tab.topics.some((topic) => matches(topic, stream))))) {
-    const meant = { isAcknowledged: false, became: undefined };
+    const meant = { stream, isAcknowledged: false, became: undefined };
     tab.meant.push(meant);
     await this.world.run(tab, 'dispatch', () => {
       const store = tab.client.state(stream, { initial: 0, reduce: (count) => count + 1 });
@@ -168,10 +168,10 @@ export class Device {
     return this.tabs.every((tab) => tab.client.status === 'live' && this.owed(tab).length === 0);
   }
 
-  /** Whether each tab knows what became of all that it meant, and nothing is stored that is still to be sent, if there is a tab that could. */
+  /** Whether each tab knows what became of all that it meant, and nothing is stored that is still to be sent, but where all tabs are alone. */
   get isSettled() {
-    const isLed = this.tabs.some(({ client }) => client.role === 'leader');
-    return !(isLed && this.databases.of('intents').some(({ intent }) => intent !== undefined)) && this.tabs.every(({ meant }) => meant.every(({ became }) => became !== undefined));
+    const isShared = this.tabs.some(({ client }) => client.role !== 'alone');
+    return !(isShared && this.databases.of('intents').some(({ intent }) => intent !== undefined)) && this.tabs.every(({ meant }) => meant.every(({ became }) => became !== undefined));
   }
 
   /** What is still to come, in words. */

@@ -85,11 +85,13 @@ export class World {
     await this.run(tab, `${key} ${what}`, run);
   }
 
-  /** Goes on to the next timer; there always is one, if only the server's. */
+  /** Goes on to the next timer; there always is one, if only the server's. Those of one tab come in the order in which they were set. */
   async tick() {
     const timers = this.#timers.filter(canRun);
     const at = Math.min(...timers.map(({ at }) => at));
-    const timer = this.pick(timers.filter((timer) => timer.at === at));
+    const due = timers.filter((timer) => timer.at === at);
+    const { tab } = this.pick(due);
+    const timer = due.find((timer) => timer.tab === tab);
     this.now = Math.max(this.now, timer.at);
     if (timer.everyMs === undefined) {
       this.clearTimer(timer.id);

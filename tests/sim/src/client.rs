@@ -133,8 +133,10 @@ impl Client {
     pub fn reload(&mut self, seed: u64, desk: &mut Desk<'_>) {
         self.abort(desk);
         self.app = self.stored.app.clone();
+        let refused = self.tab.as_ref().map(|tab| tab.refused.clone()).unwrap_or_default();
         self.begin(seed);
         self.intents.restore(&mut self.session);
+        refused.iter().for_each(|id| self.intents.remember_given_up(id));
         self.recall_intents(0..self.intents.kept.len(), desk);
         self.open(desk);
     }

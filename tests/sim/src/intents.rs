@@ -100,6 +100,11 @@ impl Intents {
         self.settled.get(id)
     }
 
+    /// The log is another one, which may not have what was recorded. What was refused, users have been told.
+    fn forget_recorded(&mut self) {
+        self.settled.retain(|_, said| said.is_refusal());
+    }
+
     /// Another tab's was given up.
     pub(crate) fn remember_given_up(&mut self, id: &str) {
         self.settled.insert(id.to_owned(), Said::GivenUp(id.to_owned()));
@@ -239,7 +244,7 @@ impl Client {
     pub(crate) fn was_answered(&mut self, id: &str, status: u16, body: &[u8], desk: &mut Desk<'_>) {
         let Some(intent) = self.intents.kept.iter_mut().find(|intent| intent.id == id) else {
             let said = Said::Answered { id: id.to_owned(), status, body: body.to_vec().into() };
-            self.intents.settled.insert(id.to_owned(), said);
+            self.remember_other(id, said);
             return;
         };
         let number = intent.number;
@@ -315,10 +320,20 @@ impl Client {
         }
     }
 
+    /// Another tab's, which this one does not keep, is settled.
+    fn remember_other(&mut self, id: &str, said: Said) {
+        let position = parsed(said.body())["position"].as_str().map(epoch_of).unwrap_or_default().to_owned();
+        if said.is_refusal() || self.is_ours(&position) {
+            self.intents.settled.insert(id.to_owned(), said);
+        }
+    }
+
     /// What became of an intent, whoever hears of it late or asks again is to be told.
     fn remember(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
         let Some(intent) = self.intents.find(number) else { return };
         let id = intent.id.clone();
+        self.settle_stored(id.clone(), !is_confirmed, desk);
+        let Some(intent) = self.intents.find(number) else { return };
         let said = match (&intent.recorded, is_confirmed) {
             (Some((epoch, sequence)), true) => {
                 let body = json!({ "position": format!("{epoch}-{sequence}") }).to_string().into();
@@ -348,6 +363,7 @@ impl Client {
     /// It is known now of which log positions are. The session has forgotten what was answered before: it is told again of what is
     /// recorded in this log; what is recorded in another one begins anew.
     pub(crate) fn place_intents(&mut self, desk: &mut Desk<'_>) {
+        self.intents.forget_recorded();
         let is_elsewhere =
             |intent: &&mut Intent| intent.recorded.as_ref().is_some_and(|(epoch, _)| *epoch != self.epoch);
         let begun_anew = self.intents.kept.iter_mut().filter(is_elsewhere).map(|intent| {
@@ -378,7 +394,7 @@ impl Client {
     }
 
     pub(crate) fn reset_intents(&mut self, desk: &mut Desk<'_>) {
-        self.intents.settled.clear();
+        self.intents.forget_recorded();
         for at in 0..self.intents.kept.len() {
             let intent = &mut self.intents.kept[at];
             (intent.recorded, intent.conflict, intent.is_judged) = (None, None, false);

@@ -1,8 +1,8 @@
 //! [`Tab`]: what a page does that shares its device with others, as `client-wasm/js/device/` has it: one of them leads, has the connection and
 //! sends what all of them mean; the others judge what it hands on. The lock, the channel and the database are the world's.
 //!
-//! Left out: that a tab has no room (nothing waits for an iterator here), more topics than a request may name, and what a follower's state
-//! makes of a conflict, which the leader decides here by its own.
+//! Left out: that a tab has no room (nothing waits for an iterator here); more topics than a request may name; conflicts in tabs that follow,
+//! as the leader decides by its own state and tells only what came of it; and that the database takes time, or fails.
 
 mod follower;
 mod leader;
@@ -65,8 +65,10 @@ pub struct Tab {
     pub term: u64,
     /// The one that the database has.
     pub stored_term: u64,
-    /// The intents that the database has, where it has just been read.
+    /// The intents that the database has.
     pub stored: Vec<Intent>,
+    /// What was refused, by the database.
+    pub refused: Vec<String>,
     /// What other tabs have said while it slept.
     pub inbox: VecDeque<Message>,
     /// Whether it is frozen, and wants to lead no one.
@@ -92,6 +94,7 @@ impl Tab {
             term: 0,
             stored_term: 0,
             stored: Vec::new(),
+            refused: Vec::new(),
             inbox: VecDeque::new(),
             is_paused: false,
             unanswered: 0,
@@ -156,6 +159,7 @@ impl Client {
         let Some(tab) = &mut self.tab else { return };
         tab.term = given.term;
         tab.leader = Some(Leader::new(&given.others));
+        self.learn_refused(&given.refused, desk);
         self.take_intents(&given.intents, desk);
         self.tell_intents(&given.intents, desk);
         self.set_tab_timer(Timer::Gather, desk.now + leader::GATHER_MS, desk);
@@ -183,7 +187,7 @@ impl Client {
             desk.errands.push(Errand::LeaveLock);
             self.lose_lock(desk);
         }
-        self.here(desk);
+        self.renounce(desk);
     }
 
     /// Its page is about to be frozen, and hears of it.
@@ -269,6 +273,7 @@ impl Client {
         let Some(tab) = &mut self.tab else { return };
         tab.pings += 1;
         if tab.pings.is_multiple_of(PINGS_TO_AGREE) {
+            self.here(desk);
             self.agree(desk);
         }
         let Some(tab) = &mut self.tab else { return };

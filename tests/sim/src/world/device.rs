@@ -31,6 +31,8 @@ pub(crate) struct Device {
     /// The database's: the last term, and what is meant.
     term: u64,
     pub(crate) intents: Vec<Intent>,
+    /// What of it was refused.
+    pub(crate) refused: Vec<String>,
     /// When the last words from one tab come to another.
     last_at: BTreeMap<(usize, usize), u64>,
     /// What feeds each tab, and after which position.
@@ -51,6 +53,7 @@ impl Device {
             waiting: Vec::new(),
             term: 0,
             intents: Vec::new(),
+            refused: Vec::new(),
             last_at: BTreeMap::new(),
             fed: BTreeMap::new(),
             chance: Chance::of(seed, 300 + device as u64),
@@ -67,6 +70,13 @@ impl Device {
         self.holder = None;
         let next = (!self.waiting.is_empty()).then(|| self.waiting.remove(0));
         next.inspect(|next| self.grant(*next))
+    }
+
+    fn settle(&mut self, id: &str, is_refused: bool) {
+        self.intents.retain(|kept| kept.id != id);
+        if is_refused && self.refused.iter().all(|refused| refused != id) {
+            self.refused.push(id.to_owned());
+        }
     }
 
     fn keep(&mut self, record: Intent) {
@@ -100,7 +110,6 @@ impl World {
     /// Does what a tab wants of its browser.
     pub(super) fn run_errands(&mut self, index: usize, errands: Vec<Errand>) {
         for errand in errands {
-            let term = self.clients[index].tab.as_ref().map_or(0, |tab| tab.term);
             let Some(device) = self.device_of(index) else { return };
             let holder = device.holder;
             match errand {
@@ -117,9 +126,9 @@ impl World {
                 }
                 Errand::LeaveLock => self.leave_lock(index),
                 Errand::Store(record) => device.keep(record),
-                Errand::Keep(_) | Errand::Forget(_) if device.term > term => {}
-                Errand::Keep(record) => device.keep(record),
-                Errand::Forget(id) => device.intents.retain(|kept| kept.id != id),
+                Errand::Keep(term, _) | Errand::Settle(term, ..) if device.term > term => {}
+                Errand::Keep(_, record) => device.keep(record),
+                Errand::Settle(_, id, is_refused) => device.settle(&id, is_refused),
             }
         }
     }
@@ -131,6 +140,7 @@ impl World {
         if let Some(tab) = tab {
             tab.stored_term = device.term;
             tab.stored.clone_from(&device.intents);
+            tab.refused.clone_from(&device.refused);
         }
     }
 
@@ -172,7 +182,8 @@ impl World {
         let Some(device) = self.device_of(index) else { return Ok(()) };
         if let Some(grant) = has.filter(|_| has != had) {
             device.term = device.term.max(known) + 1;
-            let given = Given { term: device.term, others, intents: device.intents.clone() };
+            let (intents, refused) = (device.intents.clone(), device.refused.clone());
+            let given = Given { term: device.term, others, intents, refused };
             self.with_client(index, |client, desk| client.lead(grant, given, desk))?;
         }
         Ok(())
@@ -324,14 +335,6 @@ impl World {
             }
         }
         hold(46, connected.len() <= 1, || format!("tabs {connected:?} of one device have a connection each"))
-    }
-
-    /// What a device means is its database's until it is settled by who leads.
-    pub(super) fn forget_intent(&mut self, index: usize, id: &str) {
-        let term = self.clients[index].tab.as_ref().filter(|tab| tab.leads()).map(|tab| tab.term);
-        if let Some(device) = self.device_of(index).filter(|device| Some(device.term) <= term) {
-            device.intents.retain(|kept| kept.id != id);
-        }
     }
 
     /// What is still to come of the devices.

@@ -70,7 +70,6 @@ impl World {
         };
         let is_right = !is_confirmed || intent.is_judged || intent.recorded.as_ref().is_some_and(has_come);
         hold(43, is_right, || format!("client {index} shows '{}' no more, which is not confirmed", intent.id))?;
-        self.forget_intent(index, &intent.id);
         if !is_confirmed && is_stopped {
             // Who was told by another tab can't know what has become of it since.
             self.commits.repeated(&intent.id);

@@ -118,10 +118,16 @@ impl Client {
     }
 
     /// Another leads: it is given nothing until that one says where its connection begins.
+    pub(super) fn renounce(&mut self, desk: &mut Desk<'_>) {
+        if let Some(follower) = self.follower() {
+            follower.attached = None;
+            self.here(desk);
+        }
+    }
+
+    /// Says that it is there. One that leads and does not know says nothing to it.
     pub(super) fn here(&mut self, desk: &mut Desk<'_>) {
-        let Some(follower) = self.follower() else { return };
-        follower.attached = None;
-        if follower.is_fit {
+        if self.follower().is_some_and(|follower| follower.is_fit) {
             self.ask_with_topics(Asked::Here, desk);
         }
     }

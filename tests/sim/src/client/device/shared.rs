@@ -13,15 +13,29 @@ impl Client {
         if tab.leads() {
             self.say(Said::Intents(vec![record]), desk);
         } else {
-            self.ask_tabs(Asked::Send(vec![record]), desk);
+            // What was meant before it in its stream is to come first, whatever the leader has heard of that.
+            let is_before = |kept: &&Intent| kept.stream == record.stream && kept.recorded.is_none();
+            let records = self.intents.kept.iter().filter(is_before).cloned().collect();
+            self.ask_tabs(Asked::Send(records), desk);
         }
     }
 
     /// Whoever leads stores what has become of it.
     pub(crate) fn keep_intent(&self, record: Intent, desk: &mut Desk<'_>) {
         if self.tab.as_ref().is_some_and(Tab::leads) {
-            desk.errands.push(Errand::Keep(record));
+            desk.errands.push(Errand::Keep(self.term(), record));
         }
+    }
+
+    /// Whoever leads stores that it is settled.
+    pub(crate) fn settle_stored(&self, id: String, is_refused: bool, desk: &mut Desk<'_>) {
+        if self.tab.as_ref().is_some_and(Tab::leads) {
+            desk.errands.push(Errand::Settle(self.term(), id, is_refused));
+        }
+    }
+
+    fn term(&self) -> u64 {
+        self.tab.as_ref().map_or(0, |tab| tab.term)
     }
 
     /// Takes what another tab has meant, or what is stored.
@@ -50,8 +64,8 @@ impl Client {
         self.say(Said::Intents(known), desk);
         for record in asked {
             if let Some(said) = self.intents.settled(&record.id).cloned() {
+                self.settle_stored(record.id.clone(), said.is_refusal(), desk);
                 self.say(said, desk);
-                desk.errands.push(Errand::Forget(record.id.clone()));
             }
         }
     }
@@ -72,11 +86,21 @@ impl Client {
     /// What a tab meant that is gone, it may have stored without having told anybody.
     pub(super) fn take_stored(&mut self, desk: &mut Desk<'_>) {
         let Some(tab) = self.tab.as_mut().filter(|tab| tab.leads()) else { return };
-        let mut stored = std::mem::take(&mut tab.stored);
+        let (mut stored, refused) = (std::mem::take(&mut tab.stored), tab.refused.clone());
+        self.learn_refused(&refused, desk);
         stored.retain(|record| self.intents.kept.iter().all(|kept| kept.id != record.id));
         if !stored.is_empty() {
             self.take_intents(&stored, desk);
             self.tell_intents(&stored, desk);
+        }
+    }
+
+    /// These were refused, by what is stored.
+    pub(crate) fn learn_refused(&mut self, refused: &[String], desk: &mut Desk<'_>) {
+        for id in refused {
+            if self.intents.settled(id).is_none() {
+                self.give_up(id, desk);
+            }
         }
     }
 

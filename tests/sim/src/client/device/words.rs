@@ -71,11 +71,10 @@ pub enum Message {
 }
 
 impl Message {
-    /// Whether a tab has to cope with its loss. Browsers lose no word of a lock; and what a tab means after what got lost would be sent
-    /// before it.
+    /// Whether a tab has to cope with its loss: browsers lose no word of a lock.
     #[must_use]
     pub fn may_be_lost(&self) -> bool {
-        !matches!(self, Self::Left(_) | Self::Asked(Asked::Send(_)))
+        !matches!(self, Self::Left(_))
     }
 }
 
@@ -85,6 +84,25 @@ impl fmt::Debug for Message {
             Self::Said { term, status, said } => write!(f, "{said:?} of term {term}, {status:?}"),
             Self::Asked(asked) => write!(f, "{asked:?}"),
             Self::Left(tab) => write!(f, "{tab:?} is gone"),
+        }
+    }
+}
+
+impl Said {
+    /// Whether it tells that something is never recorded.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::GivenUp(_) => true,
+            Self::Answered { status, .. } => *status >= 400,
+            _ => false,
+        }
+    }
+
+    /// What the server answered.
+    pub(crate) fn body(&self) -> &[u8] {
+        match self {
+            Self::Answered { body, .. } => body,
+            _ => &[],
         }
     }
 }
@@ -134,10 +152,10 @@ pub enum Errand {
     LeaveLock,
     /// Keep this.
     Store(Intent),
-    /// Keep what is known of it, if no other tab has begun to lead.
-    Keep(Intent),
-    /// Keep this no longer, if no other tab has begun to lead.
-    Forget(String),
+    /// Keep what is known of it, if no tab has begun to lead under a higher term.
+    Keep(u64, Intent),
+    /// Keep, of what has this id, no more than whether it was refused, under the same condition.
+    Settle(u64, String, bool),
 }
 
 /// What a new leader finds in the database.
@@ -149,4 +167,6 @@ pub struct Given {
     pub others: Vec<TabId>,
     /// What is meant and not settled.
     pub intents: Vec<Intent>,
+    /// What was refused.
+    pub refused: Vec<String>,
 }
