@@ -331,19 +331,17 @@ impl Client {
     /// What became of an intent, whoever hears of it late or asks again is to be told.
     fn remember(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
         let Some(intent) = self.intents.find(number) else { return };
-        let id = intent.id.clone();
+        let (id, recorded) = (intent.id.clone(), intent.recorded.clone());
         self.settle_stored(id.clone(), !is_confirmed, desk);
-        let Some(intent) = self.intents.find(number) else { return };
-        let said = match (&intent.recorded, is_confirmed) {
-            (Some((epoch, sequence)), true) => {
+        let said = match recorded.filter(|_| is_confirmed) {
+            Some((epoch, sequence)) => {
                 let body = json!({ "position": format!("{epoch}-{sequence}") }).to_string().into();
                 Said::Answered { id: id.clone(), status: 200, body }
             }
-            (None, true) => return,
-            (_, false) => Said::GivenUp(id.clone()),
+            None => Said::GivenUp(id.clone()),
         };
         if is_confirmed && self.tab.as_ref().is_some_and(Tab::leads) {
-            self.say(said.clone(), desk); // Its event came before the answer, and may not be among what another tab follows.
+            self.say(said.clone(), desk); // Its event may have come before the answer, and be none that another tab follows.
         }
         self.intents.settled.insert(id, said);
     }

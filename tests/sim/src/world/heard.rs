@@ -70,13 +70,10 @@ impl World {
         };
         let is_right = !is_confirmed || intent.is_judged || intent.recorded.as_ref().is_some_and(has_come);
         hold(43, is_right, || format!("client {index} shows '{}' no more, which is not confirmed", intent.id))?;
-        if !is_confirmed && is_stopped {
-            // Who was told by another tab can't know what has become of it since.
-            self.commits.repeated(&intent.id);
-        }
         if !is_confirmed {
             hold(82, intent.is_refused, || format!("client {index} rolls '{}' back, for no reason", intent.id))?;
-            return self.commits.rolled_back(&intent.id, &self.logs);
+            // Who was told by another tab can't know what has become of it since.
+            return if is_stopped { Ok(()) } else { self.commits.rolled_back(&intent.id, &self.logs) };
         }
         hold(43, self.logs.has_command(&intent.id), || {
             format!("client {index} takes '{}' for recorded, which no log has", intent.id)
