@@ -292,7 +292,7 @@ class TopicsClient<Data> implements Client<Data> {
     if (!this.#isPlaced && this.#judge.cursor !== undefined) {
       this.#isPlaced = true;
       this.#outbox.placed();
-      this.#device?.sendAgain();
+      this.#device?.replaced();
     }
     this.#positions.reached(this.cursor);
     this.#device?.changed();
@@ -373,7 +373,7 @@ class TopicsClient<Data> implements Client<Data> {
         // Whoever hears of it must not be given the old state's events after it.
         this.#audience.clear();
         this.#outbox.reset();
-        this.#device?.sendAgain();
+        this.#device?.replaced();
         this.#stores.reset();
         this.#positions.replaced(position);
         return this.#audience.tellAll('reset', { reason: record.value as Reset['reason'], position });

@@ -10,7 +10,6 @@ import { Fate, type Judge, Kind, type Record } from './judge.js';
 import { type Rebase, rebase } from './rebase.js';
 import { type PromiseWithResolvers, withResolvers } from './resolvers.js';
 import { type Answer, Sender } from './sender.js';
-import { Settled } from './settled.js';
 import type { Settings } from './settings.js';
 import { aborted, onAwake, sleep } from './timing.js';
 import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
@@ -69,8 +68,6 @@ export class Outbox {
   readonly #sender: Sender;
   /** By id, in the order in which they were meant. */
   readonly #kept = new Map<string, Kept>();
-  /** What became of those that are kept no more. */
-  readonly settled: Settled = new Settled();
   /** The lane of each stream that something is meant for. */
   readonly #lanes = new Map<string, number>();
   #lanesMade = 0;
@@ -81,7 +78,7 @@ export class Outbox {
     this.#settings = settings;
     this.#judge = judge;
     this.#owner = owner;
-    this.#sender = new Sender(settings, (recorded) => this.#isOurs(recorded));
+    this.#sender = new Sender(settings, (recorded) => this.isOurs(recorded));
   }
 
   get size(): number {
@@ -158,15 +155,13 @@ export class Outbox {
     const kept = this.#kept.get(answer.id);
     if (kept) {
       this.#became(kept, answer);
-    } else if (answer.conflict === undefined && !(answer.recorded && !this.#isOurs(answer.recorded))) {
-      this.settled.add(answer);
     }
   }
 
   /** An event is there: states that fold it show its intent no more. */
   arrived(event: CloudEvent, position: string): void {
     const kept = this.#madeBy(event);
-    if (kept && !(kept.record.recorded && this.#isOurs(kept.record.recorded))) {
+    if (kept && !(kept.record.recorded && this.isOurs(kept.record.recorded))) {
       kept.record.recorded = { position, revision: event.revision };
     }
   }
@@ -245,10 +240,9 @@ export class Outbox {
    * recorded in this log; what is recorded in another one begins anew.
    */
   placed(): void {
-    this.settled.reset();
     for (const kept of [...this.#kept.values()]) {
       const { id, recorded } = kept.record;
-      if (recorded && this.#isOurs(recorded)) {
+      if (recorded && this.isOurs(recorded)) {
         this.#became(kept, { id, recorded });
       } else if (recorded) {
         this.#anew(kept);
@@ -259,7 +253,6 @@ export class Outbox {
 
   /** The log is another one: what the old one had recorded is sent to it again. */
   reset(): void {
-    this.settled.reset();
     this.#kept.forEach((kept) => this.#anew(kept));
     this.send();
   }
@@ -351,7 +344,8 @@ export class Outbox {
     return kept && (kept.record.entity === undefined || kept.record.stream === subject) ? kept : undefined;
   }
 
-  #isOurs({ position }: Recorded): boolean {
+  /** Whether a place is in the log that is followed, for all that is known. */
+  isOurs({ position }: Recorded): boolean {
     const { epoch } = this.#judge;
     return epoch === '' || position.startsWith(`${epoch}-`);
   }
@@ -369,7 +363,7 @@ export class Outbox {
       this.settle(this.#fate(kept, Fate.Conflict));
     } else if (refusal) {
       return this.refuse(kept.id, new HighwaterError(refusal.status, refusal.problem), Fate.Refused);
-    } else if (recorded && !this.#isOurs(recorded)) {
+    } else if (recorded && !this.isOurs(recorded)) {
       this.#fate(kept, Fate.Unknown);
     } else if (recorded) {
       this.#endConflict(kept);
@@ -440,7 +434,6 @@ export class Outbox {
 
   #remove({ id, record }: Kept, answer: Answer): void {
     this.#kept.delete(id);
-    this.settled.add(answer);
     if (this.shown(record.stream).length === 0) {
       this.#lanes.delete(record.stream);
     }

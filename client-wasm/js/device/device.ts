@@ -47,8 +47,8 @@ export interface Device {
   rebased(rebase: Rebase): void;
   stored(record: IntentRecord): void;
   settled(answer: Answer): void;
-  /** What became of what is kept, this tab may not have heard, or it was in another log: whoever leads is asked. */
-  sendAgain(): void;
+  /** The log is another one, or it is known now which it is. */
+  replaced(): void;
   /** Whether this tab still leads, for all that the database knows. */
   leads(): Promise<boolean>;
   close(): void;

@@ -5,6 +5,7 @@ import type { Outbox } from '../outbox.js';
 import type { Rebase } from '../rebase.js';
 import type { Answer } from '../sender.js';
 import type { Asked, Said } from './messages.js';
+import { Settled } from './settled.js';
 import type { Storage } from './storage.js';
 
 /** The tab, as its intents see it. */
@@ -22,6 +23,7 @@ export class Intents {
   readonly #outbox: Outbox;
   readonly #storage: Storage;
   readonly #owner: Owner;
+  readonly #settled = new Settled();
   /** Whether something could not be stored, as another tab had the database under way. */
   #isUnstored = false;
 
@@ -72,6 +74,7 @@ export class Intents {
 
   /** This is what became of one. */
   settled(answer: Answer): void {
+    this.#settled.add(answer);
     if (this.#owner.isLeader) {
       void this.#store([], [answer]);
       if (answer.recorded) {
@@ -80,9 +83,25 @@ export class Intents {
     }
   }
 
+  /** The leader was answered. */
+  heard(answer: Answer): void {
+    const { id, recorded, conflict } = answer;
+    if (this.#outbox.has(id)) {
+      this.#outbox.answered(answer);
+    } else if (conflict === undefined && (!recorded || this.#outbox.isOurs(recorded))) {
+      this.#settled.add(answer);
+    }
+  }
+
+  /** The log is another one, or it is known now which it is: of what was recorded in another, the leader knows more. */
+  replaced(): void {
+    this.#settled.reset();
+    this.sendAgain();
+  }
+
   /** These were refused, by what is stored. */
   learn(refused: readonly Answer[]): void {
-    refused.filter(({ id }) => !this.#outbox.settled.has(id)).forEach((answer) => this.#outbox.answered(answer));
+    refused.filter(({ id }) => !this.#settled.has(id)).forEach((answer) => this.heard(answer));
   }
 
   /** Takes those of other tabs, and of tabs that were before, as far as there is room. */
@@ -93,7 +112,7 @@ export class Intents {
         if (recorded && !this.#owner.isLeader) {
           this.#outbox.answered({ id, recorded }); // What was said of it, this tab may not have heard, or not known the log of.
         }
-      } else if (!this.#outbox.settled.has(id) && this.#outbox.add(record)) {
+      } else if (!this.#settled.has(id) && this.#outbox.add(record)) {
         this.#outbox.enqueue(id);
       }
     }
@@ -103,7 +122,7 @@ export class Intents {
   tell(asked: readonly IntentRecord[]): void {
     const ids = new Set(asked.map(({ id }) => id));
     this.#owner.say({ kind: 'intents', records: this.#outbox.queued().filter(({ id }) => ids.has(id)) });
-    const settled = this.#outbox.settled.all().filter(({ id }) => ids.has(id));
+    const settled = this.#settled.all().filter(({ id }) => ids.has(id));
     settled.forEach((answer) => this.answered(answer));
     if (settled.length > 0) {
       void this.#store([], settled);
@@ -153,7 +172,7 @@ export class Intents {
   /** As the leader, stores all that is known. */
   storeAll(): void {
     this.#isUnstored = false;
-    void this.#store(this.#outbox.queued(), this.#outbox.settled.all());
+    void this.#store(this.#outbox.queued(), this.#settled.all());
   }
 
   async #put(record: IntentRecord): Promise<void> {

@@ -97,7 +97,7 @@ class Tab implements Device {
       host,
       this.#life.tab,
       (asked) => this.#ask(asked),
-      () => this.sendAgain(),
+      () => this.#intents.sendAgain(),
       () => this.#leave(),
     );
     if (kept.cursor !== undefined && host.settings.resumes) {
@@ -190,8 +190,8 @@ class Tab implements Device {
     this.#intents.settled(answer);
   }
 
-  sendAgain(): void {
-    this.#intents.sendAgain();
+  replaced(): void {
+    this.#intents.replaced();
   }
 
   leads(): Promise<boolean> {
@@ -306,7 +306,7 @@ class Tab implements Device {
       case 'intents':
         return this.#intents.take(message.records);
       case 'answered':
-        return outbox.answered(message.answer);
+        return this.#intents.heard(message.answer);
       case 'rebase':
         return void outbox.rebased(message.rebase);
       default:

@@ -1,6 +1,6 @@
 /** What became of the intents that were settled last: whoever hears of one late, or asks again, is to be told that, and it is not to be sent. */
 
-import type { Answer } from './sender.js';
+import type { Answer } from '../sender.js';
 
 const SETTLED_MAX = 1_000;
 
