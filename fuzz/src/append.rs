@@ -1,9 +1,9 @@
 //! What an append carries, in its three forms. A batch is good where each of its events is, and names the first that is not. What a good
-//! event says comes back when it is written. The attributes of binary mode mean what they mean in JSON. A limit refuses what is above it
-//! and nothing else.
+//! event says comes back when it is written. The attributes of binary mode mean what they mean in JSON, and headers what their text means. A
+//! limit refuses what is above it and nothing else.
 //!
 //! The first byte says which form it is and, by its case, whether the stream is named elsewhere: `e` for one event, `b` for a batch, `h` for
-//! lines of headers, `name: value`, and behind an empty line the data.
+//! lines of attributes, `name: value`, and behind an empty line the data; `r` for a request's headers as they come, and its body.
 
 use highwater_core::{
     envelope::{InvalidBatch, Proposed, parse_proposed, parse_proposed_batch, proposed_from_text, write_new_event},
@@ -14,6 +14,9 @@ use highwater_core::{
 
 use crate::input::choice_and_text;
 
+#[path = "../../server/src/routes/binary.rs"]
+mod binary;
+
 /// See the [module](self).
 pub fn check(input: &[u8]) {
     let Some((form, body)) = choice_and_text(input) else { return };
@@ -22,6 +25,7 @@ pub fn check(input: &[u8]) {
         b'e' => check_event(body, stream.as_ref()),
         b'b' => check_batch(body, stream.as_ref()),
         b'h' => check_headers(body, stream.as_ref()),
+        b'r' => check_request(body, stream.as_ref()),
         _ => {}
     }
 }
@@ -77,6 +81,30 @@ fn check_headers(body: &str, stream: Option<&StreamName>) {
         let structured = parse_proposed(json.as_bytes(), stream, &limits);
         let as_structured = |proposed: Proposed| (proposed.event, proposed.expected_revision);
         assert_eq!(proposed.map(as_structured).ok(), structured.map(as_structured).ok(), "{json}");
+    }
+}
+
+/// Where nothing is quoted or encoded, a header's value is the attribute's.
+fn check_request(request: &str, stream: Option<&StreamName>) {
+    let limits = Limits::default();
+    let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
+    let headers: Vec<_> = head.lines().filter_map(|line| line.split_once(": ")).collect();
+    let find = |wanted| headers.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| *value);
+    let media_type = find("content-type");
+    let is_json = media_type.ends_with("json");
+    let bytes = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+    let proposed = binary::event(bytes, media_type, is_json, body.as_bytes(), stream, &limits);
+    let attributes = headers.iter().filter_map(|(name, value)| Some((name.strip_prefix("ce-")?, *value)));
+    let media_type = Some(("datacontenttype", media_type)).filter(|(_, value)| !value.is_empty());
+    let attributes: Vec<_> = attributes.chain(media_type).collect();
+    if attributes.iter().all(|(_, value)| !value.contains(['%', '"'])) {
+        let data = match body {
+            "" => Ok(Data::None),
+            _ if is_json => Data::json(body),
+            _ => Ok(Data::Binary(body.into())),
+        };
+        let plain = data.and_then(|data| proposed_from_text(attributes.iter().copied(), data, stream, &limits));
+        assert_eq!(proposed, plain);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an append carries, in the three forms of the CloudEvents HTTP binding: one event or a batch as JSON, or binary
 //! mode, where the attributes are `ce-` headers and the body is the data.
 
-use std::{borrow::Cow, str, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::{Body, Bytes, HttpBody},
@@ -9,21 +9,18 @@ use axum::{
 };
 use bytes::BytesMut;
 use highwater_core::{
-    envelope::{Proposed, parse_proposed, parse_proposed_batch, proposed_from_text},
-    event::{Data, InvalidEvent, Limits},
+    envelope::{Proposed, parse_proposed, parse_proposed_batch},
     stream::StreamName,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use percent_encoding::percent_decode;
 use tokio::time::timeout;
 
-use super::intake::Place;
+use super::{binary, intake::Place};
 use crate::{app::AppState, error::Problem};
 
 const EVENT: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 const JSON: &str = "application/json";
-const ATTRIBUTE_PREFIX: &str = "ce-";
 const SPEC_VERSION: &str = "ce-specversion";
 
 /// What a media type may be where events are taken, told to who sends another.
@@ -45,7 +42,10 @@ pub(super) async fn proposals(
         EVENT => parse_proposed(&body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent),
         BATCH => parse_proposed_batch(&body, stream, limits).map_err(Problem::InvalidBatch),
         _ => {
-            binary(headers, &media_type, &body, stream, limits).map(|event| vec![event]).map_err(Problem::InvalidEvent)
+            let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            binary::event(headers, &media_type.full, media_type.is_json(), &body, stream, limits)
+                .map(|event| vec![event])
+                .map_err(Problem::InvalidEvent)
         }
     }
 }
@@ -144,68 +144,9 @@ impl MediaType {
     }
 }
 
-fn binary(
-    headers: &HeaderMap,
-    media_type: &MediaType,
-    body: &[u8],
-    stream: Option<&StreamName>,
-    limits: &Limits,
-) -> Result<Proposed, InvalidEvent> {
-    let mut attributes = Vec::new();
-    for (header, value) in headers {
-        if let Some(name) = header.as_str().strip_prefix(ATTRIBUTE_PREFIX) {
-            let invalid = || InvalidEvent::attribute(name, "must be UTF-8, percent-encoded");
-            attributes.push((name, attribute_value(value.as_bytes()).ok_or_else(invalid)?));
-        }
-    }
-    if !media_type.full.is_empty() {
-        attributes.push(("datacontenttype", media_type.full.as_str().into()));
-    }
-    let data = match str::from_utf8(body) {
-        _ if body.is_empty() => Data::None,
-        Ok(text) if media_type.is_json() => Data::json(text)?,
-        Err(_) if media_type.is_json() => return Err(InvalidEvent::attribute("data", "must be UTF-8")),
-        _ => Data::Binary(body.to_vec()),
-    };
-    let attributes = attributes.iter().map(|(name, value)| (*name, value.as_ref()));
-    proposed_from_text(attributes, data, stream, limits)
-}
-
-/// A header's text by section 3.1.3.2 of the CloudEvents HTTP binding: without quotes, then percent-decoded.
-fn attribute_value(value: &[u8]) -> Option<Cow<'_, str>> {
-    let unquoted = match value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) {
-        None => Cow::Borrowed(value),
-        Some(inner) => {
-            let mut escaped = false;
-            let literal = |byte: &u8| {
-                escaped = !escaped && *byte == b'\\';
-                !escaped
-            };
-            inner.iter().copied().filter(literal).collect()
-        }
-    };
-    let decoded: Cow<'_, [u8]> = percent_decode(&unquoted).into();
-    String::from_utf8(decoded.into_owned()).ok().map(Cow::Owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn header_values_are_decoded_as_the_binding_says() {
-        for (value, text) in [
-            (&b"plain"[..], Some("plain")),
-            (b"Euro%20%E2%82%AC%20%F0%9F%98%80", Some("Euro \u{20ac} \u{1f600}")),
-            (b"\"quo\\\"ted \\\\ %22\"", Some("quo\"ted \\ \"")),
-            (b"100%", Some("100%")),
-            (b"\xE2\x82\xAC", Some("\u{20ac}")),
-            (b"%FF", None),
-            (b"\"", Some("\"")),
-        ] {
-            assert_eq!(attribute_value(value).as_deref(), text, "{value:?}");
-        }
-    }
 
     #[test]
     fn only_cloud_events_are_taken() {

@@ -4,6 +4,7 @@
 mod accept;
 mod api;
 mod append;
+mod binary;
 mod body;
 mod command;
 mod health;
