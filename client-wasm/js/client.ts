@@ -75,8 +75,9 @@ class TopicsClient<Data> implements Client<Data> {
       answered: (answer) => this.#device?.answered(answer),
       rebased: (rebase) => (this.#device ? this.#device.rebased(rebase) : this.#outbox.rebased(rebase)),
       leads: () => this.#device?.leads() ?? true,
+      refuses: (answers) => this.#device?.refuses(answers) ?? true,
       stored: (record) => this.#device?.stored(record),
-      settled: (answer) => this.#device?.settled(answer),
+      settled: (record, error) => this.#device?.settled(record, error),
       isBehind: (stream, revision) => this.#stores.isBehind(stream, revision),
       isShown: (stream) => this.#stores.isShown(stream),
       want: (stream, revision) => this.#stores.want(stream, revision),
@@ -320,9 +321,9 @@ class TopicsClient<Data> implements Client<Data> {
       this.#over.abort(this.#reason);
       this.#audience.end(this.#failure);
       this.#stores.end(this.#failure);
+      this.#device?.close();
       this.#outbox.end(this.#reason);
       this.#positions.close(this.#reason);
-      this.#device?.close();
     }
   }
 

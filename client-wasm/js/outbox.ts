@@ -14,9 +14,6 @@ import type { Settings } from './settings.js';
 import { aborted, onAwake, sleep } from './timing.js';
 import type { CloudEvent, Dispatched, Refused, Shown } from './types.js';
 
-/** What is told of those that failed on top of what came first, and never were sent. */
-const PRECONDITION_FAILED = { status: 412, problem: undefined };
-
 /** Who is told. */
 export interface OutboxOwner {
   /** What shows of a stream has changed. */
@@ -26,12 +23,14 @@ export interface OutboxOwner {
   answered(answer: Answer): void;
   /** What a state that shows here makes of a stream's intents. */
   rebased(rebase: Rebase): void;
-  /** Whether it is still this tab that sends, so that no other can have recorded what is to be rolled back. */
+  /** Whether it is still this tab that sends: no other may have had this refused. */
   leads(): boolean | Promise<boolean>;
+  /** Stores that these are refused, before anybody is told. Answers whether that is for this tab to say: no other may have had them recorded. */
+  refuses(answers: readonly Answer[]): boolean | Promise<boolean>;
   /** An intent is recorded, begins anew, or expects something else. */
   stored(record: IntentRecord): void;
-  /** This is what became of an intent. */
-  settled(answer: Answer): void;
+  /** An intent is settled; refused where there is an error. */
+  settled(record: IntentRecord, error: Error | undefined): void;
   /** Whether the states that show are behind this revision of a stream. */
   isBehind(stream: string, revision: number): boolean;
   /** Whether a state shows here that is to come as far as what is recorded. */
@@ -193,7 +192,7 @@ export class Outbox {
     for (const kept of this.shown(stream) as Kept[]) {
       const { recorded } = kept.record;
       if (kept.isSettled && !(recorded && this.#owner.isBehind(stream, recorded.revision))) {
-        this.#remove(kept, { id: kept.id, ...(recorded && { recorded }) });
+        this.#remove(kept);
         kept.acknowledged.resolve(recorded?.position ?? '');
         kept.confirmed.resolve();
       }
@@ -223,13 +222,13 @@ export class Outbox {
         entry.record.expected = expected;
         this.#owner.stored(entry.record);
       }
-      this.#endConflict(entry);
     }
     for (const [id, error] of refused) {
       if (this.#kept.get(id)?.stage !== 'acknowledged') {
         this.refuse(id, error);
       }
     }
+    (this.shown(stream) as Kept[]).forEach((entry) => this.#endConflict(entry));
     this.#owner.changed(stream);
     this.send();
     return true;
@@ -243,7 +242,7 @@ export class Outbox {
     for (const kept of [...this.#kept.values()]) {
       const { id, recorded } = kept.record;
       if (recorded && this.isOurs(recorded)) {
-        this.#became(kept, { id, recorded });
+        kept.isSettled || this.#became(kept, { id, recorded });
       } else if (recorded) {
         this.#anew(kept);
       }
@@ -303,15 +302,20 @@ export class Outbox {
    * answered otherwise: what was refused at first can be recorded later.
    */
   async #send(kept: Kept, signal: AbortSignal): Promise<void> {
-    const answer = await this.#sender.send(kept, () => this.#kept.get(kept.id) === kept, signal);
+    const { number } = kept;
+    const isKept = (): boolean => this.#kept.get(kept.id) === kept;
+    const answer = await this.#sender.send(kept, async () => (await this.#owner.leads()) && isKept(), signal);
     const isRefused = answer?.refusal !== undefined && answer.conflict === undefined;
-    const counts = answer !== undefined && (!isRefused || ((await this.#owner.leads()) && this.#kept.get(kept.id) === kept));
+    const counts = answer !== undefined && (!isRefused || ((await this.#owner.refuses([answer])) && isKept()));
     if (counts && !signal.aborted) {
       this.#owner.answered(answer);
       this.#became(kept, answer);
       void this.#awaitRebase(kept, signal);
     } else {
       this.#fate(kept, Fate.Unknown);
+    }
+    if (number !== kept.number) {
+      this.#judge.became(number as number, Fate.Unknown); // It began anew meanwhile: the overlay waits for this one.
     }
   }
 
@@ -324,15 +328,16 @@ export class Outbox {
     const isOpen = (): boolean => !signal.aborted && conflict !== undefined && this.conflict(stream) === conflict;
     while (isOpen()) {
       await sleep(this.#settings.connectTimeoutMs, signal);
-      if (!isOpen() || this.#owner.isShown(stream) || !(await this.#owner.leads()) || !isOpen()) {
+      if (!isOpen() || this.#owner.isShown(stream)) {
         continue;
       }
+      const waiting = this.shown(stream).filter(({ record, stage }) => record.expected !== undefined && stage !== 'acknowledged');
       // The last first: the one that keeps the others back is the first.
-      for (const kept of (this.shown(stream) as Kept[]).reverse()) {
-        if (kept.record.expected !== undefined && kept.stage !== 'acknowledged') {
-          const answer = { id: kept.id, refusal };
+      const answers = waiting.reverse().map(({ id }) => ({ id, refusal }));
+      if ((await this.#owner.refuses(answers)) && isOpen()) {
+        for (const answer of answers) {
           this.#owner.answered(answer);
-          this.#became(kept, answer);
+          this.answered(answer);
         }
       }
     }
@@ -356,12 +361,15 @@ export class Outbox {
       this.#fate(kept, Fate.Unknown);
       return;
     }
-    if (conflict !== undefined) {
+    if (conflict !== undefined && kept.stage !== 'acknowledged') {
       kept.stage = 'conflicted';
       kept.conflict = conflict;
       kept.refusal = refusal;
       this.settle(this.#fate(kept, Fate.Conflict));
     } else if (refusal) {
+      if (kept.stage === 'acknowledged') {
+        return;
+      }
       return this.refuse(kept.id, new HighwaterError(refusal.status, refusal.problem), Fate.Refused);
     } else if (recorded && !this.isOurs(recorded)) {
       this.#fate(kept, Fate.Unknown);
@@ -384,8 +392,7 @@ export class Outbox {
       return;
     }
     const { stream, intent } = kept.record;
-    const refusal = error instanceof HighwaterError ? { status: error.status, problem: error.problem } : (kept.refusal ?? PRECONDITION_FAILED);
-    this.#remove(kept, { id, refusal });
+    this.#remove(kept, error);
     this.#fate(kept, fate);
     kept.acknowledged.reject(error);
     kept.confirmed.reject(error);
@@ -432,11 +439,11 @@ export class Outbox {
     return kept.number;
   }
 
-  #remove({ id, record }: Kept, answer: Answer): void {
+  #remove({ id, record }: Kept, error?: Error): void {
     this.#kept.delete(id);
     if (this.shown(record.stream).length === 0) {
       this.#lanes.delete(record.stream);
     }
-    this.#owner.settled(answer);
+    this.#owner.settled(record, error);
   }
 }

@@ -35,8 +35,8 @@ export class Sender {
   }
 
   /** What became of an intent; `undefined` where it is wanted no more, or `signal` aborts. */
-  async send(sending: Sending, isWanted: () => boolean, signal: AbortSignal): Promise<Answer | undefined> {
-    for (let failures = 0; !signal.aborted && isWanted(); failures += 1) {
+  async send(sending: Sending, isWanted: () => Promise<boolean>, signal: AbortSignal): Promise<Answer | undefined> {
+    for (let failures = 0; !signal.aborted && (await isWanted()) && !signal.aborted; failures += 1) {
       const { answer, retryAfterMs } = await this.#ask(sending.record, signal);
       if (answer?.conflict !== undefined && sending.conflicts++ > 0) {
         // Where others are always faster, it does not help to be as fast.

@@ -46,10 +46,12 @@ export interface Device {
   answered(answer: Answer): void;
   rebased(rebase: Rebase): void;
   stored(record: IntentRecord): void;
-  settled(answer: Answer): void;
+  settled(record: IntentRecord, error: Error | undefined): void;
   /** The log is another one, or it is known now which it is. */
   replaced(): void;
   /** Whether this tab still leads, for all that the database knows. */
   leads(): Promise<boolean>;
+  /** Stores that these are refused; answers whether that is for this tab to say. */
+  refuses(answers: readonly Answer[]): Promise<boolean>;
   close(): void;
 }

@@ -1,5 +1,6 @@
 /** What all tabs of a device mean: each keeps all of it, whoever leads sends it, and the database has it for tabs that come later. */
 
+import { HighwaterError } from '../error.js';
 import type { IntentRecord } from '../intent.js';
 import type { Outbox } from '../outbox.js';
 import type { Rebase } from '../rebase.js';
@@ -48,10 +49,33 @@ export class Intents {
 
   /** The leader decides: what it sends must not be refused meanwhile. */
   async rebased(rebase: Rebase): Promise<void> {
-    if (!(await this.leads())) {
+    const refused = rebase.refused.map(([id, error]) => ({ id, refusal: refusalOf(error) }));
+    if (!(await this.refuses(refused))) {
       this.#owner.ask({ kind: 'rebased', rebase });
     } else if (this.#outbox.rebased(rebase)) {
       this.#owner.say({ kind: 'rebase', rebase });
+    } else {
+      this.#storeAsIs(refused);
+    }
+  }
+
+  /** Stores that these are refused, before anybody is told; answers whether this tab leads, and it is for it to say. */
+  async refuses(answers: readonly Answer[]): Promise<boolean> {
+    if (!this.#owner.isLeader) {
+      return false;
+    }
+    const term = await this.#storage.change(this.#owner.term, [], answers);
+    this.#isUnstored ||= term === undefined;
+    this.#storeAsIs(answers.filter(({ id }) => !this.#outbox.has(id)));
+    return this.#owner.isHighest(term) && this.#owner.isLeader;
+  }
+
+  /** They were not to be refused after all. */
+  #storeAsIs(answers: readonly Answer[]): void {
+    const ids = new Set(answers.map(({ id }) => id));
+    if (ids.size > 0 && this.#owner.isLeader) {
+      const isOne = ({ id }: { readonly id: string }): boolean => ids.has(id);
+      void this.#store(this.#outbox.queued().filter(isOne), this.#settled.all().filter(isOne));
     }
   }
 
@@ -72,8 +96,9 @@ export class Intents {
     }
   }
 
-  /** This is what became of one. */
-  settled(answer: Answer): void {
+  /** One is settled; refused where there is an error. */
+  settled({ id, recorded }: IntentRecord, error: Error | undefined): void {
+    const answer: Answer = error ? { id, refusal: refusalOf(error) } : { id, ...(recorded && { recorded }) };
     this.#settled.add(answer);
     if (this.#owner.isLeader) {
       void this.#store([], [answer]);
@@ -118,10 +143,16 @@ export class Intents {
     }
   }
 
-  /** As the leader, says what is known of these: that they are there, or what became of them. */
+  /** As the leader, says what is known of these: that they are there, where their stream was found to be, or what became of them. */
   tell(asked: readonly IntentRecord[]): void {
     const ids = new Set(asked.map(({ id }) => id));
     this.#owner.say({ kind: 'intents', records: this.#outbox.queued().filter(({ id }) => ids.has(id)) });
+    for (const { id, stream } of asked) {
+      const conflict = this.#outbox.shown(stream).find((shown) => shown.id === id)?.conflict;
+      if (conflict !== undefined) {
+        this.answered({ id, conflict });
+      }
+    }
     const settled = this.#settled.all().filter(({ id }) => ids.has(id));
     settled.forEach((answer) => this.answered(answer));
     if (settled.length > 0) {
@@ -158,8 +189,9 @@ export class Intents {
 
   /** What a tab dispatched that is gone, it may have stored without having told anybody. */
   async takeStored(): Promise<void> {
-    const { records, refused } = await this.#storage.intents();
-    if (this.#owner.isLeader) {
+    const stored = await this.#storage.intents();
+    if (stored && this.#owner.isLeader) {
+      const { records, refused } = stored;
       this.learn(refused);
       const others = records.filter(({ id }) => !this.#outbox.has(id));
       this.take(others);
@@ -185,4 +217,9 @@ export class Intents {
     this.#isUnstored ||= term === undefined;
     this.#owner.isHighest(term);
   }
+}
+
+/** As the server would say it, where a prediction failed on top of what came first. */
+function refusalOf(error: Error): NonNullable<Answer['refusal']> {
+  return error instanceof HighwaterError ? { status: error.status, problem: error.problem } : { status: 412, problem: undefined };
 }

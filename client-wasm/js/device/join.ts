@@ -18,7 +18,7 @@ import { Leadership } from './leadership.js';
 import { Life } from './life.js';
 import { type Asked, type Message, type Said, statusOf, told } from './messages.js';
 import { Saver, topicsKey } from './saver.js';
-import { type Kept, Storage } from './storage.js';
+import { type Kept, Storage, type StoredIntents } from './storage.js';
 
 /** How often a tab that is looked at asks whether the leader is there. */
 const PING_MS = 1_000;
@@ -186,8 +186,8 @@ class Tab implements Device {
     this.#intents.stored(record);
   }
 
-  settled(answer: Answer): void {
-    this.#intents.settled(answer);
+  settled(record: IntentRecord, error: Error | undefined): void {
+    this.#intents.settled(record, error);
   }
 
   replaced(): void {
@@ -196,6 +196,10 @@ class Tab implements Device {
 
   leads(): Promise<boolean> {
     return this.#intents.leads();
+  }
+
+  refuses(answers: readonly Answer[]): Promise<boolean> {
+    return this.#intents.refuses(answers);
   }
 
   close(): void {
@@ -233,7 +237,8 @@ class Tab implements Device {
       this.#host.changeStatus({ status: 'connecting' }); // What it was given has ended, and there is nothing of its own yet.
     }
     // At once: the others don't wait for long.
-    const [term, stored, others] = await Promise.all([this.#storage.reign(this.#term), this.#storage.intents(), this.#life.others()]);
+    const read = async (): Promise<StoredIntents | undefined> => (await this.#storage.intents()) ?? this.#storage.intents();
+    const [term, stored, others] = await Promise.all([this.#storage.reign(this.#term), read(), this.#life.others()]);
     if (reigning.signal.aborted) {
       return;
     }
@@ -245,9 +250,9 @@ class Tab implements Device {
       () => void this.#intents.takeStored(),
     );
     this.#leader = leader;
-    this.#intents.learn(stored.refused);
-    this.#intents.take(stored.records);
-    this.#intents.tell(stored.records);
+    this.#intents.learn(stored?.refused ?? []);
+    this.#intents.take(stored?.records ?? []);
+    this.#intents.tell(stored?.records ?? []);
     await leader.gather(reigning.signal);
     if (!reigning.signal.aborted) {
       connection.followers = leader;

@@ -124,13 +124,21 @@ export class Storage {
     });
   }
 
-  async intents(): Promise<StoredIntents> {
-    return (await this.#database.run('readonly', ['intents'], (store) => intentsOf(store('intents')))) ?? { records: [], refused: [] };
+  /** `undefined` where nothing can be read now. */
+  async intents(): Promise<StoredIntents | undefined> {
+    return this.#database.run('readonly', ['intents'], (store) => intentsOf(store('intents')));
   }
 
-  /** Answers whether it is stored. */
+  /** Stores an intent, unless it was refused meanwhile. Answers `false` where nothing can be stored now. */
   async putIntent(record: IntentRecord): Promise<boolean> {
-    return (await this.#database.run('readwrite', ['intents'], (store) => done(store('intents').put(record)))) !== undefined;
+    const isStored = await this.#database.run('readwrite', ['intents'], async (store) => {
+      const stored = (await done(store('intents').get(record.id))) as IntentRecord | Refused | undefined;
+      if (!(stored && 'refusal' in stored)) {
+        store('intents').put(record);
+      }
+      return true;
+    });
+    return isStored ?? false;
   }
 
   /**

@@ -4,6 +4,8 @@
  */
 
 export class Databases {
+  /** The tabs that gave a transaction up, as another one had the database under way. */
+  gaveUp = new Set();
   #world;
   #databases = new Map();
 
@@ -16,7 +18,7 @@ export class Databases {
     const tab = this.#world.current;
     this.#world.queue(`database ${tab.number}`, tab, () => {
       const isNew = !this.#databases.has(name);
-      const shared = this.#databases.get(name) ?? { stores: new Map(), transactions: [] };
+      const shared = this.#databases.get(name) ?? { stores: new Map(), transactions: [], gaveUp: this.gaveUp };
       this.#databases.set(name, shared);
       request.result = this.#connection(shared);
       if (isNew) {
@@ -90,6 +92,7 @@ class Transaction {
     if (!this.#shared.transactions.includes(this)) {
       throw new DOMException('it is over', 'InvalidStateError');
     }
+    this.#shared.gaveUp.add(this.tab);
     this.end(false);
     this.#later(() => this.onabort());
   }

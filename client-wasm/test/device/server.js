@@ -73,6 +73,8 @@ export class Server {
     const tab = this.#world.current;
     this.#requests += 1;
     const key = `fetch ${tab.number} ${this.#requests}`;
+    // What is sent is there at once, as two that are under way could come in any order; its answer comes whenever that may be.
+    const answer = method === 'POST' && !signal.aborted && this.#record(url, JSON.parse(body));
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       signal.addEventListener('abort', () => reject(signal.reason));
@@ -83,8 +85,8 @@ export class Server {
         if (this.isFaulty && this.#world.once(12)) {
           return resolve(new Response(JSON.stringify({ status: 503, code: 'overloaded' }), { status: 503 }));
         }
-        if (method === 'POST') {
-          resolve(this.#record(url, JSON.parse(body)));
+        if (answer) {
+          resolve(answer);
         } else if (headers.get('accept') === 'application/json') {
           this.#answer(key, tab, url, resolve);
         } else {
@@ -96,11 +98,12 @@ export class Server {
 
   /** Answers an append: the same again as the first time. */
   #record({ pathname }, { id, type, data, commandid }) {
-    if (this.isRefusing) {
+    const known = this.log.find((event) => event.id === id);
+    if (!known && this.isRefusing) {
       return new Response(JSON.stringify({ status: 400, code: 'invalid' }), { status: 400 });
     }
     const stream = decodeURIComponent(pathname.slice('/v1/streams/'.length));
-    const { sequence, revision } = this.log.find((event) => event.id === id) ?? this.append(stream, { id, type, data: JSON.stringify(data), commandid });
+    const { sequence, revision } = known ?? this.append(stream, { id, type, data: JSON.stringify(data), commandid });
     return new Response(JSON.stringify({ position: position(sequence, this.epoch), events: [{ id, sequence, revision }] }), { status: 201 });
   }
 

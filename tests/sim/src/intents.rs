@@ -152,6 +152,9 @@ impl Client {
             && let Ok(number) = u32::try_from(self.session.next_intent())
             && self.intents.sent.iter().all(|sent| sent.number != number)
         {
+            if !self.still_leads(desk) {
+                return self.fate(number, Fate::Unknown, 0, desk);
+            }
             self.send(number, desk);
         }
     }
