@@ -14,11 +14,14 @@ use crate::{process, project};
 /// How many cases a property is tried on.
 const CASES: &str = "4";
 /// What would take it hours: thousands of cases, or megabytes. Others go the same ways with fewer.
-const TOO_LONG: [&str; 11] = [
+const TOO_LONG: [&str; 14] = [
     "a_batch_is_good_as_a_whole_or_not_at_all",
     "a_large_frame_and_a_long_stream_cost_what_they_are_long",
+    "a_story_is_bounded",
     "each_day_is_named_as_a_library_names_it",
     "every_command_in_every_phase",
+    "every_command_in_every_state",
+    "knowledge::tests::what_can_not_be_meant_is_refused",
     "limits_have_their_own_errors",
     "marks::tests::",
     "one_run_is_open_the_guard_names_it_and_the_counters_are_the_fold",

@@ -229,6 +229,11 @@ impl Client {
         }
     }
 
+    /// Whether what comes has to wait: it sleeps, or has not taken yet what came while it slept.
+    pub(crate) fn has_to_wait(&self, now: u64) -> bool {
+        self.is_asleep(now) || !self.inbox.is_empty()
+    }
+
     /// Whether it takes part.
     #[must_use]
     pub fn is_asleep(&self, now: u64) -> bool {
@@ -237,7 +242,7 @@ impl Client {
 
     /// Something of an answer has come.
     pub fn arrived(&mut self, id: ConnId, arrival: Arrival, desk: &mut Desk<'_>) {
-        if self.is_asleep(desk.now) {
+        if self.has_to_wait(desk.now) {
             self.keep(id, arrival);
         } else if self.stream == Some(id) {
             self.stream_arrived(arrival, desk);

@@ -215,7 +215,7 @@ impl Client {
 
     /// Something of the answer to what was sent has come.
     pub fn intent_arrived(&mut self, conn: ConnId, arrival: Arrival, desk: &mut Desk<'_>) {
-        if self.is_asleep(desk.now) {
+        if self.has_to_wait(desk.now) {
             return self.keep(conn, arrival);
         }
         let Some(at) = self.intents.sent.iter().position(|sent| sent.conn == conn) else { return };

@@ -213,7 +213,7 @@ impl World {
         let client = &mut self.clients[to.0];
         let (is_asleep, has_slept_ms) = (client.is_asleep(now), now.saturating_sub(client.asleep_since));
         let Some(tab) = client.tab.as_mut().filter(|tab| tab.is_there && tab.id == to) else { return Ok(()) };
-        if !is_asleep {
+        if !is_asleep && tab.inbox.is_empty() {
             return self.with_client(to.0, |client, desk| client.hear(message, desk));
         }
         if has_slept_ms < KEPT_MS || !message.may_be_lost() {
