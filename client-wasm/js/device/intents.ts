@@ -51,12 +51,12 @@ export class Intents {
   async rebased(rebase: Rebase): Promise<void> {
     const refused = rebase.refused.map(([id, error]) => ({ id, refusal: refusalOf(error) }));
     if (!(await this.refuses(refused))) {
-      this.#owner.ask({ kind: 'rebased', rebase });
-    } else if (this.#outbox.rebased(rebase)) {
-      this.#owner.say({ kind: 'rebase', rebase });
-    } else {
-      this.#storeAsIs(refused);
+      return this.#owner.ask({ kind: 'rebased', rebase });
     }
+    if (this.#outbox.rebased(rebase)) {
+      this.#owner.say({ kind: 'rebase', rebase });
+    }
+    this.#storeAsIs(refused.filter(({ id }) => this.#outbox.has(id)));
   }
 
   /** Stores that these are refused, before anybody is told; answers whether this tab leads, and it is for it to say. */
