@@ -9,6 +9,8 @@ import { Database, done, STORES } from './database.js';
 /** What was not stored again for so long is of a page that is not there any more, or of topics that nobody follows any more. */
 const FORGOTTEN_MS = 30 * 24 * 3_600_000;
 
+const REFUSED_MAX = 1_000;
+
 /** What was there when a tab came. */
 export interface Kept {
   readonly actor: string;
@@ -189,9 +191,9 @@ function after(term: number): number {
 
 async function intentsOf(store: IDBObjectStore): Promise<StoredIntents> {
   const all = (await done(store.getAll())) as (IntentRecord | Refused)[];
-  const records = all.filter((stored) => !('refusal' in stored)) as IntentRecord[];
-  const refused = all.filter((stored) => 'refusal' in stored) as Refused[];
-  return { records, refused: refused.map(({ id, refusal }) => ({ id, refusal })) };
+  const records = all.flatMap((stored) => ('refusal' in stored ? [] : [stored]));
+  const refused = all.flatMap((stored) => ('refusal' in stored ? [{ id: stored.id, refusal: stored.refusal }] : []));
+  return { records, refused };
 }
 
 async function termOf(meta: IDBObjectStore): Promise<number> {
@@ -217,9 +219,11 @@ async function forgetOld(store: IDBObjectStore, range?: IDBKeyRange): Promise<vo
   keys.filter((_, at) => (all[at]?.storedAt ?? 0) < Date.now() - FORGOTTEN_MS).forEach((key) => store.delete(key));
 }
 
+/** Deletes what was refused long ago, or before many others. */
 async function forgetRefused(store: IDBObjectStore): Promise<void> {
-  const all = (await done(store.getAll())) as Partial<Refused>[];
-  all.filter(({ refusedAt }) => refusedAt !== undefined && refusedAt < Date.now() - FORGOTTEN_MS).forEach(({ id }) => store.delete(id as string));
+  const all = (await done(store.getAll())) as (IntentRecord | Refused)[];
+  const refused = all.filter((stored) => 'refusal' in stored).sort((one, other) => other.refusedAt - one.refusedAt);
+  refused.filter(({ refusedAt }, at) => at >= REFUSED_MAX || refusedAt < Date.now() - FORGOTTEN_MS).forEach(({ id }) => store.delete(id));
 }
 
 /** Whether a cursor is behind another of the same log. */

@@ -204,7 +204,8 @@ export async function tabIn(page, options) {
             ),
         close: () => page.evaluate(() => window.tab.client.close()),
         /**
-         * Resolves once the device's database has a state at this revision; or, for `intents`, so many of them.
+         * Resolves once the device's database has a state at this revision; or, for `intents`, so many of them, those that were refused
+         * among them.
          *
          * @param {string} key
          * @param {number} count
