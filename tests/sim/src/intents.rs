@@ -2,15 +2,16 @@
 //! answered, as `client-wasm/js/outbox.ts` and `sender.ts` do.
 
 mod rebase;
+mod settled;
 
 use std::{collections::BTreeMap, ops::Range};
 
 use highwater_client::{Fate, Kind, Session};
 use highwater_core::decider::Entities;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    client::{Client, Tab, Tell, device::Said, epoch_of, json as parsed},
+    client::{Client, device::Said, epoch_of, json as parsed},
     network::{About, Arrival, Ask, Desk, Owner},
     process::ConnId,
 };
@@ -93,21 +94,6 @@ impl Intents {
             let intent = Intent { number, conflict: None, is_refused: false, is_judged: false, ..record.clone() };
             self.kept.push(intent);
         }
-    }
-
-    /// What became of it, if it is settled.
-    pub(crate) fn settled(&self, id: &str) -> Option<&Said> {
-        self.settled.get(id)
-    }
-
-    /// The log is another one, which may not have what was recorded. What was refused, users have been told.
-    fn forget_recorded(&mut self) {
-        self.settled.retain(|_, said| said.is_refusal());
-    }
-
-    /// Another tab's was given up.
-    pub(crate) fn remember_given_up(&mut self, id: &str) {
-        self.settled.insert(id.to_owned(), Said::GivenUp(id.to_owned()));
     }
 
     /// Waits for no answer any more; says for which.
@@ -321,44 +307,6 @@ impl Client {
             let number = intent.number;
             self.fate(number, Fate::Judged, 0, desk);
         }
-    }
-
-    /// Another tab's, which this one does not keep, is settled.
-    fn remember_other(&mut self, id: &str, said: Said) {
-        let position = parsed(said.body())["position"].as_str().map(epoch_of).unwrap_or_default().to_owned();
-        if said.is_refusal() || self.is_ours(&position) {
-            self.intents.settled.insert(id.to_owned(), said);
-        }
-    }
-
-    /// What became of an intent, whoever hears of it late or asks again is to be told.
-    fn remember(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
-        let Some(intent) = self.intents.find(number) else { return };
-        let (id, recorded) = (intent.id.clone(), intent.recorded.clone());
-        self.settle_stored(id.clone(), !is_confirmed, desk);
-        let said = match recorded.filter(|_| is_confirmed) {
-            Some((epoch, sequence)) => {
-                let body = json!({ "position": format!("{epoch}-{sequence}") }).to_string().into();
-                Said::Answered { id: id.clone(), status: 200, body }
-            }
-            None => Said::GivenUp(id.clone()),
-        };
-        if is_confirmed && self.tab.as_ref().is_some_and(Tab::leads) {
-            self.say(said.clone(), desk); // Its event may have come before the answer, and be none that another tab follows.
-        }
-        self.intents.settled.insert(id, said);
-    }
-
-    pub(crate) fn settled(&mut self, number: u32, is_confirmed: bool, desk: &mut Desk<'_>) {
-        self.tells.push(Tell::Settled { number, is_confirmed });
-        self.remember(number, is_confirmed, desk);
-        if let Some(at) = self.intents.sent.iter().position(|sent| sent.number == number) {
-            // Its event came before its answer, for which nobody waits.
-            let sent = self.intents.sent.remove(at);
-            desk.dropped.push(sent.conn);
-            self.fate(number, Fate::Unknown, 0, desk);
-        }
-        self.call_intents(desk.now + 1, desk);
     }
 
     /// It is known now of which log positions are. The session has forgotten what was answered before: it is told again of what is

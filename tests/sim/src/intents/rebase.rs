@@ -15,6 +15,17 @@ use crate::{
 };
 
 impl Client {
+    /// Begins to send (`Outbox.begin`). Another tab may have ended a conflict, and this one not have heard of it.
+    pub(crate) fn end_conflicts(&mut self, desk: &mut Desk<'_>) {
+        for at in 0..self.intents.kept.len() {
+            let intent = &mut self.intents.kept[at];
+            if intent.conflict.take().is_some() {
+                let number = intent.number;
+                self.fate(number, Fate::Rebased, 0, desk);
+            }
+        }
+    }
+
     /// Where something else came first and a state has come as far: what still holds on top of it expects it, the rest is given up.
     pub(super) fn rebase(&mut self, entities: &Entities, desk: &mut Desk<'_>) {
         for at in 0..self.intents.kept.len() {

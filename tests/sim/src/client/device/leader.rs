@@ -56,6 +56,7 @@ impl Client {
 
     pub(super) fn gathered(&mut self, desk: &mut Desk<'_>) {
         self.intents.is_stopped = false;
+        self.end_conflicts(desk);
         self.connect_first(desk);
     }
 
