@@ -381,7 +381,7 @@ impl Client {
     fn change_status(&mut self, status: StatusCode, delay_ms: u32, desk: &mut Desk<'_>) {
         self.is_over |= status as u32 >= StatusCode::Closed as u32;
         self.status = (status, delay_ms);
-        self.tells.push(Tell::Status(status, delay_ms));
+        self.tells.push(Tell::Status(status, delay_ms, self.tab.as_ref().is_some_and(Tab::leads)));
         self.status_changed(desk);
     }
 

@@ -55,8 +55,8 @@ pub enum Tell {
         /// Whether it is confirmed, and not dropped.
         is_confirmed: bool,
     },
-    /// Its subscription stands so.
-    Status(StatusCode, u32),
+    /// Its subscription stands so; and whether it leads a device as it says this.
+    Status(StatusCode, u32, bool),
     /// A connection begins, with this request.
     Began(ConnId),
     /// From now on it is given what this connection of another tab brings.

@@ -301,11 +301,10 @@ impl World {
         hold(46, by == Some(connection), || format!("tab {index} takes what {connection:?} brings, and follows {by:?}"))
     }
 
-    /// A tab that is live has been given what is of its topics, up to where the connection began that it is given.
+    /// A tab that is live and follows has been given what is of its topics, up to where the connection began that it is given.
     pub(super) fn is_live(&mut self, index: usize) -> Check {
         let position = self.clients[index].position();
-        let leads = self.clients[index].tab.as_ref().is_some_and(|tab| tab.grant.is_some());
-        let Some(device) = self.device_of(index).filter(|_| !leads) else { return Ok(()) };
+        let Some(device) = self.device_of(index) else { return Ok(()) };
         let after = device.fed.get(&index).map(|(_, after)| after.clone());
         let is_given = match after.as_deref().map(|after| after.split_once('-')) {
             None => false,

@@ -31,7 +31,12 @@ impl World {
                 }
                 Tell::Lost(which) => return broken(8, format!("client {index} says that it has lost {which}")),
                 Tell::Settled { number, is_confirmed } => self.settle(index, number, is_confirmed)?,
-                Tell::Status(status, delay_ms) => self.status(index, status, delay_ms)?,
+                Tell::Status(status, delay_ms, leads) => {
+                    self.status(index, status, delay_ms)?;
+                    if status == StatusCode::Live && !leads {
+                        self.is_live(index)?;
+                    }
+                }
                 Tell::Began(_) => watch.connected(now)?,
                 Tell::Fed { connection, after } => {
                     watch.fed();
@@ -83,9 +88,6 @@ impl World {
     fn status(&mut self, index: usize, status: StatusCode, delay_ms: u32) -> Check {
         if status == StatusCode::BackingOff {
             hold(41, delay_ms <= 95_000, || format!("client {index} waits for {delay_ms} ms"))?;
-        }
-        if status == StatusCode::Live {
-            self.is_live(index)?;
         }
         if status as u32 > StatusCode::Closed as u32 {
             self.leave(index);
