@@ -71,10 +71,11 @@ pub enum Message {
 }
 
 impl Message {
-    /// Whether a tab has to cope with its loss: browsers lose no word of a lock.
+    /// Whether a tab has to cope with its loss. Browsers lose no word of a lock; and where it is lost that something is meant, tabs come to
+    /// know of it all the same, but may take it for meant later than it was.
     #[must_use]
     pub fn may_be_lost(&self) -> bool {
-        !matches!(self, Self::Left(_))
+        !matches!(self, Self::Left(_) | Self::Asked(Asked::Send(_)) | Self::Said { said: Said::Intents(_), .. })
     }
 }
 
